@@ -1,0 +1,84 @@
+"""A Case: what is run, apart from how."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+DEVICES = ("cpu", "cuda", "mps")
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+MODES = ("inference", "training")
+NONLINEARITIES = ("tanh", "relu")
+
+Mode = Literal["inference", "training"]
+
+
+@dataclass(frozen=True, order=True)
+class Case:
+    """One network, its input and what is done with it; sizes are counts, never bytes.
+
+    Modes: `inference` is the forward pass without a graph, `training` is forward, loss and backward with the
+    gradients cleared first. Raises ValueError naming the field when a value is not possible.
+    """
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    mode: str = "inference"
+    nonlinearity: str = "tanh"
+    input_size: int = 128
+    hidden_size: int = 128
+    num_layers: int = 1
+    batch_size: int = 1
+    seq_len: int = 64
+    output_size: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known are {', '.join(known)}")
+        for name in SIZES:
+            value = getattr(self, name)
+            least = 0 if name == "output_size" else 1
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+    @property
+    def id(self) -> str:
+        """A name that people can read, that sorts as text as the Case does, and that `parse` turns back."""
+        return (
+            f"{self.device}-{self.dtype}-{self.mode}-{self.nonlinearity}-I{self.input_size:04}-H{self.hidden_size:04}"
+            f"-L{self.num_layers:02}-B{self.batch_size:04}-T{self.seq_len:04}-O{self.output_size:04}-t{self.threads:02}"
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """The Case behind an `id`. Raises ValueError for any other text."""
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not the id of a case")
+        return cls.from_dict({name: int(v) if name in SIZES else v for name, v in match.groupdict().items()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields, in order."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Case:
+        """The Case with these fields. Raises ValueError naming a field that is missing or too many."""
+        if wrong := set(FIELDS) ^ set(fields):
+            raise ValueError(f"a case has exactly the fields {', '.join(FIELDS)}; wrong: {', '.join(sorted(wrong))}")
+        return cls(**fields)
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Case))
+CHOICES = {"device": DEVICES, "dtype": DTYPES, "mode": MODES, "nonlinearity": NONLINEARITIES}
+SIZES = tuple(name for name in FIELDS if name not in CHOICES)
+
+_ID = re.compile(
+    r"(?P<device>[a-z]+)-(?P<dtype>[a-z0-9]+)-(?P<mode>[a-z]+)-(?P<nonlinearity>[a-z]+)-I(?P<input_size>\d+)"
+    r"-H(?P<hidden_size>\d+)-L(?P<num_layers>\d+)-B(?P<batch_size>\d+)-T(?P<seq_len>\d+)-O(?P<output_size>\d+)"
+    r"-t(?P<threads>\d+)"
+)

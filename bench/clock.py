@@ -1,0 +1,80 @@
+"""Timing with device synchronisation.
+
+Work on a GPU is asynchronous: a call returns when it is queued. A reading therefore synchronises before the host
+clock is read, on both sides of the block, and keeps the time between two events on the device beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+Run = Callable[[int], object]
+"""Something that, given a number of calls, makes that many."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Seconds that one block took: by the host's clock, and by the device's events where it has them."""
+
+    seconds: float
+    event_seconds: float | None = None
+
+
+class Clock(Protocol):
+    """Times a block of calls."""
+
+    def time(self, run: Run, calls: int) -> Reading:
+        """Make the calls; return how long all of them together took."""
+
+
+class HostClock:
+    """For devices whose calls return when they are done: the CPU."""
+
+    def time(self, run: Run, calls: int) -> Reading:
+        """Read `time.perf_counter` around the block."""
+        start = time.perf_counter()
+        run(calls)
+        return Reading(time.perf_counter() - start)
+
+
+class CudaClock:
+    """For CUDA: host time between two synchronisations, and device time between two events inside them."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._cuda = torch.cuda
+        self._start, self._end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+
+    def time(self, run: Run, calls: int) -> Reading:
+        """Synchronise, read the clock, run, synchronise, read the clock."""
+        self._cuda.synchronize()
+        start = time.perf_counter()
+        self._start.record()
+        run(calls)
+        self._end.record()
+        self._cuda.synchronize()
+        seconds = time.perf_counter() - start
+        return Reading(seconds, self._start.elapsed_time(self._end) / 1e3)  # elapsed_time is in milliseconds
+
+
+class MpsClock:
+    """For Apple's GPUs: host time between two synchronisations."""
+
+    def time(self, run: Run, calls: int) -> Reading:
+        """Synchronise, read the clock, run, synchronise, read the clock."""
+        import torch
+
+        torch.mps.synchronize()
+        start = time.perf_counter()
+        run(calls)
+        torch.mps.synchronize()
+        return Reading(time.perf_counter() - start)
+
+
+def clock_for(device: str) -> Clock:
+    """The clock of a device type."""
+    return {"cuda": CudaClock, "mps": MpsClock}.get(device, HostClock)()

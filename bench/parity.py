@@ -1,0 +1,172 @@
+"""Equal before timed: an implementation's results against a float64 reference.
+
+The reference is the recurrence written out (see `rnn_impls.interface`), differentiated by autograd, in float64 and
+from the very weights and inputs, rounded to the Case's dtype, that the implementation is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.cases import Case
+from bench.problem import Problem, loss
+from bench.workload import Workload
+from rnn_impls.interface import Implementation
+
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2}
+"""Largest error allowed, relative to the size of what is compared. Several hundred units of rounding for float64 and
+float32 (room for any order of summation over 2048 terms, and none for TF32, which errs by 1e-3), about ten for
+bfloat16 and float16, whose hidden states are rounded at every step."""
+
+REFERENCE_BUDGET = 4e9
+"""Multiplications the reference may spend on a Case, about two seconds of one core; longer sequences are checked on
+as many of their first steps as that pays for."""
+
+
+class ParityError(Exception):
+    """The implementation does not compute the network; the text says what differs, where and by how much."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight."""
+
+    case: Case
+    problem: Problem
+    outputs: Tensor
+    hidden: Tensor
+    gradients: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, case: Case) -> Reference:
+        """Compute the reference of a Case, on its device, on the first steps only where all would cost too much."""
+        steps = affordable_steps(case)
+        case = dataclasses.replace(case, seq_len=steps)
+        problem = Problem.of(case)
+        weights = {name: value.double().requires_grad_() for name, value in problem.weights.items()}
+        with torch.set_grad_enabled(case.mode == "training"):
+            outputs, hidden = _forward(case, weights, problem.inputs.double(), problem.hidden.double())
+            gradients = {}
+            if case.mode == "training":
+                target = problem.target.double() if problem.target.is_floating_point() else problem.target
+                found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
+                gradients = dict(zip(weights, found, strict=True))
+        return cls(case, problem, outputs.detach(), hidden.detach(), gradients)
+
+
+def affordable_steps(case: Case) -> int:
+    """How many of a Case's steps the reference can pay for; at least 2."""
+    per_step = case.batch_size * case.hidden_size * (case.input_size + case.hidden_size * (2 * case.num_layers - 1))
+    passes = 3 if case.mode == "training" else 1  # backward multiplies twice as often as forward
+    return min(case.seq_len, max(2, int(REFERENCE_BUDGET / (per_step * passes))))
+
+
+def check(reference: Reference, implementation: type[Implementation]) -> float:
+    """Compare an implementation with the reference; return the largest relative error found.
+
+    Looks, twice in a row, at outputs, last hidden state, and in training every gradient; then at whether the
+    inputs are still what they were. Raises `ParityError` at the first difference, and whatever building or calling
+    the implementation raises.
+    """
+    case, problem = reference.case, reference.problem
+    kept = [tensor.clone() for tensor in (problem.inputs, problem.hidden)]
+    workload = Workload(case, implementation, problem)
+    worst = 0.0
+    for attempt in ("first", "second"):
+        if case.mode == "training":
+            results = workload.train_once()
+        else:
+            with torch.inference_mode():
+                results = workload.module(problem.inputs, problem.hidden)
+        try:
+            worst = max(worst, _compare(reference, results, workload))
+        except ParityError as error:
+            raise error if attempt == "first" else ParityError(f"differs from its first call: {error}") from error
+        for name, now, before in zip(("inputs", "hidden"), (problem.inputs, problem.hidden), kept, strict=True):
+            if not torch.equal(now, before):
+                now.copy_(before)  # the next contender is given them too
+                raise ParityError(f"changes its {name} in place")
+    return worst
+
+
+def _compare(reference: Reference, results: object, workload: Workload) -> float:
+    """The largest relative error of one call's results; raises ParityError beyond the tolerance."""
+    tolerance = TOLERANCE[reference.case.dtype]
+    if not (isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results)):
+        raise ParityError("forward must return the two tensors (outputs, hidden)")
+    worst = 0.0
+    for name, axis, got, wanted in (
+        ("outputs", "step", results[0], reference.outputs),
+        ("hidden", "layer", results[1], reference.hidden),
+    ):
+        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance))
+    if reference.gradients:
+        gradients = workload.module.gradients()
+        for name, gradient in gradients.items():
+            # The one bias of a cell gets the gradient that each of nn.RNN's two gets.
+            wanted = reference.gradients[name.replace("bias_l", "bias_ih_l")]
+            worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance))
+    return worst
+
+
+def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: float) -> float:
+    """Compare states value by value, relative to the value plus the typical (root mean square) value."""
+    _check_shape(name, got, wanted)
+    scale = wanted.abs() + wanted.square().mean().sqrt()
+    error = ((got - wanted).abs() / scale).nan_to_num(nan=torch.inf)
+    worst = float(error.max())
+    if not worst <= tolerance:
+        first = tuple(int(i) for i in (error > tolerance).nonzero()[0])
+        value = float(got[first])
+        where = f"{axis} {first[0]}, sequence {first[1]}, unit {first[2]}"
+        if value != value:
+            raise ParityError(f"{name} has NaN, first at {where}")
+        raise ParityError(
+            f"{name} differs first at {where}: {value:.6g} instead of {float(wanted[first]):.6g} "
+            f"(relative error {float(error[first]):.1e}, allowed {tolerance:.0e})"
+        )
+    return worst
+
+
+def _normwise(name: str, got: Tensor, wanted: Tensor, tolerance: float) -> float:
+    """Compare a gradient as a whole: the size of the error over the size of the gradient.
+
+    Value by value would be too strict with relu in short dtypes, where a unit near zero may fall on either side.
+    """
+    _check_shape(name, got, wanted)
+    if bool(got.isnan().any()):
+        raise ParityError(f"{name} has NaN")
+    size = float(wanted.norm())
+    error = float((got - wanted).norm()) / size if size else float(got.norm())
+    if not error <= tolerance:
+        raise ParityError(f"{name} differs: relative error {error:.1e}, allowed {tolerance:.0e}")
+    return error
+
+
+def _check_shape(name: str, got: Tensor, wanted: Tensor) -> None:
+    if got.shape != wanted.shape:
+        raise ParityError(f"{name} has the shape {tuple(got.shape)}, it must be {tuple(wanted.shape)}")
+
+
+def _forward(case: Case, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """The recurrence, layer by layer: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H), (L, B, H)."""
+    squash = torch.tanh if case.nonlinearity == "tanh" else torch.relu
+    last = []
+    sequence = inputs
+    for layer in range(case.num_layers):
+        w_ih, w_hh = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
+        bias = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
+        projected = sequence @ w_ih.T + bias  # (T, B, H)
+        state, states = hidden[layer], []
+        for step in projected.unbind(0):
+            state = squash(step + state @ w_hh.T)  # (B, H)
+            states.append(state)
+        sequence = torch.stack(states)
+        last.append(state)
+    if case.output_size:
+        sequence = torch.log_softmax(sequence @ weights["weight_ho"].T + weights["bias_ho"], dim=-1)
+    return sequence, torch.stack(last)

@@ -1,0 +1,83 @@
+"""Estimates and their intervals: pure functions of arrays.
+
+The unit of replication is the pass, one fresh process. Everything here takes one value per pass and assumes that
+passes are independent and that the logarithms of ratios are roughly normal; the accuracy command checks both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; `low` and `high` are NaN where fewer than two passes give none."""
+
+    value: float
+    low: float
+    high: float
+    passes: int
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval relative to the value, on the logarithmic scale: 0.03 is roughly ±3 %."""
+        return math.log(self.high / self.low) / 2 if self.low > 0 else math.nan
+
+
+def median_log_ratio(numerator: ArrayLike, denominator: ArrayLike) -> float:
+    """What one pass says of a ratio: the median, over its rounds, of the log ratio of the blocks of one round.
+
+    The two blocks of a round are milliseconds apart, so that the machine's speed cancels; the median leaves out the
+    rounds in which it changed between them.
+    """
+    return float(np.median(np.log(np.asarray(numerator, float)) - np.log(np.asarray(denominator, float))))
+
+
+def interval_of_ratio(log_ratios: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE) -> Estimate:
+    """Geometric mean over passes, with Student's t interval on the logarithms.
+
+    `first` is how many passes were planned before any was seen. Passes added afterwards because the interval was
+    still wide would make the usual interval promise too much; so the spread is taken from those first passes alone,
+    with their degrees of freedom, and the later ones only move the mean: Stein's two-stage procedure, exact for
+    normal values whatever the number added (C. Stein, Annals of Mathematical Statistics 16, 1945, 243-258).
+    """
+    values = np.asarray(log_ratios, float)
+    count = len(values)
+    mean = float(values.mean())
+    planned = values[: first or count]
+    if len(planned) < 2:
+        return Estimate(math.exp(mean), math.nan, math.nan, count)
+    spread = float(planned.std(ddof=1))
+    half = _quantile(len(planned) - 1, confidence) * spread / math.sqrt(count)
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), count)
+
+
+def passes_needed(log_ratios: Sequence[float], half_width: float, confidence: float = CONFIDENCE) -> int:
+    """How many passes in all make the interval's half width at most `half_width`, judged by these first ones.
+
+    Stein's second stage: n = ceil((t s / d)^2), never fewer than there are. Raises ValueError for fewer than 2.
+    """
+    if len(log_ratios) < 2:
+        raise ValueError("the spread between passes cannot be seen in fewer than 2 passes")
+    spread = float(np.std(log_ratios, ddof=1))
+    needed = (_quantile(len(log_ratios) - 1, confidence) * spread / half_width) ** 2
+    return max(len(log_ratios), math.ceil(needed - 1e-9))
+
+
+def coefficient_of_variation(values: ArrayLike) -> float:
+    """Standard deviation over mean."""
+    array = np.asarray(values, float)
+    return float(array.std(ddof=1) / array.mean())
+
+
+def _quantile(degrees_of_freedom: int, confidence: float) -> float:
+    """Student's t that holds `confidence` of the probability between minus and plus itself."""
+    return float(stdtrit(degrees_of_freedom, 0.5 + confidence / 2))

@@ -1,0 +1,78 @@
+"""Samples -> one row per Case x Implementation, with intervals. Everything shown to a person starts here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.cases import FIELDS, Case
+from bench.results import MEASURED, Run
+from bench.stats import Estimate, interval_of_ratio, median_log_ratio
+
+ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup")
+"""Columns that come with `_low` and `_high` beside them."""
+
+
+def cells(run: Run) -> pd.DataFrame:
+    """One row per cell of the run, also for those that were not measured.
+
+    Columns: case (id), the fields of Case, implementation, status, reason, about, passes, rounds; seconds per call,
+    event_seconds, control_ratio (time over the control's) and speedup (the baseline's time over this one's, from the
+    same passes and rounds), each with _low and _high, the ends of the 95 % interval over passes; step_seconds
+    (seconds / T); peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is nothing to say.
+    """
+    by_cell = {key: group for key, group in run.samples.groupby(["case", "implementation"], sort=False)}
+    first = run.manifest.first_passes or None
+    rows = []
+    for record in run.manifest.cells:
+        case = Case.parse(record.case)
+        row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
+        samples = by_cell.get((record.case, record.implementation))
+        if record.status == MEASURED and samples is not None:
+            baseline = by_cell.get((record.case, run.manifest.baseline))
+            row |= _measured(samples, baseline, first) | {"rounds": len(samples)}
+            row["step_seconds"] = row["seconds"] / case.seq_len
+        rows.append(row)
+    wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
+    wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
+    wanted += ["step_seconds", "call_seconds", "peak_bytes", "build_seconds", "parity_error", "parity_seq_len"]
+    return pd.DataFrame(rows).reindex(columns=wanted)
+
+
+def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:
+    """log(time of the baseline / time of these samples) by pass, over the passes and rounds that both have."""
+    both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))
+    return _by_pass(both, "seconds_base", "seconds")
+
+
+def _measured(samples: pd.DataFrame, baseline: pd.DataFrame | None, first: int | None) -> dict[str, float]:
+    """The estimates of one cell."""
+    samples = samples.assign(unit=1.0)
+    row: dict[str, float] = {}
+    found = {
+        "seconds": _by_pass(samples, "seconds", "unit"),
+        "control_ratio": _by_pass(samples, "seconds", "control_seconds"),
+    }
+    if samples["event_seconds"].notna().all():
+        found["event_seconds"] = _by_pass(samples, "event_seconds", "unit")
+    if baseline is not None:
+        found["speedup"] = log_ratios(samples, baseline)
+    for name, logs in found.items():
+        if len(logs):
+            estimate: Estimate = interval_of_ratio(logs.tolist(), first)
+            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    row["passes"] = float(len(found["seconds"]))
+    return row
+
+
+def _by_pass(frame: pd.DataFrame, numerator: str, denominator: str) -> pd.Series:
+    """The median log ratio of two columns, pass by pass in order."""
+    return frame.groupby("pass", sort=True)[[numerator, denominator]].apply(
+        lambda rounds: median_log_ratio(rounds[numerator], rounds[denominator])
+    )
+
+
+def reached(frame: pd.DataFrame, precision: float) -> pd.Series:
+    """Whether each speed-up's interval is as narrow as asked for; true for the baseline, whose ratio is 1."""
+    half = np.log(frame["speedup_high"] / frame["speedup_low"]) / 2
+    return (half <= precision) | (frame["speedup"].isna())

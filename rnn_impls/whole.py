@@ -1,0 +1,53 @@
+"""With the API, at once: one `nn.RNN` call for the whole sequence.
+
+Knowing all inputs beforehand, it multiplies them with W_ih for all steps in one large product, and only W_hh h stays
+in the loop over steps, which runs in C++. On CUDA the call goes to cuDNN, which picks among kernels that keep weights
+on the chip between steps. What it cannot do is let you look at, or change, a step from Python.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rnn_impls.interface import Head, Implementation, NetworkShape
+
+
+class Whole(Implementation):
+    """one `nn.RNN` call for the whole sequence"""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.rnn = nn.RNN(shape.input_size, shape.hidden_size, shape.num_layers, nonlinearity=shape.nonlinearity)
+        self.head = Head(shape) if shape.output_size else None
+
+    def weight_map(self) -> dict[str, Tensor]:
+        """`nn.RNN`'s own parameters under their own names."""
+        found: dict[str, Tensor] = dict(self.rnn.named_parameters())
+        return found if self.head is None else found | self.head.weight_map()
+
+    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+        """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
+        self.rnn.flatten_parameters()
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """No loop in sight: the head, too, runs once over all steps."""
+        outputs, hidden = self.rnn(inputs, hidden)  # (T, B, H), (L, B, H)
+        return (outputs if self.head is None else self.head(outputs)), hidden
+
+
+class WholeNoCudnn(Whole):
+    """one `nn.RNN` call with cuDNN switched off: ATen's own CUDA kernels"""
+
+    devices: ClassVar[tuple[str, ...]] = ("cuda",)
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Backward follows the graph that forward recorded, so the switch is needed only here."""
+        was_enabled = torch.backends.cudnn.enabled
+        torch.backends.cudnn.enabled = False
+        try:
+            return super().forward(inputs, hidden)
+        finally:
+            torch.backends.cudnn.enabled = was_enabled
