@@ -7,6 +7,7 @@ from the very weights and inputs, rounded to the Case's dtype, that the implemen
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -33,8 +34,12 @@ class ParityError(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight."""
+    """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight.
 
+    `asked` is the Case it was made for, `case` the same with as many steps as are checked.
+    """
+
+    asked: Case
     case: Case
     problem: Problem
     outputs: Tensor
@@ -44,8 +49,7 @@ class Reference:
     @classmethod
     def of(cls, case: Case) -> Reference:
         """Compute the reference of a Case, on its device, on the first steps only where all would cost too much."""
-        steps = affordable_steps(case)
-        case = dataclasses.replace(case, seq_len=steps)
+        asked, case = case, dataclasses.replace(case, seq_len=affordable_steps(case))
         problem = Problem.of(case)
         weights = {name: value.double().requires_grad_() for name, value in problem.weights.items()}
         with torch.set_grad_enabled(case.mode == "training"):
@@ -55,7 +59,7 @@ class Reference:
                 target = problem.target.double() if problem.target.is_floating_point() else problem.target
                 found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
                 gradients = dict(zip(weights, found, strict=True))
-        return cls(case, problem, outputs.detach(), hidden.detach(), gradients)
+        return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients)
 
 
 def affordable_steps(case: Case) -> int:
@@ -103,7 +107,8 @@ def _compare(reference: Reference, results: object, workload: Workload) -> float
         ("outputs", "step", results[0], reference.outputs),
         ("hidden", "layer", results[1], reference.hidden),
     ):
-        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance))
+        unit = 1 / math.sqrt(reference.case.hidden_size)
+        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance, unit))
     if reference.gradients:
         gradients = workload.module.gradients()
         for name, gradient in gradients.items():
@@ -113,10 +118,13 @@ def _compare(reference: Reference, results: object, workload: Workload) -> float
     return worst
 
 
-def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: float) -> float:
-    """Compare states value by value, relative to the value plus the typical (root mean square) value."""
+def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: float, unit: float) -> float:
+    """Compare states value by value, relative to the value plus the typical (root mean square) value.
+
+    One weight's size, `unit`, is added: relu can leave nothing but zeros, and so can log_softmax of a single output.
+    """
     _check_shape(name, got, wanted)
-    scale = wanted.abs() + wanted.square().mean().sqrt()
+    scale = wanted.abs() + wanted.square().mean().sqrt() + unit
     error = ((got - wanted).abs() / scale).nan_to_num(nan=torch.inf)
     worst = float(error.max())
     if not worst <= tolerance:

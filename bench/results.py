@@ -9,6 +9,8 @@ benchmark's `extra_info`, unrounded, in seconds per call and in the order of the
 
 from __future__ import annotations
 
+import datetime
+import importlib.metadata
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -100,6 +102,22 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(**content, cells=cells)
     except (TypeError, ValueError) as error:
         raise BrokenFile(f"{path}: the field cells or one beside it is not as expected: {error}") from None
+
+
+def write_pass(
+    folder: Path, number: int, manifest: Manifest, benchmarks: list[dict[str, Any]], failures: list[dict[str, str]]
+) -> None:
+    """Write a pass in pytest-benchmark's JSON format, whole or not at all. Raises OSError naming the file."""
+    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures}
+    content = {
+        "machine_info": {"rnn_bench": manifest.machine},
+        "commit_info": manifest.commit,
+        "benchmarks": benchmarks,
+        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
+        "version": importlib.metadata.version("pytest-benchmark"),
+        "rnn_bench": header,
+    }
+    write_json(folder / "passes" / f"pass-{number:03}.json", content)
 
 
 def pass_files(folder: Path) -> list[Path]:

@@ -1,0 +1,205 @@
+"""The command line: python -m bench run | report | list | accuracy.
+
+Exit codes: 0 all is well; 1 something failed while it was measured, and the report says what; 2 wrong usage or a
+broken file; 130 interrupted, and what was measured is kept.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from bench.files import BrokenFile
+from bench.options import AXES, Axis, axis_overrides
+from bench.process import WorkerRefused
+from bench.results import FAILED, read_manifest, read_run
+from bench.run import RunFailed, Runner, new_folder, new_manifest
+from bench.settings import Settings, parse_fraction, parse_seconds
+
+OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+REPORTS = Path("reports")
+
+app = typer.Typer(
+    help="What does each way of running a recurrent network cost on this machine?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point of `python -m bench`."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    app()
+
+
+@app.command()
+def run(
+    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
+    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
+    baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
+    mode: Axis = "",
+    dtype: Axis = "",
+    nonlinearity: Axis = "",
+    input_size: Axis = "",
+    hidden_size: Axis = "",
+    num_layers: Axis = "",
+    batch_size: Axis = "",
+    seq_len: Axis = "",
+    output_size: Axis = "",
+    threads: Axis = "",
+    passes: Annotated[int, typer.Option(help="Fresh processes that measure every cell once.")] = 5,
+    precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = "",
+    budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
+    max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
+    timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "120s",
+    resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`.")] = "",
+    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+) -> None:
+    """Measure, and write the report."""
+    with clear_errors():
+        if resume:
+            folder = _resolve(resume, reports)
+            manifest = read_manifest(folder)
+        else:
+            given = {axis: value for axis, value in locals().items() if axis in AXES}
+            settings = Settings(
+                preset=preset,
+                devices=tuple(filter(None, (part.strip() for part in device.split(",")))),
+                implementations=impl,
+                baseline=baseline,
+                overrides=axis_overrides(given),
+                passes=passes,
+                precision=parse_fraction(precision) if precision else None,
+                budget=parse_seconds(budget) if budget else None,
+                max_call=parse_seconds(max_call),
+                timeout=parse_seconds(timeout),
+            )
+            settings.cells()  # every name and size is checked before anything is written
+            folder = new_folder(reports, preset)
+            manifest = new_manifest(folder, settings)
+        code = _measure(Runner, folder, manifest, reports)
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, ids under reports/runs, `latest`, or the JSON files "
+                                                   "of `pytest bench --benchmark-json`.")],
+    output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
+    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+) -> None:  # fmt: skip
+    """Rebuild reports from the raw files alone."""
+    with clear_errors():
+        from bench import report as pages
+        from bench.results import read_pytest_json
+
+        files = [Path(name) for name in runs if name.endswith(".json")]
+        for name in runs:
+            if not name.endswith(".json"):
+                console.print(str(pages.build(_resolve(name, reports))), soft_wrap=True)
+        if files:
+            target = output or reports / "runs" / files[0].stem
+            target.mkdir(parents=True, exist_ok=True)
+            console.print(str(pages.write(read_pytest_json(files), target)), soft_wrap=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the presets, where their numbers come from, and the implementations."""
+    from bench.listing import show
+
+    show(console)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn errors that a user can do something about into one line and an exit code."""
+    try:
+        yield
+    except (ValueError, TypeError, BrokenFile, WorkerRefused) as error:
+        _fail(str(error), USAGE)
+    except (RunFailed, OSError) as error:
+        _fail(str(error), SOMETHING_FAILED)
+
+
+def _measure(runner: Callable[..., Runner], folder: Path, manifest: Any, reports: Path) -> int:
+    """Run the passes and write the report of what there is; the exit code."""
+    from bench.progress import Bar
+
+    interrupted = False
+    try:
+        with Bar(console) as bar:
+            runner(folder, manifest, bar).run()
+    except KeyboardInterrupt:
+        interrupted = True
+    except WorkerRefused:
+        _remove_empty(folder)
+        raise
+    console.print("Writing the report ...")
+    page, code = _report(folder, reports)
+    if interrupted:
+        console.print(f"Interrupted. Go on with: python -m bench run --resume {folder}", soft_wrap=True)
+        return INTERRUPTED
+    console.print(f"\nReport: {page}", soft_wrap=True)
+    return code
+
+
+def _report(folder: Path, reports: Path) -> tuple[Path, int]:
+    """Write the report, print its headlines, let `latest` point to it."""
+    from bench import report as pages
+    from bench.summary import cells
+
+    page = pages.build(folder)
+    run_ = read_run(folder)
+    table = cells(run_)
+    console.print()
+    for line in pages.headlines(table, run_.manifest):
+        console.print(f"• {line}", highlight=False, markup=False)
+    latest = reports / "latest"
+    if folder.parent.parent == reports:
+        temporary = reports / ".latest"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.relative_to(reports))
+        temporary.replace(latest)
+        page = latest / page.name
+    failed = table.loc[table["status"] == FAILED]
+    for name, group in failed.groupby("implementation", sort=False):
+        console.print(f"[red]failed[/red]: {name} in {len(group)} cells: {group['reason'].iloc[0]}", soft_wrap=True)
+    return page, SOMETHING_FAILED if len(failed) else OK
+
+
+def _resolve(name: str, reports: Path) -> Path:
+    """The run folder behind a path, an id, or `latest`. Raises BrokenFile."""
+    for candidate in (Path(name), reports / "runs" / name, reports / name):
+        if (candidate / "run.json").is_file():
+            return candidate.resolve().relative_to(Path.cwd()) if candidate.is_symlink() else candidate
+    raise BrokenFile(f"{name}: no run folder, neither as a path nor under {reports / 'runs'} (no run.json in it)")
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away the folder of a run that never began."""
+    for path in (*folder.glob("*.json"), *folder.glob("*.log")):
+        path.unlink()
+    (folder / "passes").rmdir()
+    folder.rmdir()
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    errors.print(f"error: {text}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _as_interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+

@@ -1,0 +1,134 @@
+"""What machine and software this was: the facts on which two runs can be compared, or not.
+
+Everything that drifts by itself, such as a clock frequency or free memory, is left out, so that equal machines give
+equal descriptions. `describe` needs torch; it runs in the process that measures.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def describe() -> dict[str, Any]:
+    """A flat table of facts; sizes in bytes, None where there is nothing to tell."""
+    return _host() | _torch() | _gpu()
+
+
+def devices() -> list[str]:
+    """The device types present, the CPU first."""
+    import torch
+
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def pin(threads: int) -> list[int]:
+    """Set torch's thread count and bind this thread to as many cores; return the cores, none where it can't be done.
+
+    The last cores of those allowed are taken: the first tend to serve interrupts.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
+        return []
+    allowed = _allowed_cores()
+    cores = allowed[-threads:]
+    os.sched_setaffinity(0, cores)
+    return cores
+
+
+def fix_numerics() -> None:
+    """Pin what torch may decide by itself: no TF32, neither in cuBLAS nor in cuDNN's RNN, where it is the default."""
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+
+
+_cores_at_start: list[int] = []
+
+
+def _allowed_cores() -> list[int]:
+    """The cores this process was given, as they were before the first `pin`."""
+    if not _cores_at_start:
+        _cores_at_start.extend(sorted(os.sched_getaffinity(0)))
+    return _cores_at_start
+
+
+def _host() -> dict[str, Any]:
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return {
+        "cpu": _cpu_name(),
+        "cores": psutil.cpu_count(logical=True),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "memory_bytes": psutil.virtual_memory().total,
+        "os": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "governor": governor.read_text().strip() if governor.exists() else None,
+        "python": platform.python_version(),
+        "pinned": hasattr(os, "sched_setaffinity"),
+    }
+
+
+def _cpu_name() -> str:
+    """The processor's name; Linux keeps it in /proc/cpuinfo, elsewhere `platform` knows."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    return {
+        "torch": torch.__version__,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "mkl": torch.backends.mkl.is_available(),
+        "onednn": torch.backends.mkldnn.is_available(),
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+        "garbage_collection": "off while measuring",
+        "l2_state": "warm: each block repeats the same call",
+    }
+
+
+def _gpu() -> dict[str, Any]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"gpu": None, "gpu_driver": None, "cuda": None, "cudnn": None}
+    gpu = torch.cuda.get_device_properties(0)
+    return {
+        "gpu": gpu.name,
+        "gpu_memory_bytes": gpu.total_memory,
+        "gpu_capability": f"{gpu.major}.{gpu.minor}",
+        "gpu_driver": _driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": str(torch.backends.cudnn.version()),
+    }
+
+
+def _driver() -> str | None:
+    """The NVIDIA driver's version, asked of its own tool."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.splitlines()[0].strip() if answer.stdout.strip() else None

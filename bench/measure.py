@@ -1,0 +1,75 @@
+"""One Case, measured: its contenders and the control built, warmed up and alternated."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.alternate import CONTROL, Alternation, Contender, alternate
+from bench.cases import Case
+from bench.clock import Clock, clock_for
+from bench.ledger import Ledger
+from bench.machine import pin
+from bench.problem import Problem
+from bench.survey import reason_of
+from bench.workload import Control, Workload
+from rnn_impls import registry
+
+
+@dataclass(frozen=True)
+class CaseSamples:
+    """What a pass got of a Case: samples by implementation, the control's seconds, reasons of those that failed."""
+
+    case: Case
+    samples: dict[str, dict[str, Any]]
+    control_seconds: list[float]
+    failures: dict[str, str]
+
+
+def measure(
+    case: Case,
+    calls: dict[str, int],
+    rounds: int,
+    order: random.Random,
+    ledger: Ledger,
+    starting: Callable[[str], None] = lambda name: None,
+    clock: Clock | None = None,
+) -> CaseSamples:
+    """Measure the contenders named in `calls` (the control among them) in alternation for `rounds` rounds.
+
+    `starting` is told a contender's name before it is built. A contender that cannot be built or raises is a
+    failure with its reason; the others go on. Raises RuntimeError when the control itself fails.
+    """
+    pin(case.threads)
+    clock = clock or clock_for(case.device)
+    contenders, failures = {CONTROL: Contender(Control(case.device), calls[CONTROL])}, {}
+    with ledger.on("build"):
+        problem = Problem.of(case)
+        for name in calls:
+            if name != CONTROL:
+                starting(name)
+                try:
+                    contenders[name] = Contender(Workload(case, registry.load(name), problem), calls[name])
+                except Exception as error:  # a user's implementation may raise anything
+                    failures[name] = reason_of(error)
+    with ledger.on("alternation"):
+        result = alternate(clock, contenders, rounds, order)
+    measured = sum(sum(own.seconds) * own.calls for own in result.samples.values())
+    ledger.add("measured", measured)
+    ledger.add("alternation", -measured)
+    return _case_samples(case, result, failures)
+
+
+def _case_samples(case: Case, result: Alternation, failures: dict[str, str]) -> CaseSamples:
+    """Split the control from the contenders; turn exceptions into reasons."""
+    failures |= {name: reason_of(error) for name, error in result.failures.items()}
+    if CONTROL in failures:
+        raise RuntimeError(f"the control workload failed: {failures[CONTROL]}")
+    control = result.samples.pop(CONTROL)
+    samples = {
+        name: {"calls": own.calls, "seconds": own.seconds, "event_seconds": own.event_seconds}
+        for name, own in result.samples.items()
+    }
+    return CaseSamples(case, samples, control.seconds, failures)

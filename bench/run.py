@@ -1,0 +1,237 @@
+"""One command's worth of measuring: survey, then passes, each in a fresh process; one run folder.
+
+    survey every cell in a process of its own
+    repeat for the passes asked for:
+        measure every cell that the survey let through, in a fresh process, in shuffled order
+        write the pass, whole or not at all
+    with a precision: add passes for the cells that need them (Stein's two stages, see bench.stats), until the
+        budget is spent
+
+What is on disk is always a run that can be reported and resumed; this module needs no torch.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.ledger import Ledger
+from bench.plan import CasePlan, plan_pass
+from bench.process import WorkerDied, findings
+from bench.results import FAILED, MEASURED, SCHEMA, CellRecord, Manifest, benchmark_entry, extra_info, pass_files
+from bench.results import write_manifest, write_pass
+from bench.settings import Settings
+
+Cell = tuple[str, str]
+
+
+class RunFailed(Exception):
+    """The run cannot go on at all; the text says why."""
+
+
+class Listener(Protocol):
+    """Told how a run is getting on."""
+
+    def surveying(self, cells: int) -> None:
+        """The survey of so many cells begins."""
+
+    def surveyed(self, record: CellRecord) -> None:
+        """A cell was surveyed."""
+
+    def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:
+        """The passes begin; they should take so many seconds."""
+
+    def passing(self, number: int, cells: int, seconds: float) -> None:
+        """A pass begins."""
+
+    def measured(self, cells: int, seconds: float) -> None:
+        """A Case was measured: so many cells, and the seconds it was planned to take."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+class Runner:
+    """Fills one run folder."""
+
+    def __init__(self, folder: Path, manifest: Manifest, listener: Listener) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.listener = listener
+        self.settings = Settings.from_dict(manifest.settings)
+        self.ledger = Ledger()
+        self.ledger.merge({k: v for k, v in manifest.ledger.items() if k != "other"})
+        self._pass_overhead = 0.0
+
+    def run(self) -> None:
+        """Survey where that has not been done, then the passes that are missing; the manifest is kept up to date.
+
+        Raises RunFailed, WorkerRefused, OSError (a full disk, naming the file) and KeyboardInterrupt; in each case
+        what was measured before is on disk.
+        """
+        begun, spent_before = time.perf_counter(), sum(self.manifest.ledger.values())
+        try:
+            if self.manifest.status == "surveying":
+                self._survey()
+                self._save("running")
+            self._passes()
+            self.manifest.status = "finished"
+        except BaseException:
+            self.manifest.status = "surveying" if self.manifest.status == "surveying" else "interrupted"
+            raise
+        finally:
+            elapsed = spent_before + time.perf_counter() - begun
+            self.ledger.seconds["other"] = max(0.0, elapsed - sum(self.ledger.seconds.values()))
+            self._save(self.manifest.status)
+
+    def _save(self, status: str) -> None:
+        self.manifest.status = status
+        self.manifest.ledger = dict(self.ledger.seconds)
+        write_manifest(self.folder, self.manifest)
+
+    def _survey(self) -> None:
+        """Survey all cells; a worker that dies costs the cell it was at, and the next goes on behind it."""
+        remaining: list[Cell] = [(case.id, name) for case, name in self.settings.cells()]
+        self.manifest.cells = []
+        self.listener.surveying(len(remaining))
+        while remaining:
+            job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
+            current: Cell | None = None
+            try:
+                for found in findings(job | {"cells": remaining}, self.settings.timeout, self.folder / "worker.log"):
+                    if found["event"] == "ready":
+                        self.manifest.machine = found["machine"]
+                        remaining = [cell for cell in remaining if cell[0].split("-")[0] in found["devices"]]
+                    elif found["event"] == "start":
+                        current = (found["case"], found["implementation"])
+                    elif found["event"] == "cell":
+                        self._add(CellRecord(**found["record"]), remaining)
+                    elif found["event"] == "end":
+                        self.ledger.merge(found["ledger"])
+                        self._pass_overhead = found["ledger"]["imports"]
+                        return
+            except WorkerDied as death:
+                if current is None or current not in remaining:
+                    raise RunFailed(f"no worker can be had: {death}") from None
+                self._add(CellRecord(*current, status=FAILED, reason=str(death)), remaining)
+
+    def _add(self, record: CellRecord, remaining: list[Cell]) -> None:
+        remaining.remove((record.case, record.implementation))
+        self.manifest.cells.append(record)
+        self.listener.surveyed(record)
+
+    def _passes(self) -> None:
+        """The passes asked for, less those on disk; then those that the precision needs."""
+        deadline = time.perf_counter() + self.settings.budget if self.settings.budget else float("inf")
+        plans = plan_pass(self.manifest.cells)
+        seconds = self._pass_overhead + sum(plan.seconds for plan in plans)
+        done = len(pass_files(self.folder))
+        self.listener.planned(self.manifest, self.settings.passes, seconds * max(0, self.settings.passes - done))
+        for number in range(done + 1, self.settings.passes + 1):
+            if number > 2 and time.perf_counter() + seconds > deadline:
+                self.listener.note(f"the budget is spent after {number - 1} of {self.settings.passes} passes")
+                return
+            self._one_pass(number, plans)
+        if self.settings.precision is not None:
+            self._refine(deadline)
+
+    def _refine(self, deadline: float) -> None:
+        """Add passes for the cells whose first passes say that they need more."""
+        from bench.precision import passes_wanted
+
+        wanted = passes_wanted(self.folder, self.settings.precision or 0.0)
+        while True:
+            number = len(pass_files(self.folder)) + 1
+            short = {cell for cell, passes in wanted.items() if passes >= number}
+            short |= {(case, self.manifest.baseline) for case, _ in short}
+            plans = plan_pass(self.manifest.cells, only=short)
+            if not plans:
+                return
+            if time.perf_counter() + self._pass_overhead + sum(plan.seconds for plan in plans) > deadline:
+                self.listener.note(f"the budget is spent with {len(short)} cells short of the precision asked for")
+                return
+            self._one_pass(number, plans)
+
+    def _one_pass(self, number: int, plans: list[CasePlan]) -> None:
+        """Measure the plans in one fresh process, and write the pass."""
+        cells = sum(len(plan.calls) - 1 for plan in plans)
+        self.listener.passing(number, cells, self._pass_overhead + sum(plan.seconds for plan in plans))
+        found, failures = self._measure(number, plans)
+        for failure in failures:
+            for record in self.manifest.cells:
+                if (record.case, record.implementation) == (failure["case"], failure["implementation"]):
+                    record.status, record.reason = FAILED, f"in pass {number}: {failure['reason']}"
+        write_pass(self.folder, number, self.manifest, found, failures)
+
+    def _measure(self, number: int, plans: list[CasePlan]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+        """The benchmarks and failures of a pass. A worker's death costs what it was building or measuring."""
+        remaining = {plan.case: plan for plan in plans}
+        benchmarks: list[dict[str, Any]] = []
+        failures: list[dict[str, str]] = []
+        while remaining:
+            cases = [plan.as_job() for plan in remaining.values()]
+            job = {"kind": "pass", "cases": cases, "order": random.randrange(2**32)}
+            slowest = max(plan.seconds for plan in remaining.values())
+            current: tuple[str, str | None] | None = None
+            try:
+                for found in findings(job, self.settings.timeout + 20 * slowest, self.folder / "worker.log"):
+                    if found["event"] == "start":
+                        current = (found["case"], found["implementation"])
+                    elif found["event"] == "case":
+                        plan = remaining.pop(found["case"])
+                        benchmarks += self._benchmarks(found)
+                        failures += _failures(found["case"], found["failures"])
+                        self.listener.measured(len(plan.calls) - 1, plan.seconds)
+                    elif found["event"] == "end":
+                        self.ledger.merge(found["ledger"])
+                        self._pass_overhead = found["ledger"]["imports"] + found["ledger"].get("build", 0.0)
+            except WorkerDied as death:
+                if current is None or current[0] not in remaining:
+                    raise RunFailed(f"no worker can be had: {death}") from None
+                plan = remaining.pop(current[0])
+                lost = [name for name in plan.calls if name != "control"]
+                failures += _failures(plan.case, {name: f"{death}, while measuring {', '.join(lost)}" for name in lost})
+                self.listener.note(f"pass {number}: {death}; {plan.case} is lost")
+        return benchmarks, failures
+
+    def _benchmarks(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+        """The benchmarks of one measured Case."""
+        from bench.cases import Case
+
+        records = {(record.case, record.implementation): record for record in self.manifest.cells}
+        case = Case.parse(found["case"])
+        return [
+            benchmark_entry(extra_info(case, name, samples, found["control_seconds"], records[case.id, name]))
+            for name, samples in found["samples"].items()
+        ]
+
+
+def new_folder(reports: Path, preset: str) -> Path:
+    """Make an empty run folder, named by the time in UTC and the preset. Raises OSError."""
+    stem = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S") + f"-{preset}"
+    for suffix in ("", *(f"-{k}" for k in range(2, 100))):
+        folder = reports / "runs" / (stem + suffix)
+        if not folder.exists():
+            (folder / "passes").mkdir(parents=True)
+            return folder
+    raise OSError(f"{reports / 'runs'}: a hundred runs within a second")
+
+
+def new_manifest(folder: Path, settings: Settings) -> Manifest:
+    """The manifest of a run that is about to begin."""
+    from pytest_benchmark.utils import get_commit_info
+
+    commit = get_commit_info()
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    kept = {name: commit.get(name) for name in ("id", "branch", "dirty", "time")}
+    return Manifest(folder.name, started, settings.as_dict(), commit=kept, schema=SCHEMA)
+
+
+def _failures(case: str, reasons: dict[str, str]) -> list[dict[str, str]]:
+    return [{"case": case, "implementation": name, "reason": reason} for name, reason in reasons.items()]
+
+
+__all__ = ["MEASURED", "Listener", "RunFailed", "Runner", "new_folder", "new_manifest"]

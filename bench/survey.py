@@ -1,0 +1,108 @@
+"""The survey: what must be known of a cell before it is timed.
+
+Is it available here, does it compute the network, about how long is a call, how long did building it take, how much
+memory does a call need. None of these calls is a sample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import torch
+
+from bench.cases import Case
+from bench.ledger import Ledger
+from bench.memory import peak_bytes
+from bench.clock import clock_for
+from bench.parity import ParityError, Reference, check
+from bench.problem import Problem
+from bench.results import FAILED, LEFT_OUT, UNAVAILABLE, CellRecord
+from bench.workload import Workload
+from rnn_impls import registry
+from rnn_impls.interface import Implementation, Unavailable
+
+PREFIX_STEPS = 4
+"""Steps of the short sequence by which the length of a whole call is foreseen."""
+
+
+class Surveyor:
+    """Surveys cells one after the other; cells of one Case share its reference."""
+
+    def __init__(self, max_call: float, ledger: Ledger) -> None:
+        self.max_call = max_call
+        self.ledger = ledger
+        self._reference: Reference | None = None
+
+    def survey(self, case: Case, name: str) -> CellRecord:
+        """The record of one cell; whatever the implementation raises becomes its status and reason."""
+        record = CellRecord(case.id, name)
+        try:
+            implementation = registry.load(name)
+            record.about = registry.describe(name)
+            self._survey(case, implementation, record)
+        except Unavailable as error:
+            record.status, record.reason = UNAVAILABLE, str(error)
+        except ParityError as error:
+            record.status, record.reason = FAILED, f"not equal to the reference: {error}"
+        except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
+            missing = isinstance(error, NotImplementedError) or "not implemented for" in str(error)
+            record.status, record.reason = UNAVAILABLE if missing else FAILED, reason_of(error)
+        return record
+
+    def _survey(self, case: Case, implementation: type[Implementation], record: CellRecord) -> None:
+        with self.ledger.on("survey"):
+            foreseen = self._foreseen_seconds(case, implementation)
+        if foreseen > self.max_call:
+            record.status, record.call_seconds = LEFT_OUT, foreseen
+            record.reason = f"one call would take about {foreseen:.1f} s, more than --max-call {self.max_call:g} s"
+            return
+        with self.ledger.on("parity"):
+            if self._reference is None or self._reference.asked != case:
+                self._reference = None  # let go of the last one before making the next
+                self._reference = Reference.of(case)
+            record.parity_error = check(self._reference, implementation)
+            record.parity_seq_len = self._reference.case.seq_len
+        with self.ledger.on("survey"):
+            whole = self._reference.case.seq_len == case.seq_len
+            problem = self._reference.problem if whole else Problem.of(case)
+            start = time.perf_counter()
+            workload = Workload(case, implementation, problem)
+            record.build_seconds = time.perf_counter() - start
+            record.call_seconds = seconds_per_call(workload, case.device)
+        with self.ledger.on("memory"):
+            record.peak_bytes = peak_bytes(workload, case.device)
+
+    def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> float:
+        """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out."""
+        if case.seq_len <= 2 * PREFIX_STEPS:
+            return 0.0
+        short = dataclasses.replace(case, seq_len=PREFIX_STEPS)
+        workload = Workload(short, implementation, Problem.of(short))
+        return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
+
+
+def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
+    """The best of a few calls after one to warm up, over about `spend` seconds; a rough figure, never a sample."""
+    clock = clock_for(device)
+    best = clock.time(run, 1).seconds
+    spent = 0.0
+    for _ in range(3):
+        seconds = clock.time(run, 1).seconds
+        best, spent = min(best, seconds), spent + seconds
+        if spent > spend:
+            break
+    return best
+
+
+def reason_of(error: BaseException) -> str:
+    """One line that says what was raised; running out of memory is called by its name."""
+    text = (str(error).strip().splitlines() or [""])[0]
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in text
+    return f"out of memory: {text}" if out_of_memory else f"{type(error).__name__}: {text}"
+
+
+def as_event(record: CellRecord) -> dict[str, Any]:
+    """The record as the worker tells it."""
+    return {"event": "cell", "record": dataclasses.asdict(record)}

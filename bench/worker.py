@@ -1,0 +1,98 @@
+"""A fresh process that does one job, and tells what it finds as it goes: `python -m bench.worker`.
+
+The job comes as JSON on standard input, the findings leave as JSON lines on what was standard output; whatever an
+implementation prints goes to standard error instead. Jobs:
+
+    {"kind": "survey", "devices": [...] or null, "max_call": s, "cells": [[case id, implementation], ...]}
+    {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
+
+Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
+`cell` (a survey's record), `case` (a pass's samples), `end` (the ledger).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import time
+from typing import Any, TextIO
+
+from bench.ledger import Ledger
+
+
+def main() -> None:
+    """Do the job on standard input."""
+    job = json.load(sys.stdin)
+    out = _private_stdout()
+
+    def tell(event: str, **findings: Any) -> None:
+        out.write(json.dumps({"event": event, **findings}) + "\n")
+        out.flush()
+
+    ledger = Ledger()
+    from bench import machine, measure, survey  # torch, here: the ledger wants to know how long it takes
+
+    ledger.add("imports", time.time() - job["started"])
+    machine.fix_numerics()
+    machine.pin(1)
+    present = machine.devices()
+    if missing := [device for device in job.get("devices") or [] if device not in present]:
+        tell("refused", reason=f"no {', '.join(missing)} here; this machine has {', '.join(present)}")
+        return
+    tell("ready", machine=machine.describe(), devices=present)
+    if job["kind"] == "survey":
+        _survey(job, present, ledger, tell, survey)
+    else:
+        _pass(job, ledger, tell, measure)
+    tell("end", ledger=ledger.seconds)
+
+
+def _survey(job: dict[str, Any], present: list[str], ledger: Ledger, tell: Any, survey: Any) -> None:
+    """Survey the cells whose device is here; the others are no part of this run."""
+    from bench.cases import Case
+    from bench.machine import pin
+
+    surveyor = survey.Surveyor(job["max_call"], ledger)
+    for case_id, name in job["cells"]:
+        case = Case.parse(case_id)
+        if case.device in present:
+            tell("start", case=case_id, implementation=name)
+            pin(case.threads)
+            tell(**survey.as_event(surveyor.survey(case, name)))
+
+
+def _pass(job: dict[str, Any], ledger: Ledger, tell: Any, measure: Any) -> None:
+    """Measure the cases in an order of this pass's own."""
+    from bench.cases import Case
+
+    order = random.Random(job["order"])
+    cases = list(job["cases"])
+    order.shuffle(cases)
+    for item in cases:
+        tell("start", case=item["case"], implementation=None)
+
+        def starting(name: str, case: str = item["case"]) -> None:
+            tell("start", case=case, implementation=name)
+
+        found = measure.measure(Case.parse(item["case"]), item["calls"], item["rounds"], order, ledger, starting)
+        tell(
+            "case",
+            case=item["case"],
+            samples=found.samples,
+            control_seconds=found.control_seconds,
+            failures=found.failures,
+        )
+
+
+def _private_stdout() -> TextIO:
+    """Keep the real standard output for findings, and send everybody else's prints to standard error."""
+    sys.stdout.flush()
+    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return private
+
+
+if __name__ == "__main__":
+    main()
