@@ -102,13 +102,15 @@ class Implementation(nn.Module):
     def gradients(self) -> dict[str, Tensor]:
         """The gradient of each weight, by the same names as `weight_map`; to be read after a backward pass.
 
-        Raises ValueError for a weight that got no gradient.
+        Raises ValueError for a weight that got no gradient, or that is no part of a parameter, such as a buffer.
         """
         parameters = {parameter.data_ptr(): parameter for parameter in self.parameters()}
         found = {}
         for name, view in self.weight_map().items():
             base = view if view._base is None else view._base
-            parameter = parameters[base.data_ptr()]
+            parameter = parameters.get(base.data_ptr())
+            if parameter is None:
+                raise ValueError(f"weight_map gives for {name} neither a parameter of this module nor a view of one")
             if parameter.grad is None:
                 raise ValueError(f"{name} got no gradient")
             # The map's view, laid over the gradient instead of the parameter: both are dense and alike in layout.
