@@ -47,7 +47,10 @@ class Case:
 
     @property
     def id(self) -> str:
-        """A name that people can read, that sorts as text as the Case does, and that `parse` turns back."""
+        """A name that people can read and that `parse` turns back.
+
+        Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else.
+        """
         return (
             f"{self.device}-{self.dtype}-{self.mode}-{self.nonlinearity}-I{self.input_size:04}-H{self.hidden_size:04}"
             f"-L{self.num_layers:02}-B{self.batch_size:04}-T{self.seq_len:04}-O{self.output_size:04}-t{self.threads:02}"
@@ -59,7 +62,10 @@ class Case:
         match = _ID.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not the id of a case")
-        return cls.from_dict({name: int(v) if name in SIZES else v for name, v in match.groupdict().items()})
+        case = cls.from_dict({name: int(v) if name in SIZES else v for name, v in match.groupdict().items()})
+        if case.id != text:  # other digits or padding: two names of one case would not be found equal
+            raise ValueError(f"{text!r} is not the id of a case, but means {case.id!r}")
+        return case
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, in order."""
