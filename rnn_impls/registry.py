@@ -87,7 +87,7 @@ def load(name: str) -> type[Implementation]:
 
 def describe(name: str) -> str:
     """First line of an implementation's docstring."""
-    return (load(name).__doc__ or "no description").strip().splitlines()[0]
+    return ((load(name).__doc__ or "").strip() or "no description").splitlines()[0]
 
 
 def _import_file(path: Path) -> ModuleType:
