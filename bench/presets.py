@@ -182,6 +182,8 @@ def _numbers(axis: str, part: str) -> list[int]:
             if start < 1 or factor < 2:
                 raise ValueError
             return list(itertools.takewhile(lambda n: n <= stop, (start * factor**k for k in itertools.count())))
+        if int(step) < 1:  # going down, the last value would be left out
+            raise ValueError
         return list(range(start, stop + 1, int(step)))
     except ValueError:
         raise ValueError(
