@@ -25,7 +25,7 @@ CONTROL = "control"
 BLOCK_SECONDS = 2e-3
 """Length aimed at for a block: short against the machine's moods, long against the clock's 50 ns and, on CUDA,
 against a synchronisation's 10 µs or so (under 1 %). In 0.4 s a ratio repeats to 0.5 %
-within one process at 0.5 to 4 ms alike; longer blocks leave fewer rounds for the same time.."""
+within one process at 0.5 to 4 ms alike; longer blocks leave fewer rounds for the same time."""
 
 
 class BadSample(Exception):
@@ -90,10 +90,10 @@ def alternate(
 def _measure(clock: Clock, contender: Contender, samples: Samples) -> None:
     """One block."""
     reading = clock.time(contender.run, contender.calls)
-    seconds = reading.seconds / contender.calls
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise BadSample(f"block {len(samples.seconds)} took {reading.seconds} s, which cannot be")
-    samples.seconds.append(seconds)
+    for what, seconds in (("", reading.seconds), (" by the device's events", reading.event_seconds)):
+        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+            raise BadSample(f"block {len(samples.seconds)} took {seconds} s{what}, which cannot be")
+    samples.seconds.append(reading.seconds / contender.calls)
     if reading.event_seconds is not None:
         samples.event_seconds.append(reading.event_seconds / contender.calls)
 
