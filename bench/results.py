@@ -211,8 +211,10 @@ def _rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[di
     for index, benchmark in enumerate(take(content, path, "benchmarks", list)):
         where = f"benchmarks[{index}].extra_info"
         info = take(benchmark, path, "extra_info", dict)
-        if "schema" not in info or "seconds" not in info:
+        if "schema" not in info:
             raise BrokenFile(f"{path}: the field {where}.schema is missing; this is not a file of this suite")
+        if info["schema"] != SCHEMA:
+            raise BrokenFile(f"{path}: the field {where}.schema is {info['schema']!r}; this version reads {SCHEMA}")
         try:
             case = Case.from_dict({name: info[name] for name in FIELDS})
         except (KeyError, ValueError) as error:
