@@ -219,6 +219,8 @@ def _rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[di
             case = Case.from_dict({name: info[name] for name in FIELDS})
         except (KeyError, ValueError) as error:
             raise BrokenFile(f"{path}: the field {where} has no proper case: {error}") from None
+        if take(info, path, "case", str) != case.id:
+            raise BrokenFile(f"{path}: the field {where}.case is {info['case']!r}, but its sizes are those of {case.id}")
         seconds, control = _times(info, path, where, "seconds"), _times(info, path, where, "control_seconds")
         events = _times(info, path, where, "event_seconds") if info.get("event_seconds") else [math.nan] * len(seconds)
         if not len(seconds) == len(control) == len(events):
