@@ -95,6 +95,8 @@ def read_manifest(folder: Path) -> Manifest:
     for name, kind in (("id", str), ("started", str), ("status", str), ("settings", dict), ("machine", dict),
                        ("commit", dict), ("ledger", dict), ("cells", list)):
         take(content, path, name, kind)
+    if "passes" in content["settings"]:
+        take(content, path, "settings.passes", int)
     try:
         cells = [CellRecord(**cell) for cell in content.pop("cells")]
         for cell in cells:
@@ -129,9 +131,14 @@ def read_run(folder: Path) -> Run:
     """Read a run folder, whole or cut short. Raises BrokenFile naming file and field."""
     manifest = read_manifest(folder)
     rows: list[dict[str, Any]] = []
+    seen: set[int] = set()
     for path in pass_files(folder):
         content = read_json(path)
-        rows += _rows(content, path, manifest.id, take(content, path, "rnn_bench.pass", int))
+        number = take(content, path, "rnn_bench.pass", int)
+        if number in seen:
+            raise BrokenFile(f"{path}: the field rnn_bench.pass is {number}, as in another file")
+        seen.add(number)
+        rows += _rows(content, path, manifest.id, number)
         for failure in take(content, path, "rnn_bench.failures", list):
             _mark_failed(manifest, failure, path)
     return Run(folder, manifest, _frame(rows))
@@ -223,8 +230,9 @@ def _rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[di
             raise BrokenFile(f"{path}: the field {where}.case is {info['case']!r}, but its sizes are those of {case.id}")
         seconds, control = _times(info, path, where, "seconds"), _times(info, path, where, "control_seconds")
         events = _times(info, path, where, "event_seconds") if info.get("event_seconds") else [math.nan] * len(seconds)
-        if not len(seconds) == len(control) == len(events):
-            raise BrokenFile(f"{path}: the field {where}.control_seconds has another length than seconds")
+        for name, others in (("control_seconds", control), ("event_seconds", events)):
+            if len(others) != len(seconds):
+                raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")
         common = {"run": run, "pass": number, **case.as_dict(), "case": case.id}
         common |= {"implementation": take(info, path, "implementation", str), "calls": take(info, path, "calls", int)}
         rows += [
@@ -237,8 +245,10 @@ def _rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[di
 def _times(info: dict[str, Any], path: Path, where: str, name: str) -> list[float]:
     """A list of seconds. Raises BrokenFile for one that cannot be a time."""
     values: list[float] = take(info, path, name, list)
+    if not values:
+        raise BrokenFile(f"{path}: the field {where}.{name} is empty")
     for k, value in enumerate(values):
-        if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+        if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:  # true is an int to isinstance
             raise BrokenFile(f"{path}: the field {where}.{name}[{k}] is {value!r}, which is no time")
     return values
 
