@@ -16,7 +16,7 @@ import gc
 import math
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from bench.clock import Clock, Run
@@ -63,14 +63,20 @@ def calls_per_block(seconds_per_call: float) -> int:
 
 
 def alternate(
-    clock: Clock, contenders: Mapping[str, Contender], rounds: int, order: random.Random, warmup: bool = True
+    clock: Clock,
+    contenders: Mapping[str, Contender],
+    rounds: int,
+    order: random.Random,
+    *,
+    warmup: bool = True,
+    collect_garbage: bool = True,
 ) -> Alternation:
     """Measure the contenders in alternation for a number of rounds.
 
     A contender that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
     """
     result = Alternation({name: Samples(c.calls) for name, c in contenders.items()}, {})
-    with no_garbage_collection():
+    with no_garbage_collection() if collect_garbage else nullcontext():
         for round_number in range(-1 if warmup else 0, rounds):
             names = list(result.samples)
             order.shuffle(names)

@@ -6,6 +6,7 @@ broken file; 130 interrupted, and what was measured is kept.
 
 from __future__ import annotations
 
+import datetime
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -111,6 +112,22 @@ def report(
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)
             console.print(str(pages.write(read_pytest_json(files), target)), soft_wrap=True)
+
+
+@app.command()
+def accuracy(
+    repeats: Annotated[int, typer.Option(min=2, help="Fresh repeats by each method.")] = 20,
+    simulations: Annotated[int, typer.Option(min=100, help="Simulated runs of each rule.")] = 2000,
+    reports: Annotated[Path, typer.Option(help="Where accuracy/ lies.")] = REPORTS,
+) -> None:
+    """Prove that the numbers are right on this machine; takes a quarter of an hour."""
+    with clear_errors():
+        from bench.accuracy.command import accuracy as prove
+
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
+        folder = reports / "accuracy" / stamp
+        folder.mkdir(parents=True)
+        console.print(f"Table and figure: {prove(repeats, simulations, folder, console)}", soft_wrap=True)
 
 
 @app.command("list")

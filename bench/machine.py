@@ -48,6 +48,12 @@ def pin(threads: int) -> list[int]:
     return cores
 
 
+def unpin() -> None:
+    """Give this thread back the cores it had before the first `pin`."""
+    if _cores_at_start:
+        os.sched_setaffinity(0, _cores_at_start)
+
+
 def fix_numerics() -> None:
     """Pin what torch may decide by itself: no TF32, neither in cuBLAS nor in cuDNN's RNN, where it is the default."""
     import torch

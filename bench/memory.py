@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable
-
 import torch
 
+from bench.clock import Run
+from bench.workload import Workload
 
-def peak_bytes(run: Callable[[int], object], device: str) -> int | None:
+
+def peak_bytes(workload: Workload) -> int | None:
     """Bytes that one call needs at its peak beyond the weights and inputs that are there before it.
 
     On CUDA from the caching allocator's own count. On the CPU by adding up the allocations and releases that torch's
     profiler records, so memory that a library takes past torch's allocator is not seen. None where neither is had.
     """
-    gc.collect()
-    if device == "cuda":
+    # Gradients of an earlier call would be released by this one, and hide its own.
+    workload.module.zero_grad(set_to_none=True)
+    if workload.case.device == "cuda":
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        run(1)
+        workload(1)
         torch.cuda.synchronize()
         return max(0, torch.cuda.max_memory_allocated() - before)
-    if device == "cpu":
-        return _cpu_peak_bytes(run)
+    if workload.case.device == "cpu":
+        return _cpu_peak_bytes(workload)
     return None
 
 
-def _cpu_peak_bytes(run: Callable[[int], object]) -> int | None:
+def _cpu_peak_bytes(run: Run) -> int | None:
     """The largest running sum of the profiler's memory events."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         run(1)

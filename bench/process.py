@@ -37,7 +37,7 @@ def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.e
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stream,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
         )
         try:
@@ -94,8 +94,8 @@ def _how_it_died(code: int, log: Path) -> str:
     return f"the process ended with exit code {code}{last}"
 
 
-def _environment() -> dict[str, str]:
-    """The caller's environment, with the suite importable from where it lies."""
+def environment() -> dict[str, str]:
+    """For a fresh process: the caller's environment, with the suite importable from where it lies."""
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return os.environ | {"PYTHONPATH": path}

@@ -72,7 +72,7 @@ class Surveyor:
             record.build_seconds = time.perf_counter() - start
             record.call_seconds = seconds_per_call(workload, case.device)
         with self.ledger.on("memory"):
-            record.peak_bytes = peak_bytes(workload, case.device)
+            record.peak_bytes = peak_bytes(workload)
 
     def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> float:
         """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out."""

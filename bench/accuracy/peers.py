@@ -1,0 +1,86 @@
+"""Two other ways to measure the same speed-up, each in a fresh process, given the same wall time.
+
+`python -m bench.accuracy.peers blocked_autorange CASE WALL STARTED` prints manual's over whole's seconds by
+`torch.utils.benchmark`; with `pytest_benchmark` it prints two: by the medians and by the means of pytest-benchmark's
+rounds. Both measure one contender after the other, as their documentation shows, each for half of the time that is
+left of WALL seconds since STARTED (as `time.time` gives it); core and thread are those of a run of this suite.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CONTENDERS = ("manual", "whole")
+
+PYTEST_FILE = '''
+import time
+import pytest
+from bench.accuracy.peers import workloads
+
+RUNS = workloads({case!r})
+HALF = max(0.1, ({started!r} + {wall!r} - time.time() - 0.5) / 2)
+
+@pytest.mark.benchmark(max_time=HALF, min_rounds=5)
+@pytest.mark.parametrize("name", {names!r})
+def test_rnn(benchmark, name):
+    benchmark(RUNS[name], 1)
+'''
+"""The test file of pytest-benchmark's turn; half a second is left for writing its JSON."""
+
+
+def workloads(case_id: str) -> dict[str, object]:
+    """The contenders of a Case, built, loaded and called twice, on the core and thread of a run."""
+    from bench import machine
+    from bench.cases import Case
+    from bench.problem import Problem
+    from bench.workload import Workload
+    from rnn_impls import registry
+
+    case = Case.parse(case_id)
+    machine.fix_numerics()
+    machine.pin(case.threads)
+    problem = Problem.of(case)
+    built = {name: Workload(case, registry.load(name), problem) for name in CONTENDERS}
+    for workload in built.values():
+        workload(2)
+    return dict(built)
+
+
+def blocked_autorange(case_id: str, wall: float, started: float) -> list[float]:
+    """The ratio of the medians that `torch.utils.benchmark.Timer.blocked_autorange` gives."""
+    from torch.utils.benchmark import Timer
+
+    runs = workloads(case_id)
+    half = max(0.1, (started + wall - time.time()) / 2)
+    medians = [
+        Timer("run(1)", globals={"run": runs[name]}).blocked_autorange(min_run_time=half).median for name in CONTENDERS
+    ]
+    return [medians[0] / medians[1]]
+
+
+def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
+    """The ratios of the medians and of the means of pytest-benchmark's own rounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
+        test.write_text(PYTEST_FILE.format(case=case_id, started=started, wall=wall, names=CONTENDERS))
+        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
+                   "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        stats = {b["params"]["name"]: b["stats"] for b in json.loads(out.read_text())["benchmarks"]}
+    return [stats["manual"][figure] / stats["whole"][figure] for figure in ("median", "mean")]
+
+
+def main() -> None:
+    """Measure by the peer that is named first on the command line; print a JSON list of speed-ups."""
+    name, case_id, wall, started = sys.argv[1:]
+    measure = {"blocked_autorange": blocked_autorange, "pytest_benchmark": pytest_benchmark}[name]
+    print(json.dumps(measure(case_id, float(wall), float(started))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What came of the sitting: figures, a table in Markdown, a picture, and the numbers as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bench.accuracy.simulation import Coverage
+from bench.accuracy.sitting import TRUE_SPEEDUPS, Repeats
+from bench.files import write_atomically, write_json
+from bench.stats import coefficient_of_variation
+
+METHODS = {
+    "ours": "this suite",
+    "blocked_autorange": "torch.utils.benchmark blocked_autorange",
+    "pytest_median": "pytest-benchmark, medians",
+    "pytest_mean": "pytest-benchmark, means",
+}
+COLOURS = {"ours": "#0072B2", "blocked_autorange": "#D55E00", "pytest_median": "#009E73", "pytest_mean": "#CC79A7"}
+
+
+def figures(repeats: Repeats, simulated: list[Coverage], machine: dict[str, Any]) -> dict[str, Any]:
+    """Every figure that the table states, from the raw repeats."""
+    speedups = _speedups(repeats)
+    centre = float(np.median(speedups["ours"]))
+    held = sum(low <= centre <= high for _, low, high in repeats.ours)
+    truth_held = sum(low <= TRUE_SPEEDUPS[name] <= high for name, _, low, high in repeats.truths)
+    errors = [abs(math.log(value / TRUE_SPEEDUPS[name])) for name, value, _, _ in repeats.truths]
+    return {
+        "machine": machine,
+        "repeats": len(repeats.ours),
+        "coefficient_of_variation": {name: coefficient_of_variation(v) for name, v in speedups.items()},
+        "median_speedup": {name: float(np.median(v)) for name, v in speedups.items()},
+        "median_wall_seconds": {name: float(np.median(v)) for name, v in repeats.wall.items()},
+        "intervals_hold_median": [held, len(repeats.ours)],
+        "intervals_hold_known_truth": [truth_held, len(repeats.truths)],
+        "median_error_of_known_truth": float(np.median(errors)),
+        "largest_error_of_known_truth": float(np.max(errors)),
+        "simulated_coverage": [dataclasses.asdict(c) | {"share": c.share} for c in simulated],
+        "raw": dataclasses.asdict(repeats),
+    }
+
+
+def write(found: dict[str, Any], repeats: Repeats, folder: Path) -> str:
+    """Write accuracy.json, accuracy.md, accuracy.png and accuracy.svg; return the Markdown."""
+    write_json(folder / "accuracy.json", found)
+    text = markdown(found)
+    write_atomically(folder / "accuracy.md", text.encode())
+    figure = picture(repeats)
+    figure.savefig(folder / "accuracy.png", dpi=160, metadata={"Software": None})
+    with mpl.rc_context({"svg.hashsalt": "rnn-bench", "svg.fonttype": "none"}):
+        figure.savefig(folder / "accuracy.svg", metadata={"Date": None})
+    return text
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The table and what it says, as Markdown."""
+    lines = [
+        f"Speed-up of `whole` over `manual` at hidden 128, 64 steps, inference, measured {found['repeats']} times by",
+        f"each method in turn, on {found['machine']['cpu']}, one thread, torch {found['machine']['torch']}.",
+        "",
+        "| method | wall time of a repeat | median speed-up | coefficient of variation | against this suite |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    own = found["coefficient_of_variation"]["ours"]
+    for name, label in METHODS.items():
+        wall = found["median_wall_seconds"]["pytest_benchmark" if name.startswith("pytest") else name]
+        variation = found["coefficient_of_variation"][name]
+        factor = "" if name == "ours" else f"{variation / own:.1f}×"
+        lines.append(
+            f"| {label} | {wall:.1f} s | {found['median_speedup'][name]:.2f}× | {variation:.1%} | {factor} |"
+        )
+    held, of = found["intervals_hold_median"]
+    truth_held, truths = found["intervals_hold_known_truth"]
+    lines += [
+        "",
+        "| do the 95 % intervals hold? | runs | held |",
+        "|---|---:|---:|",
+        *(
+            f"| simulated, {c['rule']} ({c['mean_passes']:.1f} on average) | {c['runs']} | {c['share']:.1%} |"
+            for c in found["simulated_coverage"]
+        ),
+        f"| the median of all repeats, by the interval of each | {of} | {held / of:.1%} |",
+        f"| known truths (20 calls against 20, 21 and 40) | {truths} | {truth_held / truths:.1%} |",
+        "",
+        f"A known truth was missed by {found['median_error_of_known_truth']:.1%} in the median and by "
+        f"{found['largest_error_of_known_truth']:.1%} at most.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def picture(repeats: Repeats) -> Figure:
+    """Every repeat of every method as a dot, relative to the median of ours; our intervals beside ours."""
+    speedups = _speedups(repeats)
+    centre = float(np.median(speedups["ours"]))
+    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.axvline(1.0, color="0.6", linewidth=1)
+    for row, (name, label) in enumerate(METHODS.items()):
+        values = np.asarray(speedups[name]) / centre
+        heights = row + np.linspace(-0.28, 0.28, len(values))
+        if name == "ours":
+            low, high = (np.asarray([r[k] for r in repeats.ours]) / centre for k in (1, 2))
+            axes.hlines(heights, low, high, color=COLOURS[name], alpha=0.35, linewidth=1.5)
+        axes.plot(values, heights, "o", color=COLOURS[name], markersize=4)
+        variation = coefficient_of_variation(values)
+        axes.annotate(f"{label}\nvaries by {variation:.1%}", (0.0, row), xytext=(-8, 0), ha="right", va="center",
+                      xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=9)  # fmt: skip
+    axes.set_xscale("log")
+    ticks = [t for t in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5) if _within(t, speedups, centre)]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_yticks([])
+    axes.invert_yaxis()
+    axes.set_xlabel("reported speed-up, relative to the median of this suite's repeats (log scale)")
+    axes.set_title(f"The same speed-up, measured {len(repeats.ours)} times by each method in the same wall time",
+                   fontsize=10, loc="left")  # fmt: skip
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def _speedups(repeats: Repeats) -> dict[str, list[float]]:
+    """Speed-ups by method."""
+    return {"ours": [value for value, _, _ in repeats.ours], "blocked_autorange": repeats.blocked_autorange,
+            "pytest_median": repeats.pytest_median, "pytest_mean": repeats.pytest_mean}  # fmt: skip
+
+
+def _within(tick: float, speedups: dict[str, list[float]], centre: float) -> bool:
+    everything = [value / centre for values in speedups.values() for value in values] + [0.9, 1.1]
+    return min(everything) * 0.97 <= tick <= max(everything) * 1.03

@@ -1,0 +1,117 @@
+"""One sitting: fresh repeats of this suite and of its peers, in turn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.cases import Case
+from bench.process import environment
+from bench.results import CellRecord, Manifest, read_run
+from bench.run import Runner, new_folder, new_manifest
+from bench.settings import Settings
+from bench.summary import cells
+
+CASE = Case(hidden_size=128, input_size=128, seq_len=64)
+"""The real ratio: manual over whole, hidden 128, 64 steps, inference; about 3 to 4 on a CPU."""
+
+TRUTHS = Path(__file__).with_name("truths.py")
+TRUTH_BASELINE = "Times20"
+TRUE_SPEEDUPS = {"Times20Again": 1.0, "Times21": 20 / 21, "Times40": 0.5}
+"""Over `Times20`, by construction; the Python loop around the calls is under 0.1 % of them."""
+
+AXES = {"hidden_size": (128,), "seq_len": (64,), "mode": ("inference",)}
+TRUTH_AXES = {"hidden_size": (128,), "seq_len": (8,), "mode": ("inference",)}
+
+
+@dataclass
+class Repeats:
+    """Every repeat's figures: speed-ups by method, our intervals, known truths with theirs, wall seconds."""
+
+    ours: list[tuple[float, float, float]] = field(default_factory=list)
+    blocked_autorange: list[float] = field(default_factory=list)
+    pytest_median: list[float] = field(default_factory=list)
+    pytest_mean: list[float] = field(default_factory=list)
+    truths: list[tuple[str, float, float, float]] = field(default_factory=list)
+    wall: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def surveying(self, cells: int) -> None:
+        """Ignored."""
+
+    def surveyed(self, record: CellRecord) -> None:
+        """Ignored."""
+
+    def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:
+        """Ignored."""
+
+    def passing(self, number: int, cells: int, seconds: float) -> None:
+        """Ignored."""
+
+    def measured(self, cells: int, seconds: float) -> None:
+        """Ignored."""
+
+    def note(self, text: str) -> None:
+        """Ignored."""
+
+
+def sit(repeats: int, folder: Path, tell: Callable[[int], None]) -> Repeats:
+    """Take all repeats; each is written to `repeats.jsonl` in the folder as it is taken."""
+    found = Repeats()
+    for number in range(1, repeats + 1):
+        row = _one_repeat(folder, found)
+        with (folder / "repeats.jsonl").open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        tell(number)
+    return found
+
+
+def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
+    """Ours first, since its wall time is what the others are given; then the peers; then the known truths."""
+    start = time.perf_counter()
+    (ours,) = _speedups(folder, "manual,whole", "manual", AXES).values()
+    wall = {"ours": time.perf_counter() - start}
+    found.ours.append(ours)
+    for name in ("blocked_autorange", "pytest_benchmark"):
+        start = time.perf_counter()
+        figures = _peer(name, wall["ours"])
+        wall[name] = time.perf_counter() - start
+        if name == "blocked_autorange":
+            found.blocked_autorange += figures
+        else:
+            found.pytest_median.append(figures[0])
+            found.pytest_mean.append(figures[1])
+    names = [f"{TRUTHS}:{name}" for name in (TRUTH_BASELINE, *TRUE_SPEEDUPS)]
+    truths = _speedups(folder, ",".join(names), names[0], TRUTH_AXES)
+    found.truths += [(name.rpartition(":")[2], *estimate) for name, estimate in truths.items()]
+    for name, seconds in wall.items():
+        found.wall.setdefault(name, []).append(seconds)
+    return {"ours": ours, "blocked_autorange": found.blocked_autorange[-1], "pytest_median": found.pytest_median[-1],
+            "pytest_mean": found.pytest_mean[-1], "truths": truths, "wall": wall}  # fmt: skip
+
+
+def _speedups(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
+    """A whole run of this suite: survey, parity, five passes; speed-ups over the baseline with their intervals."""
+    settings = Settings(devices=("cpu",), implementations=names, baseline=baseline, overrides=axes)
+    run_folder = new_folder(folder, "accuracy")
+    Runner(run_folder, new_manifest(run_folder, settings), Silent()).run()
+    table = cells(read_run(run_folder)).query("implementation != @baseline")
+    if table["speedup"].isna().any():
+        raise RuntimeError(f"{run_folder}: {table['reason'].iloc[0]}")
+    return {row.implementation: (row.speedup, row.speedup_low, row.speedup_high) for row in table.itertuples()}
+
+
+def _peer(name: str, wall: float) -> list[float]:
+    """A peer's speed-ups."""
+    command = [sys.executable, "-m", "bench.accuracy.peers", name, CASE.id, str(wall), str(time.time())]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+    return [float(figure) for figure in json.loads(answer.stdout.strip().splitlines()[-1])]

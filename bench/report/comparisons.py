@@ -1,0 +1,111 @@
+"""What the intervals of a run allow to be said about one case or one pair of implementations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.report.names import axis_value, listed
+from bench.report.units import times
+
+FASTER, SLOWER, UNDECIDED, UNKNOWN = "faster", "slower", "undecided", "unknown"
+_REGION_AXES = ("seq_len", "hidden_size", "mode", "batch_size", "dtype", "num_layers", "device")
+
+
+def side(row: pd.Series) -> str:
+    """On which side of 1 the whole interval of a speed-up lies; unknown where there is no interval."""
+    low, high = row["speedup_low"], row["speedup_high"]
+    if math.isnan(low) or math.isnan(high):
+        return UNKNOWN
+    return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+
+
+def apart(one: pd.Series, other: pd.Series, column: str) -> int:
+    """1 if `one` is larger than `other` by intervals that don't overlap, -1 if smaller, 0 if that can't be said."""
+    if one[f"{column}_low"] > other[f"{column}_high"]:
+        return 1
+    return -1 if one[f"{column}_high"] < other[f"{column}_low"] else 0
+
+
+def fastest(case: pd.DataFrame) -> list[str] | None:
+    """The implementations of one case that may be the fastest: one when it is clear, several when it is not.
+
+    Judged by speed-ups over the common baseline, from the same rounds, where all have one; else by times. None
+    without intervals, or with nothing to compare.
+    """
+    column, sign = ("speedup", 1) if case["speedup_low"].notna().all() else ("seconds", -1)
+    if len(case) < 2 or case[f"{column}_low"].isna().any():
+        return None
+    rows = [row for _, row in case.iterrows()]
+    best = max(rows, key=lambda row: sign * row[column])
+    return [str(row["implementation"]) for row in rows if apart(best, row, column) != sign]
+
+
+def speedup(row: pd.Series) -> str:
+    """A speed-up with its interval."""
+    return times(row["speedup"], row["speedup_low"], row["speedup_high"])
+
+
+def slowdown(row: pd.Series) -> str:
+    """How many times as long it takes as the baseline, with its interval."""
+    return times(1 / row["speedup"], 1 / row["speedup_high"], 1 / row["speedup_low"])
+
+
+def place(row: pd.Series, varying: Sequence[str], without: Sequence[str] = ()) -> str:
+    """Which case this is: hidden size, length, and whatever else varies in the run and is not said already."""
+    axes = ["hidden_size", "seq_len"] + [axis for axis in varying if axis not in ("hidden_size", "seq_len", "device")]
+    said = [axis for axis in axes if axis not in without and not _goes_without_saying(axis, row)]
+    return ", ".join(axis_value(axis, row[axis]) for axis in said)
+
+
+def _goes_without_saying(axis: str, row: pd.Series) -> bool:
+    """An input as wide as the hidden state, and no output head: what a plain recurrence has."""
+    return (axis == "input_size" and row["input_size"] == row["hidden_size"]) or (
+        axis == "output_size" and row["output_size"] == 0
+    )
+
+
+def region(part: pd.DataFrame, everything: pd.DataFrame) -> str:
+    """What sets these cases apart, such as `all at 8 steps or fewer`; empty where no one axis does."""
+    for axis in _REGION_AXES:
+        values, known = sorted(part[axis].unique()), sorted(everything[axis].unique())
+        if len(values) == len(known) or len(values) > max(1, len(known) / 2):
+            continue  # leaving out a few values says little
+        number = axis in ("seq_len", "hidden_size", "batch_size", "num_layers")
+        who = "all " if len(part) > 1 else ""
+        if len(values) == 1:
+            return f"{who}{'at' if number else 'in'} {axis_value(axis, values[0])}"
+        if number and values == known[: len(values)]:
+            return f"{who}at {axis_value(axis, values[-1])} or {'fewer' if axis == 'seq_len' else 'less'}"
+        if number and values == known[-len(values) :]:
+            return f"{who}at {axis_value(axis, values[0])} or more"
+    return ""
+
+
+def counted(part: pd.DataFrame, everything: pd.DataFrame) -> str:
+    """`3 (all at 1 step)`, counting cases."""
+    where = region(part, everything)
+    return f"{len(part)} ({where})" if where and len(part) < len(everything) else str(len(part))
+
+
+def of_all(part: pd.DataFrame, everything: pd.DataFrame) -> str:
+    """`in all 24 cases`, `in 3 of 24 cases (all at 1 step)`."""
+    if len(everything) == 1:
+        return "in the one case measured" if len(part) else "in no case"
+    if len(part) == len(everything):
+        return f"in all {len(part)} cases"
+    where = region(part, everything) if len(part) else ""
+    return f"in {len(part)} of {len(everything)} cases" + (f" ({where})" if where else "")
+
+
+def shown_below_one(rows: Sequence[pd.Series]) -> str:
+    """A reminder for the reader when a speed-up that is quoted is really a slow-down."""
+    return "; below 1× means slower" if any(side(row) == SLOWER for row in rows) else ""
+
+
+__all__ = [
+    "FASTER", "SLOWER", "UNDECIDED", "UNKNOWN", "apart", "counted", "fastest", "listed", "of_all", "place", "region",
+    "shown_below_one", "side", "slowdown", "speedup",
+]  # fmt: skip

@@ -1,0 +1,88 @@
+"""What implementations and cases are called in prose, legends and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ORDER = ("manual", "looped", "whole", "whole-no-cudnn")
+"""Implementations that always come in this order; those that users bring follow in the order of the run."""
+
+_PHRASES = {
+    "manual": "the cell written by hand",
+    "looped": "`nn.RNN` called step by step",
+    "whole": "one `nn.RNN` call",
+    "whole-no-cudnn": "one `nn.RNN` call without cuDNN",
+}
+
+DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (MPS)"}
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Each implementation once, the known ones first and always in the same order."""
+    found = list(dict.fromkeys(names))
+    return sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Name -> as little of it as tells it apart: `path/to/my.py:Mine` is `Mine`, or `my.py:Mine` beside another."""
+    found = list(dict.fromkeys(names))
+    short: dict[str, str] = {}
+    for name in found:
+        path, _, attribute = name.rpartition(":")
+        candidates = (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
+        taken = [candidates_of(other) for other in found if other != name]
+        short[name] = next(c for c in candidates if c == name or not any(c in other for other in taken))
+    return short
+
+
+def candidates_of(name: str) -> tuple[str, ...]:
+    """The forms under which another name could be shown."""
+    path, _, attribute = name.rpartition(":")
+    return (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
+
+
+def phrase(name: str, short: Mapping[str, str]) -> str:
+    """An implementation in a sentence."""
+    return _PHRASES.get(name) or f"`{short.get(name, name).replace('`', chr(39))}`"
+
+
+def capital(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def device(name: str) -> str:
+    """A device type in a heading."""
+    return DEVICES.get(name, name)
+
+
+def on_device(name: str) -> str:
+    """A device type in a sentence."""
+    return "on this CPU" if name == "cpu" else f"on this {device(name)}"
+
+
+def steps(count: int) -> str:
+    """A sequence length."""
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
+def axis_value(axis: str, value: Any) -> str:
+    """A value of one field of Case, in words: `batch 16`, `2 layers`, `float16`."""
+    forms = {
+        "input_size": "input {}", "hidden_size": "hidden {}", "batch_size": "batch {}", "threads": "{} thread",
+        "num_layers": "{} layer", "output_size": "output {}",
+    }  # fmt: skip
+    if axis == "seq_len":
+        return steps(int(value))
+    if axis == "device":
+        return device(str(value))
+    if axis == "output_size" and value == 0:
+        return "no output head"
+    text = forms.get(axis, "{}").format(value)
+    return text + "s" if axis in ("threads", "num_layers") and value != 1 else text
+
+
+def listed(parts: list[str], conjunction: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {conjunction} {parts[-1]}" if parts else ""

@@ -1,0 +1,82 @@
+"""Numbers as people read them. Only here are units scaled and figures rounded."""
+
+from __future__ import annotations
+
+import math
+
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_SIZES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+NOTHING = "–"
+"""Shown where there is no value."""
+
+
+def missing(value: object) -> bool:
+    """Whether a table's value is absent: None or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def duration(seconds: float) -> str:
+    """Seconds with three significant digits and a unit that fits: `12.3 µs`."""
+    if missing(seconds):
+        return NOTHING
+    return _scaled(seconds, _TIMES, 3)
+
+
+def durations(low: float, high: float) -> str:
+    """An interval of seconds in the unit of its upper end: `[12.1, 12.6] µs`."""
+    if missing(low) or missing(high):
+        return NOTHING
+    factor, unit = next((pair for pair in _TIMES if high >= pair[0] * 0.9995), _TIMES[-1])
+    places = _places((high - low) / factor, high / factor)
+    return f"[{low / factor:.{places}f}, {high / factor:.{places}f}] {unit}"
+
+
+def size(count: float) -> str:
+    """Bytes with a binary unit: `3.0 MiB`."""
+    if missing(count):
+        return NOTHING
+    return _scaled(float(count), _SIZES, 3)
+
+
+def times(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A ratio, with its interval where there is one: `4.2× [4.1, 4.3]`, in as many digits as the interval deserves."""
+    if missing(value):
+        return NOTHING
+    if missing(low) or missing(high):
+        return f"{value:.{_places(math.inf, value)}f}×"
+    places = _places(high - low, value)
+    while places < 4 and any(end != 1 and f"{end:.{places}f}" == f"{1:.{places}f}" for end in (low, high)):
+        places += 1  # an end that only rounds to 1 must show on which side of it it lies
+    return f"{value:.{places}f}× [{low:.{places}f}, {high:.{places}f}]"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage without needless digits: 0.03 is `3 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def tick_time(seconds: float, _position: int | None = None) -> str:
+    """A time on an axis, as short as it can be: `10 µs`."""
+    return _scaled(seconds, _TIMES, 0)
+
+
+def tick_size(count: float, _position: int | None = None) -> str:
+    """Bytes on an axis: `64 KiB`."""
+    return _scaled(count, _SIZES, 0)
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> str:
+    """The value in the largest unit that keeps it at 1 or above; no digits means as few as the value has."""
+    factor, unit = next((pair for pair in units if abs(value) >= pair[0] * 0.9995), units[-1])
+    scaled = value / factor
+    if not digits or (unit == "B" and scaled == int(scaled)):
+        return f"{scaled:.4g} {unit}"
+    whole_digits = len(str(int(abs(scaled))))
+    return f"{scaled:.{max(0, digits - whole_digits)}f} {unit}"
+
+
+def _places(width: float, value: float) -> int:
+    """Decimals that show two digits of the value, and more where its interval is narrow, but never over three."""
+    shown = 1 - math.floor(math.log10(abs(value))) if value else 1
+    narrow = math.ceil(-math.log10(width / 1.5)) if 0 < width < math.inf else shown
+    return min(3, max(0, shown, narrow))

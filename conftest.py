@@ -1,0 +1,140 @@
+"""pytest's door to the benchmarks: options, collection, and what pytest-benchmark is told of this machine.
+
+A plain `pytest` runs the tests and times nothing. `pytest bench` runs the benchmarks; so does `pytest` with any
+`--benchmark-...` option that asks for them, without a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.presets import Grid
+from bench.settings import Settings
+
+if TYPE_CHECKING:
+    from bench.session import Session
+
+ROOT = Path(__file__).parent
+AXES = ("mode", "dtype", "nonlinearity", "input_size", "hidden_size", "num_layers", "batch_size", "seq_len",
+        "output_size", "threads")  # fmt: skip
+SAVE_HINT = "no saved run to compare with yet; save a first one with: pytest bench --benchmark-autosave"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The same selection as `python -m bench run`."""
+    group = parser.getgroup("rnn bench", "recurrent network benchmarks")
+    group.addoption("--preset", default="quick", help="named set of cases (python -m bench list); default quick")
+    group.addoption("--impl", default="default", help="implementations: names, default, all, path/to/file.py:Name")
+    group.addoption("--device", default="", help="cpu, cuda, mps, comma-separated; default: every one present")
+    group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")
+    for axis in AXES:
+        group.addoption(f"--{axis.replace('_', '-')}", default="", help=f"override {axis}: 64,128 or 1:1024:x2")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn bare benchmark options to the benchmarks, and refuse what would measure nonsense."""
+    option = config.option
+    wants = any(
+        (
+            option.benchmark_compare,
+            option.benchmark_only,
+            option.benchmark_save,
+            option.benchmark_autosave,
+            option.benchmark_json,
+            option.benchmark_histogram,
+        )
+    )
+    if wants and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(ROOT / "bench")]
+    if not _asks_for_benchmarks(config):
+        return
+    if getattr(option, "dist", "no") != "no" or getattr(option, "numprocesses", None):
+        raise pytest.UsageError(
+            "benchmarks running side by side would time each other; run them without xdist: pytest bench -p no:xdist"
+        )
+    if option.benchmark_compare is True and not _saved_runs(config):
+        raise pytest.UsageError(SAVE_HINT)
+    _cells(config)  # what is not known is said here, in one line, before anything is collected
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per cell, in the order of the cases, those of a Case side by side."""
+    if {"rnn_case", "implementation"} <= set(metafunc.fixturenames):
+        cells = _cells(metafunc.config)
+        ids = [f"{case}-{name}" for case, name in cells]
+        metafunc.parametrize(("rnn_case", "implementation"), cells, ids=ids)
+
+
+@pytest.fixture(scope="session")
+def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """What measures: only the contenders that were selected, also by -k, are measured together."""
+    from bench.machine import unpin
+    from bench.session import Session
+
+    if hasattr(request.config, "workerinput"):
+        pytest.fail("benchmarks running side by side would time each other; run them without xdist", pytrace=False)
+    selected: dict[str, list[str]] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and "rnn_case" in getattr(item, "fixturenames", ()):
+            selected.setdefault(item.callspec.params["rnn_case"], []).append(item.callspec.params["implementation"])
+    yield Session(selected, request.config.option.max_call)
+    unpin()
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Add GPU, driver, torch, cuDNN, threads and TF32; take out what changes from one minute to the next."""
+    from bench.machine import describe, fix_numerics
+
+    fix_numerics()
+    cpu = machine_info.get("cpu", {})
+    for drifting in [key for key in cpu if key.startswith("hz_")]:
+        del cpu[drifting]
+    machine_info["rnn_bench"] = describe() | {"threads": config.option.threads or "1"}
+
+
+def _settings(config: pytest.Config) -> Settings:
+    """The selection. Raises pytest.UsageError, one line, for what is not known."""
+    from bench.options import axis_overrides
+
+    try:
+        overrides: Grid = axis_overrides({axis: getattr(config.option, axis) for axis in AXES})
+        devices = tuple(filter(None, config.option.device.split(",")))
+        return Settings(
+            preset=config.option.preset, devices=devices, implementations=config.option.impl, overrides=overrides
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _cells(config: pytest.Config) -> list[tuple[str, str]]:
+    """(case id, implementation) of everything selected on the devices present."""
+    from bench.machine import devices
+
+    settings, present = _settings(config), devices()
+    if missing := [device for device in settings.devices if device not in present]:
+        raise pytest.UsageError(f"no {', '.join(missing)} here; this machine has {', '.join(present)}")
+    return [(case.id, name) for case, name in settings.cells() if case.device in present]
+
+
+def _asks_for_benchmarks(config: pytest.Config) -> bool:
+    """Whether any path given leads into bench/."""
+    paths = [Path(config.invocation_params.dir, arg.split("::")[0]).resolve() for arg in config.args]
+    bench = ROOT / "bench"
+    return any(path == bench or bench in path.parents or path in (ROOT, *ROOT.parents) for path in paths)
+
+
+def _saved_runs(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark's storage holds a run of this machine."""
+    from pytest_benchmark.logger import Logger
+    from pytest_benchmark.utils import get_machine_id, load_storage
+
+    logger = Logger(Logger.QUIET, config=config)
+    storage = load_storage(
+        config.option.benchmark_storage, logger=logger, default_machine_id=get_machine_id(), netrc=None
+    )
+    return any(True for _ in storage.load())
