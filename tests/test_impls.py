@@ -65,7 +65,7 @@ def test_manual_cell_has_the_tutorials_parts() -> None:
 
 
 def test_manual_cell_computes_the_textbook_step() -> None:
-    """hidden = tanh(W [x, h] + b), outputs = log_softmax of a linear map of the new hidden state."""
+    """Hidden is tanh(W [x, h] + b), outputs are log_softmax of a linear map of the new hidden state."""
     cell = manual.RNN(input_size=3, hidden_size=4, output_size=2)
     current, previous = torch.randn(5, 3), torch.randn(5, 4)
     outputs, hidden = cell(current, previous)
@@ -181,7 +181,9 @@ def test_gradients_of_whole_sliced_and_transposed_parameters() -> None:
     for parameter in module.parameters():
         parameter.grad = torch.randn_like(parameter)
     joined, flipped, plain = module.joined.grad, module.flipped.grad, module.plain.grad
-    assert joined is not None and flipped is not None and plain is not None
+    assert joined is not None
+    assert flipped is not None
+    assert plain is not None
     found = module.gradients()
     assert list(found) == list(module.weight_map())
     assert torch.equal(found["left"], joined[:, :3])
@@ -238,7 +240,7 @@ def test_head_weights_are_its_own() -> None:
 
 
 def test_whole_no_cudnn_switches_cudnn_off_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cuDNN is off inside its forward pass and on again afterwards, also when that raises."""
+    """The switch is off inside its forward pass and on again afterwards, also when that raises."""
     seen = []
     monkeypatch.setattr(torch.backends.cudnn, "enabled", True)
     module = WholeNoCudnn(NetworkShape(3, 4))
@@ -249,3 +251,123 @@ def test_whole_no_cudnn_switches_cudnn_off_and_back(monkeypatch: pytest.MonkeyPa
     assert seen == [False, False]
     assert torch.backends.cudnn.enabled
     assert WholeNoCudnn.devices == ("cuda",)
+
+
+# The registry
+
+GOOD_FILE = '''
+from rnn_impls.whole import Whole
+
+class Mine(Whole):
+    """  my own way
+
+    at some length"""
+
+class Quiet(Whole):
+    pass
+
+class Blank(Whole):
+    """   """
+
+NOT_A_CLASS = 3
+
+class Stranger:
+    pass
+'''
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    """Write a file with implementations of one's own."""
+    path = tmp_path / "mine.py"
+    path.write_text(GOOD_FILE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("selection", "device", "names"),
+    [
+        ("default", "cpu", ["manual", "looped", "whole"]),
+        ("default", "mps", ["manual", "looped", "whole"]),
+        ("default", "cuda", ["manual", "looped", "whole", "whole-no-cudnn"]),
+        ("all", "cpu", list(registry.BUILTIN)),
+        ("whole,manual,whole", "cpu", ["whole", "manual"]),
+        (" whole , default ", "cpu", ["whole", "manual", "looped"]),
+    ],
+)
+def test_select_gives_names_once_in_order(selection: str, device: str, names: list[str]) -> None:
+    """Groups are spelled out, spaces ignored, and a name given twice runs once."""
+    assert registry.select(selection, device) == names
+
+
+def test_select_takes_a_file(own_file: Path) -> None:
+    """`file.py:Name` is a name like the others."""
+    assert registry.select(f"manual,{own_file}:Mine", "cpu") == ["manual", f"{own_file}:Mine"]
+
+
+@pytest.mark.parametrize("selection", ["lopped", "", " , "])
+def test_select_lists_the_known_names(selection: str) -> None:
+    """An unknown name, or none at all, is answered with all that are known."""
+    with pytest.raises(ValueError, match="known are " + ", ".join(registry.BUILTIN)) as caught:
+        registry.select(selection, "cpu")
+    assert repr("lopped") in str(caught.value) or not selection.strip(" ,")
+
+
+def test_select_refuses_a_missing_file_and_a_bad_class_name(own_file: Path, tmp_path: Path) -> None:
+    """Both are seen before anything is imported or measured."""
+    with pytest.raises(ValueError, match=r"there is no file .*absent\.py"):
+        registry.select(f"{tmp_path}/absent.py:Mine", "cpu")
+    with pytest.raises(ValueError, match="'no-name' is not the name of a class"):
+        registry.select(f"{own_file}:no-name", "cpu")
+
+
+def test_select_imports_nothing(tmp_path: Path) -> None:
+    """A file that raises when it is imported can be selected; `load` is what imports."""
+    path = tmp_path / "explosive.py"
+    path.write_text("raise RuntimeError('boom')")
+    assert registry.select(f"{path}:Mine", "cpu") == [f"{path}:Mine"]
+    with pytest.raises(ValueError, match=r"explosive\.py does not import: RuntimeError: boom"):
+        registry.load(f"{path}:Mine")
+    path.write_text(GOOD_FILE)
+    assert registry.load(f"{path}:Mine").__name__ == "Mine", "a failed import must not stay half done"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Absent", "has no class Absent"),
+        ("Stranger", "Stranger in .* is not a subclass of rnn_impls.interface.Implementation"),
+        ("NOT_A_CLASS", "NOT_A_CLASS in .* is not a subclass"),
+    ],
+)
+def test_load_refuses_what_is_no_implementation(own_file: Path, name: str, message: str) -> None:
+    """The reason names the class and the file."""
+    with pytest.raises(ValueError, match=message) as caught:
+        registry.load(f"{own_file}:{name}")
+    assert str(own_file) in str(caught.value)
+
+
+def test_load_tells_files_of_one_stem_apart(own_file: Path, tmp_path: Path) -> None:
+    """a/mine.py and b/mine.py are two modules; one file loaded twice is one."""
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / "mine.py"
+    twin.write_text(GOOD_FILE.replace("my own way", "the twin's way"))
+    first, second = registry.load(f"{own_file}:Mine"), registry.load(f"{twin}:Mine")
+    assert first is not second
+    assert registry.describe(f"{twin}:Mine") == "the twin's way"
+    assert registry.load(f"{own_file}:Mine") is first
+
+
+def test_describe_is_the_first_line_of_the_docstring(own_file: Path) -> None:
+    """Without a docstring, or with a blank one, it says so."""
+    assert registry.describe("manual") == "the cell written by hand, stepped in Python"
+    assert registry.describe(f"{own_file}:Mine") == "my own way"
+    assert registry.describe(f"{own_file}:Quiet") == "no description"
+    assert registry.describe(f"{own_file}:Blank") == "no description"
+
+
+@pytest.mark.parametrize("name", registry.BUILTIN)
+def test_every_registered_name_loads(name: str) -> None:
+    """No entry of the registry points nowhere."""
+    assert issubclass(registry.load(name), Implementation)
+    assert registry.describe(name) != "no description"
