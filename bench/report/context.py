@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from bench.report.facets import usual_case, varying_axes
-from bench.report.names import ordered, phrase, short_names
+from bench.report.names import on_device, ordered, phrase, short_names
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class Context:
             return "whole"
         medians = {name: self.cells[self.cells["implementation"] == name]["speedup"].median() for name in self.contenders}
         return max(self.contenders, key=lambda name: medians[name], default=None)
+
+    def here(self, device: str | None = None) -> str:
+        """`on this CPU, ` where a sentence has to say so: with several devices; trends are told of the first."""
+        return f"{on_device(device or self.devices[0])}, " if len(self.devices) > 1 else ""
 
     def phrase(self, name: str) -> str:
         """An implementation in a sentence."""

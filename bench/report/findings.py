@@ -98,7 +98,7 @@ def fast_pair(context: Context) -> list[Finding]:
     if len(frame) < 2:
         return []
     low, high = (frame.loc[frame["speedup"].agg(end)] for end in ("idxmin", "idxmax"))
-    who = f"the speed-up of {context.phrase(str(context.focus))} over {context.phrase(context.baseline)}"
+    who = f"{context.here()}the speed-up of {context.phrase(str(context.focus))} over {context.phrase(context.baseline)}"
     ends = [f"{speedup(row)} at {place(row, context.varying)}" for row in (high, low)]
     below = ", which is slower" if side(low) == SLOWER else ""
     if apart(high, low, "speedup") != 1:
@@ -122,13 +122,12 @@ def _pair(context: Context, name: str) -> list[Finding]:
         return []
     sides = frame.apply(side, axis=1)
     who, base = context.phrase(name), context.phrase(context.baseline)
-    here = f"{on_device(context.devices[0])}, " if len(context.devices) > 1 else ""
     main = FASTER if (sides == FASTER).sum() >= (sides == SLOWER).sum() else SLOWER
     part = frame[sides == main]
     if part.empty:
-        text = f"{here}{who} can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
+        text = f"{context.here()}{who} can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
         return [Finding(f"pair:{name}", f"{capital(text)}.")]
-    text = capital(f"{here}{who} is {main} than {base} {of_all(part, frame)}")
+    text = capital(f"{context.here()}{who} is {main} than {base} {of_all(part, frame)}")
     other = SLOWER if main == FASTER else FASTER
     if len(rest := frame[sides == other]):
         text += f", {other} in {counted(rest, frame)}"

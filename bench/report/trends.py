@@ -9,7 +9,7 @@ from bench.report.comparisons import apart, counted, listed, of_all, place, show
 from bench.report.context import Context, Finding
 from bench.report.facets import with_input
 from bench.report.names import axis_value, capital, on_device
-from bench.report.units import duration, durations, size, times
+from bench.report.units import duration, durations, size
 
 _WITH = {"hidden_size": "the hidden size", "seq_len": "the length of the sequence"}
 
@@ -42,7 +42,7 @@ def _gain(context: Context, axis: str) -> list[Finding]:
     rows = [row for row in along(context, context.focus, axis) if row["speedup_low"] > 0]
     if len(rows) < 2:
         return []
-    who = f"the speed-up of {context.phrase(context.focus)} over {context.phrase(context.baseline)}"
+    who = f"{context.here()}the speed-up of {context.phrase(context.focus)} over {context.phrase(context.baseline)}"
     path, turn = _path(rows)
     stops = [f"{speedup(row)} at {axis_value(axis, row[axis])}" for row in path]
     where = f" ({place(rows[0], context.varying, without=[axis])}{shown_below_one(path)})"
@@ -53,7 +53,8 @@ def _gain(context: Context, axis: str) -> list[Finding]:
         text = f"{capital(who)} {verb} with {_WITH[axis]}, from {stops[0]} to {stops[1]}{where}."
     else:
         first, then = ("grows", "shrinks") if turn > 0 else ("shrinks", "grows")
-        text = f"With {_WITH[axis]}, {who} first {first}, from {stops[0]} to {stops[1]}, and then {then}, to {stops[2]}{where}."
+        text = f"{capital(who)} first {first} with {_WITH[axis]}, from {stops[0]} to {stops[1]}, and then {then}, "
+        text += f"to {stops[2]}{where}."
     return [Finding(axis, text)]
 
 
@@ -72,7 +73,7 @@ def modes(context: Context) -> list[Finding]:
     if context.focus is None:
         return []
     frame = context.against_baseline(context.focus, context.devices[0])
-    both = _matched(frame, "mode", "training", "inference")
+    both = matched(frame, "mode", "training", "inference")
     if not both:
         return []
     verdicts = [apart(train, infer, "speedup") for train, infer in both]
@@ -88,10 +89,10 @@ def modes(context: Context) -> list[Finding]:
     train, infer = min(both, key=lambda pair: (pair[0]["hidden_size"] != usual["hidden_size"], pair[0]["seq_len"] != usual["seq_len"]))  # fmt: skip
     where = place(train, context.varying, without=["mode"])
     example = f"at {where} it is {speedup(train)} in training, {speedup(infer)} in inference"
-    return [Finding("mode", f"{capital(listed(told))}; {example}.")]
+    return [Finding("mode", f"{capital(context.here() + listed(told))}; {example}.")]
 
 
-def _matched(frame: pd.DataFrame, axis: str, one: str, other: str) -> list[tuple[pd.Series, pd.Series]]:
+def matched(frame: pd.DataFrame, axis: str, one: str, other: str) -> list[tuple[pd.Series, pd.Series]]:
     """Pairs of rows that differ in one axis alone."""
     same = [field for field in FIELDS if field != axis]
     rows = {(row[axis], *row[same]): row for _, row in frame.iterrows()}
@@ -104,7 +105,7 @@ def crossover(context: Context) -> list[Finding]:
         return []
     name = context.focus or context.names[0]
     frame = context.cells[(context.cells["implementation"] == name) & context.cells["seconds_low"].notna()]
-    both = _matched(frame, "device", "cpu", "cuda")
+    both = matched(frame, "device", "cpu", "cuda")
     if not both:
         return []
     cases = pd.DataFrame([cpu for cpu, _ in both]).reset_index(drop=True)
@@ -116,11 +117,20 @@ def crossover(context: Context) -> list[Finding]:
         text += f", the CPU in {counted(rest, cases)}"
     if len(rest := cases[verdicts == 0]):
         text += f"; in {counted(rest, cases)} the intervals of the two times overlap"
-    cpu, gpu = max(both, key=lambda pair: pair[0]["seconds"] / pair[1]["seconds"])
-    ratio, where = cpu["seconds"] / gpu["seconds"], place(cpu, context.varying)
-    if apart(cpu, gpu, "seconds") == 1:
-        text += f". It gains most at {where}: {duration(gpu['seconds'])} against {duration(cpu['seconds'])}, {times(ratio)}"
-    return [Finding("device", f"{text}.")]
+    return [Finding("device", f"{text}. {_overtakes(context, name, both)}".strip())]
+
+
+def _overtakes(context: Context, name: str, both: list[tuple[pd.Series, pd.Series]]) -> str:
+    """From which hidden size on the GPU is ahead, at the usual length, where there is one such point."""
+    wanted = {row["case"] for row in along(context, name, "hidden_size")}
+    line = sorted((pair for pair in both if pair[0]["case"] in wanted), key=lambda pair: pair[0]["hidden_size"])
+    ahead = [apart(cpu, gpu, "seconds") == 1 for cpu, gpu in line]
+    if not any(ahead) or all(ahead) or ahead != sorted(ahead):
+        return ""
+    cpu, gpu = line[ahead.index(True)]
+    where = place(cpu, context.varying, without=["hidden_size"])
+    times_of_both = f"{duration(gpu['seconds'])} against {duration(cpu['seconds'])}"
+    return f"At {where}, it is ahead from hidden {cpu['hidden_size']} on ({times_of_both} there)."
 
 
 def memory(context: Context) -> list[Finding]:
