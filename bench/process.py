@@ -40,24 +40,29 @@ def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.e
             env=environment(),
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
         )
+        assert worker.stdin is not None and worker.stdout is not None  # both are pipes
+        lines: queue.Queue[Any] = queue.Queue()
+        pump = threading.Thread(target=_pump, args=(worker.stdout, lines), daemon=True)
+        pump.start()
         try:
-            assert worker.stdin is not None and worker.stdout is not None
             try:
                 worker.stdin.write(json.dumps(job | {"started": time.time()}).encode())
                 worker.stdin.close()
             except BrokenPipeError:
                 pass  # it is dead already; listening says how it died
-            yield from _listen(worker, worker.stdout, timeout, log)
+            yield from _listen(worker, lines, timeout, log)
         finally:
             if worker.poll() is None:
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
+            pump.join()
+            worker.stdout.close()
 
 
-def _listen(worker: subprocess.Popen[bytes], stdout: IO[bytes], timeout: float, log: Path) -> Iterator[dict[str, Any]]:
+def _listen(
+    worker: subprocess.Popen[bytes], lines: queue.Queue[Any], timeout: float, log: Path
+) -> Iterator[dict[str, Any]]:
     """Turn lines into findings until `end`."""
-    lines: queue.Queue[Any] = queue.Queue()
-    threading.Thread(target=_pump, args=(stdout, lines), daemon=True).start()
     while True:
         try:
             line = lines.get(timeout=timeout)

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.results import MEASURED, CellRecord, Manifest
+from bench.results import FAILED, MEASURED, CellRecord, Manifest
 
 
 class Bar:
@@ -27,6 +27,7 @@ class Bar:
         )
         self._task = self._progress.add_task("survey", total=None, cells="")
         self._cells = self._all_cells = self._passes = 0
+        self._failed: set[str] = set()
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -42,10 +43,11 @@ class Bar:
         self._progress.reset(self._task, description="survey", total=None, cells="")
 
     def surveyed(self, record: CellRecord) -> None:
-        """Count a surveyed cell; a failure is worth a line at once."""
+        """Count a surveyed cell; an implementation's first failure is worth a line at once."""
         self._cells += 1
-        if record.status == "failed":
-            self.note(f"[red]failed[/red]: {record.implementation} on {record.case}: {record.reason}")
+        if record.status == FAILED and record.implementation not in self._failed:
+            self._failed.add(record.implementation)
+            self.note(f"failed: {record.implementation} on {record.case}: {record.reason}")
         self._progress.update(self._task, cells=f"{self._cells} cells")
 
     def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:
@@ -59,7 +61,7 @@ class Bar:
             highlight=False,
         )
         for (status, reason), count in Counter(
-            (r.status, r.reason) for r in manifest.cells if r.status not in (MEASURED, "failed")
+            (r.status, r.reason) for r in manifest.cells if r.status not in (MEASURED, FAILED)
         ).items():
             self.console.print(f"  {count} {status}: {reason}", highlight=False, markup=False)
         self._passes = passes
@@ -80,7 +82,7 @@ class Bar:
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

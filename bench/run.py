@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime
 import random
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,10 @@ from bench.results import write_manifest, write_pass
 from bench.settings import Settings
 
 Cell = tuple[str, str]
+
+MOST_LOST = 2
+"""Cells whose worker an implementation may take down in the survey before its others are not tried: each may cost
+the whole of --timeout."""
 
 
 class RunFailed(Exception):
@@ -96,6 +101,7 @@ class Runner:
         """Survey all cells; a worker that dies costs the cell it was at, and the next goes on behind it."""
         remaining: list[Cell] = [(case.id, name) for case, name in self.settings.cells()]
         self.manifest.cells = []
+        lost: Counter[str] = Counter()
         self.listener.surveying(len(remaining))
         while remaining:
             job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
@@ -117,6 +123,11 @@ class Runner:
                 if current is None or current not in remaining:
                     raise RunFailed(f"no worker can be had: {death}") from None
                 self._add(CellRecord(*current, status=FAILED, reason=str(death)), remaining)
+                lost[current[1]] += 1
+                if lost[current[1]] == MOST_LOST:
+                    reason = f"not tried, its process was lost on {MOST_LOST} cells before: {death}"
+                    for cell in [cell for cell in remaining if cell[1] == current[1]]:
+                        self._add(CellRecord(*cell, status=FAILED, reason=reason), remaining)
 
     def _add(self, record: CellRecord, remaining: list[Cell]) -> None:
         remaining.remove((record.case, record.implementation))

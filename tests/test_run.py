@@ -1,0 +1,236 @@
+"""Runs against misbehaving implementations, kills, full disks and resumption: nothing measured is lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench.files
+from bench.accuracy.sitting import Silent
+from bench.process import WorkerDied, WorkerRefused, findings
+from bench.results import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, Manifest, pass_files, read_manifest, read_run
+from bench.run import Runner, new_folder, new_manifest
+from bench.settings import Settings
+from bench.summary import cells
+
+ONE_CASE: dict[str, Any] = {"seq_len": (8,), "hidden_size": (8,), "mode": ("inference",)}
+FAULTY = "tests/faulty.py:"
+
+
+def start(reports: Path, implementations: str, **settings: Any) -> Runner:
+    """A runner for the smallest of runs."""
+    options = {"preset": "smoke", "passes": 2, "overrides": ONE_CASE, "timeout": 60.0} | settings
+    folder = new_folder(reports, "smoke")
+    return Runner(folder, new_manifest(folder, Settings(implementations=implementations, **options)), Silent())
+
+
+def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
+    """Status and reason by implementation, the path left away."""
+    return {cell.implementation.removeprefix(FAULTY): (cell.status, cell.reason) for cell in manifest.cells}
+
+
+def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
+    """Every misbehaving implementation becomes a row with its reason, and the good ones are measured."""
+    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "NeedsOneLayer", "Dies",
+             "TakesMemory", "Prints"]  # fmt: skip
+    runner = start(tmp_path, ",".join(["manual", *(FAULTY + name for name in names), "whole-no-cudnn", "whole"]))
+    runner.run()
+    found = statuses(runner.manifest)
+    reasons = {
+        "Raises": "ZeroDivisionError: divided by the weather",
+        "OffAtStep3": "outputs differs first at step 3",
+        "NotANumber": "outputs has NaN, first at step 0",
+        "WrongShape": "outputs has the shape (1, 8, 8), it must be (8, 1, 8)",
+        "ChangesInputs": "changes its inputs",
+        "Dies": "killed by SIGKILL",
+        "TakesMemory": "out of memory",
+    }
+    for name, reason in reasons.items():
+        assert found[name][0] == FAILED, name
+        assert reason in found[name][1], name
+    assert found["NeedsOneLayer"] == (UNAVAILABLE, "made for another network")
+    assert found["whole-no-cudnn"] == (UNAVAILABLE, "runs only on cuda")
+    assert [found[name][0] for name in ("manual", "whole", "Prints")] == [MEASURED] * 3
+    table = cells(read_run(runner.folder)).set_index("implementation")
+    assert list(table.index) == [cell.implementation for cell in runner.manifest.cells]
+    assert (table.loc[["manual", "whole", f"{FAULTY}Prints"], "passes"] == 2).all()
+    assert table.loc[[FAULTY + name for name in reasons], "seconds"].isna().all()
+
+
+def test_a_hanging_implementation_is_given_up(tmp_path: Path) -> None:
+    """Silence ends the worker; after two cells the implementation's others are not tried."""
+    overrides = ONE_CASE | {"seq_len": (2, 4, 8)}
+    runner = start(tmp_path, f"{FAULTY}Hangs,whole", overrides=overrides, timeout=6.0, passes=1)
+    runner.run()
+    reasons = [cell.reason for cell in runner.manifest.cells if cell.status == FAILED]
+    assert len(reasons) == 3
+    assert reasons[0] == reasons[1] == "no answer for 6 s"
+    assert reasons[2].startswith("not tried")
+    assert sum(cell.status == MEASURED for cell in runner.manifest.cells) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("FailsWhenMeasured", "in pass 1: RuntimeError: tired"), ("DiesWhenMeasured", "in pass 1: the process was killed")],
+)
+def test_failure_in_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str) -> None:
+    """What passes the survey and fails in a pass is a failed row that says in which pass."""
+    mark = tmp_path / "mark"
+    monkeypatch.setenv("FAULTY_MARK", str(mark))
+    runner = start(tmp_path, f"manual,{FAULTY}{name},whole", overrides=ONE_CASE | {"seq_len": (4, 8)})
+    runner._survey()
+    runner._save("running")
+    mark.touch()
+    runner.run()
+    found = [cell for cell in runner.manifest.cells if cell.implementation == FAULTY + name]
+    assert [cell.status for cell in found] == [FAILED] * 2
+    assert all(cell.reason.startswith(reason) for cell in found)
+    others = [cell for cell in runner.manifest.cells if cell not in found]
+    if name == "FailsWhenMeasured":  # a dying process takes down those that it is alternated with
+        assert all(cell.status == MEASURED for cell in others)
+
+
+def test_calls_that_last_too_long_are_left_out(tmp_path: Path) -> None:
+    """A cell whose call would last longer than --max-call is listed with how long it would take."""
+    runner = start(tmp_path, "manual", overrides=ONE_CASE | {"seq_len": (2, 1024)}, max_call=2e-3, passes=1)
+    runner.run()
+    by_length = {cell.case.split("-T")[1][:4]: cell for cell in runner.manifest.cells}
+    assert by_length["0002"].status == MEASURED
+    assert by_length["1024"].status == LEFT_OUT
+    assert "more than --max-call" in by_length["1024"].reason
+
+
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    """kill -9 in the middle of the passes: what is there can be read, and a resumed run ends with all of them."""
+    command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "4",
+               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--reports", str(tmp_path)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (folder,) = (tmp_path / "runs").iterdir()
+    kept = [path.read_bytes() for path in pass_files(folder)]
+    assert 1 <= len(kept) < 4
+    assert read_manifest(folder).status == "running"
+    part = subprocess.run([sys.executable, "-m", "bench", "report", str(folder)], check=True, capture_output=True)
+    assert (folder / "index.html").is_file(), part.stderr
+    subprocess.run([*command[:4], "--resume", str(folder), "--reports", str(tmp_path)], check=True, capture_output=True)
+    assert read_manifest(folder).status == "finished"
+    assert len(pass_files(folder)) == 4
+    assert [path.read_bytes() for path in pass_files(folder)][: len(kept)] == kept
+    assert cells(read_run(folder))["passes"].tolist() == [4]
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C ends with exit code 130, a report of the part, and how to go on."""
+    command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "40",
+               "--hidden-size", "8", "--seq-len", "2", "--reports", str(tmp_path)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "--resume" in out
+    assert "Traceback" not in out + err
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert read_manifest(folder).status == "interrupted"
+    assert (folder / "index.html").is_file()
+
+
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up during the second pass is an error that names the file; the first pass is intact."""
+    runner = start(tmp_path, "whole")
+    real = bench.files.write_atomically
+
+    def write(path: Path, content: bytes) -> None:
+        if path.name == "pass-002.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        real(path, content)
+
+    monkeypatch.setattr(bench.files, "write_atomically", write)
+    with pytest.raises(OSError, match=r"pass-002\.json"):
+        runner.run()
+    assert [path.name for path in pass_files(runner.folder)] == ["pass-001.json"]
+    assert cells(read_run(runner.folder))["passes"].tolist() == [1]
+    assert read_manifest(runner.folder).status == "interrupted"
+
+
+def test_precision_adds_passes_only_where_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the cells that want more passes get them, with their baseline, until each has what it wanted."""
+    case_2, case_8 = (f"cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T000{t}-O0000-t01" for t in (2, 8))
+    wanted = {(case_2, "whole"): 2, (case_8, "whole"): 4}
+    monkeypatch.setattr("bench.precision.passes_wanted", lambda folder, precision: wanted)
+    runner = start(tmp_path, "manual,looped,whole", overrides=ONE_CASE | {"seq_len": (2, 8)}, precision=0.03)
+    runner.run()
+    table = cells(read_run(runner.folder)).set_index(["case", "implementation"])["passes"]
+    assert table.to_dict() == {
+        (case_2, "manual"): 2, (case_2, "looped"): 2, (case_2, "whole"): 2,
+        (case_8, "manual"): 4, (case_8, "looped"): 2, (case_8, "whole"): 4,
+    }  # fmt: skip
+
+
+def test_the_budget_ends_a_run(tmp_path: Path) -> None:
+    """A budget that is spent leaves two passes, the least that show a spread, and says so."""
+    runner = start(tmp_path, "whole", passes=9, budget=0.001)
+    notes: list[str] = []
+    runner.listener.note = notes.append  # type: ignore[method-assign]
+    runner.run()
+    assert len(pass_files(runner.folder)) == 2
+    assert notes == ["the budget is spent after 2 of 9 passes"]
+
+
+def test_pass_order_is_shuffled(tmp_path: Path) -> None:
+    """A worker takes the cases of a pass in an order that depends on the pass."""
+    cases = [f"cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T{t:04}-O0000-t01" for t in range(1, 7)]
+    items = [{"case": case, "calls": {"whole": 1, "control": 1}, "rounds": 1} for case in cases]
+    orders = []
+    for seed in (1, 2):
+        found = findings({"kind": "pass", "order": seed, "cases": items}, 60, tmp_path / "log")
+        orders.append([finding["case"] for finding in found if finding["event"] == "case"])
+    assert sorted(orders[0]) == sorted(orders[1]) == cases
+    assert orders[0] != orders[1]
+
+
+def test_ledger_adds_up_to_the_run(tmp_path: Path) -> None:
+    """What the run's own time went into is written down, measuring among it."""
+    runner = start(tmp_path, "whole")
+    runner.run()
+    ledger = read_manifest(runner.folder).ledger
+    assert {"imports", "parity", "survey", "memory", "build", "measured", "other"} <= set(ledger)
+    assert all(seconds >= 0 for seconds in ledger.values())
+
+
+def test_a_missing_device_is_refused(tmp_path: Path) -> None:
+    """A device that is asked for by name and is not here refuses the run."""
+    with pytest.raises(WorkerRefused, match="no mps here; this machine has cpu"):
+        start(tmp_path, "whole", devices=("mps",)).run()
+
+
+def test_a_worker_that_cannot_start(tmp_path: Path) -> None:
+    """The reason holds the exit code and the worker's last words."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")
+    broken.chmod(0o755)
+    with pytest.raises(WorkerDied, match="exit code 3; last words: no such luck"):
+        list(findings({"kind": "survey"}, 10, tmp_path / "log", python=str(broken)))
+
+
+def test_pass_files_are_small(tmp_path: Path) -> None:
+    """At most 50 kB for a cell and pass."""
+    runner = start(tmp_path, "manual,whole", passes=1)
+    runner.run()
+    (path,) = pass_files(runner.folder)
+    assert path.stat().st_size < 50_000 * len(json.loads(path.read_text())["benchmarks"])
