@@ -145,7 +145,7 @@ class Runner:
             if number > 2 and time.perf_counter() + seconds > deadline:
                 self.listener.note(f"the budget is spent after {number - 1} of {self.settings.passes} passes")
                 return
-            self._one_pass(number, plans)
+            self._one_pass(number, plan_pass(self.manifest.cells))  # anew: what failed is not tried again
         if self.settings.precision is not None:
             self._refine(deadline)
 

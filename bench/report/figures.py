@@ -83,13 +83,12 @@ def _line_panels(scene: Scene, setting: Setting, plot: _Plot) -> Iterator[Panel]
     cells = setting.cells.dropna(subset=[plot.y])
     spread = cells.groupby(plot.fixed)[plot.x].nunique()
     values = pick([int(value) for value in spread.index[spread > 1]], plot.most)
-    limits = _limits(cells[cells[plot.fixed].isin(values)], plot)
     for mode in MODES:
         for value in values:
             rows = cells[(cells["mode"] == mode) & (cells[plot.fixed] == value)]
             if rows[plot.x].nunique() > 1:
                 title = f"{mode.capitalize()}, {axis_value(plot.fixed, value)}"
-                yield _line_panel(scene, rows, title, plot, limits)
+                yield _line_panel(scene, rows, title, plot, _limits(cells[cells[plot.fixed] == value], plot))
 
 
 def _line_panel(scene: Scene, rows: pd.DataFrame, title: str, plot: _Plot, limits: tuple[float, float]) -> Panel:
@@ -105,7 +104,7 @@ def _line_panel(scene: Scene, rows: pd.DataFrame, title: str, plot: _Plot, limit
 
 
 def _limits(cells: pd.DataFrame, plot: _Plot) -> tuple[float, float]:
-    """Limits of y, with some room, that all panels of a group share."""
+    """Limits of y, with some room, that both modes share: their panels are to be compared."""
     if cells.empty:
         return (1.0, 10.0)
     by = cells["seq_len"] if plot.divide else 1.0

@@ -47,7 +47,7 @@ def _tiles(rows: pd.DataFrame, precision: float | None) -> list[Tile]:
 
 def _number(ratio: float) -> str:
     """A ratio short enough for a tile."""
-    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:.0f}"
+    return f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
 
 
 def _panel(title: str, alt: str, tiles: Sequence[Tile]) -> Panel:

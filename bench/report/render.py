@@ -97,7 +97,7 @@ def sheet(panels: Sequence[Panel], columns: int, title: str, legend: Sequence[En
     rows = [panels[k : k + columns] for k in range(0, len(panels), columns)]
     strip, wide = _legend_rows(legend, columns * WIDTH), columns * WIDTH
     head = 0.62 + 0.3 * len(strip)
-    heights = [max(panel.height for panel in row) + 0.34 for row in rows]
+    heights = [max(panel.height for panel in row) + 0.3 for row in rows]
     high = head + sum(heights) + 0.1
     figure = Figure(figsize=(wide, high), facecolor=PAPER)
     figure.text(0.2 / wide, 1 - 0.38 / high, title, fontsize=FONT + 4, color=INK, fontweight="bold", va="center")
@@ -106,9 +106,9 @@ def sheet(panels: Sequence[Panel], columns: int, title: str, legend: Sequence[En
     y = high - head
     for row, height in zip(rows, heights, strict=True):
         for k, panel in enumerate(row):
-            figure.text((k * WIDTH + 0.2) / wide, (y - 0.24) / high, panel.title, fontsize=FONT + 0.5, color=INK,
+            figure.text((k * WIDTH + 0.2) / wide, (y - 0.22) / high, panel.title, fontsize=FONT + 0.5, color=INK,
                         fontweight="bold")  # fmt: skip
-            _draw(figure, panel, k * WIDTH, y - 0.34 - panel.height, wide, high)
+            _draw(figure, panel, k * WIDTH, y - 0.3 - panel.height, wide, high)
         y -= height
     return figure
 
@@ -118,7 +118,7 @@ def _legend_rows(legend: Sequence[Entry], wide: float) -> list[list[Entry]]:
     rows: list[list[Entry]] = []
     used = math.inf
     for entry in legend:
-        length = _entry_width(entry)
+        length = _entry_width(entry) + 0.1
         if used + length > wide - 0.2:
             rows.append([])
             used = 0.2
@@ -135,13 +135,13 @@ def _entry_width(entry: Entry) -> float:
 def _legend(figure: Figure, entries: Sequence[Entry], x: float, y: float) -> None:
     """One row of samples, names and descriptions; x and y in inches."""
     wide, high = figure.get_size_inches()
+    offset = 0.62 + 0.108 * max(len(entry.name) for entry in entries)
     for entry in entries:
         ends = [x / wide, (x + 0.2) / wide, (x + 0.4) / wide]
         figure.add_artist(_sample(entry.look, ends, [y / high] * 3))
         figure.text((x + 0.5) / wide, y / high, entry.name, fontsize=FONT, color=INK, va="center", fontweight="bold")
-        offset = 0.56 + 0.098 * len(entry.name)
         figure.text((x + offset) / wide, y / high, entry.about, fontsize=FONT, color=MUTED, va="center")
-        x += _entry_width(entry)
+        x += _entry_width(entry) + 0.1
 
 
 def _sample(look: Look, xs: list[float], ys: list[float]) -> Line2D:

@@ -1,0 +1,55 @@
+# make bench    measure, and write the report
+# make test     the tests; nothing is timed
+# make check    style and types
+#
+# The first of them sets up .venv; later ones don't, unless pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+
+PRESET ?= quick
+DEVICE ?=
+IMPL ?= default
+MODE ?=
+ARGS ?=
+
+.PHONY: bench test check setup accuracy compare upgrade clean
+.DEFAULT_GOAL := bench
+
+bench: $(VENV)/ready
+	@$(RUN) -m bench run --preset "$(PRESET)" --impl "$(IMPL)" \
+	  $(if $(DEVICE),--device "$(DEVICE)") $(if $(MODE),--mode "$(MODE)") $(ARGS)
+
+test: $(VENV)/ready
+	@$(RUN) -m pytest $(ARGS)
+
+accuracy: $(VENV)/ready
+	@$(RUN) -m bench accuracy $(ARGS)
+
+compare: $(VENV)/ready
+	@$(RUN) -m pytest --benchmark-compare --preset "$(PRESET)" $(ARGS)
+
+check: $(VENV)/checkers
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("this needs Python 3.11 or newer; name one with PYTHON=" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV) (once; torch is large) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,histogram]'
+	@touch $@
+
+$(VENV)/checkers: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[check]'
+	@touch $@
+
+upgrade: $(VENV)/checkers
+	@$(RUN) -m pip list --outdated
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,107 @@
+"""index.html: the whole report in one file that needs no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bench.alternate import BLOCK_SECONDS
+from bench.report import palette, tables
+from bench.report.context import Finding
+from bench.report.facets import constants
+from bench.report.figures import pictures
+from bench.report.names import ordered
+from bench.report.outcome import NOT_REACHED, notices, skipped
+from bench.report.render import inline_svg, marker_svg, style
+from bench.report.scene import Picture, Scene
+from bench.report.units import duration, percent
+from bench.results import MEASURED, Manifest
+from bench.summary import reached
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A panel as the page shows it."""
+
+    title: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class PlotGroup:
+    """Panels of one setting; `folded` ones are opened on demand."""
+
+    title: str
+    plots: list[Plot]
+    columns: int
+    folded: bool
+
+
+def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], drawn: Sequence[Picture]) -> str:
+    """The page as text; a pure function of its arguments and the files beside this module."""
+    scene = Scene(cells, manifest)
+    precision = manifest.settings.get("precision")
+    shown = tables.columns(cells, precision)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"code": code, "duration": duration, "percent": percent}
+    with style(text_as_paths=False):
+        plots = {picture.name: groups(picture) for picture in drawn}
+        legend = [
+            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look))}
+            for name, look in scene.looks.items()
+        ]
+    return environment.get_template("template.html.j2").render(
+        manifest=manifest, cells=cells, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
+        constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
+        columns=shown, rows=tables.rows(cells, shown, precision), precision=precision, wide=_wide(cells, precision),
+        several_ways=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,
+        passes=scene.cells["passes"], skipped=skipped(cells), short=scene.short, NOT_REACHED=NOT_REACHED,
+        machine=tables.facts(manifest.machine), settings=tables.facts(manifest.settings),
+        commit=tables.facts(manifest.commit), ledger=tables.ledger(manifest), block=duration(BLOCK_SECONDS),
+        css=Markup(palette.css() + "\n" + _asset("style.css")), datatables=Markup(_asset("vendor/dataTables.min.js")),
+        script=Markup(_asset("table.js")),
+    )  # fmt: skip
+
+
+def groups(picture: Picture) -> list[PlotGroup]:
+    """A picture's panels as inline SVG; settings after the first three are folded away."""
+    return [
+        PlotGroup(
+            group.title,
+            [
+                Plot(panel.title, Markup(inline_svg(panel, f"{picture.name}-{number}-{k}")))
+                for k, panel in enumerate(group.panels)
+            ],
+            group.columns,
+            folded=number > 2,
+        )
+        for number, group in enumerate(picture.groups)
+    ]
+
+
+def code(text: str) -> Markup:
+    """Text as HTML, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _wide(cells: pd.DataFrame, precision: float | None) -> int:
+    """How many cells have an interval wider than was asked for."""
+    return 0 if precision is None else int((~reached(cells, precision)).sum())
+
+
+def _asset(name: str) -> str:
+    """A file beside this module."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+__all__ = ["page", "pictures"]

@@ -1,0 +1,172 @@
+"""The tables of a report: rows that the page and the Markdown summary both show, and tables of facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.report.facets import varying_axes
+from bench.report.names import device, short_names
+from bench.report.outcome import with_outcome
+from bench.report.units import NOTHING, duration, durations, missing, size, times
+from bench.results import MEASURED, Manifest
+from bench.summary import reached
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the full table: its heading, what it shows of a row, and by what value it sorts.
+
+    `numeric` columns sort by a number, missing ones last; `filtered` ones get a selection above the table.
+    """
+
+    title: str
+    text: Callable[[pd.Series], str]
+    value: Callable[[pd.Series], Any]
+    numeric: bool = True
+    filtered: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of the full table: text, the value it sorts by (empty for none), and the full text behind a short one."""
+
+    text: str
+    order: str
+    hint: str = ""
+
+
+_AXES = {
+    "mode": "Mode", "device": "Device", "dtype": "Dtype", "nonlinearity": "Nonlinearity", "input_size": "Input",
+    "hidden_size": "Hidden", "num_layers": "Layers", "batch_size": "Batch", "seq_len": "Steps",
+    "output_size": "Output", "threads": "Threads",
+}  # fmt: skip
+_ALWAYS = ("mode", "device", "hidden_size", "seq_len")
+_FILTERED = ("mode", "device", "dtype", "hidden_size", "seq_len", "batch_size")
+
+
+def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
+    """The columns of the full table: what tells the cells apart, then what was measured of them."""
+    short = short_names(cells["implementation"])
+    found = [Column("Implementation", lambda row: short[row["implementation"]], _field("implementation"), False, True)]
+    varying = set(varying_axes(cells)) if len(cells) else set()
+    for axis, title in _AXES.items():
+        if axis in varying or axis in _ALWAYS:
+            numeric = cells[axis].dtype.kind in "iuf"
+            text = (lambda row: device(row["device"])) if axis == "device" else _plain(axis)
+            found.append(Column(title, text, _field(axis), numeric, axis in _FILTERED))
+    found.append(Column("Result", _result, _field("outcome"), False, True))
+    return found + _measures(cells, precision)
+
+
+def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
+    """The measured columns; those that hold nothing in this run are left away."""
+
+    def interval(row: pd.Series) -> str:
+        if missing(row["speedup_low"]):
+            return NOTHING
+        return times(row["speedup"], row["speedup_low"], row["speedup_high"]).partition("× ")[2]
+
+    def wide(row: pd.Series) -> str:
+        return " ◊" if precision and row["too_wide"] else ""
+
+    every = {
+        "seconds": Column("Time per call", lambda row: duration(row["seconds"]), _field("seconds")),
+        "seconds_low": Column("95 % interval", lambda row: durations(row["seconds_low"], row["seconds_high"]),
+                              _field("seconds_low"), hint="of the time per call, over passes"),
+        "speedup": Column("Speed-up", lambda row: times(row["speedup"]) + wide(row), _field("speedup")),
+        "speedup_low": Column("95 % interval", interval, _field("speedup_low"), hint="of the speed-up, over passes"),
+        "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
+        "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), _field("event_seconds"),
+                                hint="time per call between CUDA events"),
+        "control_ratio": Column("× control", lambda row: times(row["control_ratio"]), _field("control_ratio"),
+                                hint="time over that of the control, from the same rounds"),
+        "peak_bytes": Column("Peak memory", lambda row: size(row["peak_bytes"]), _field("peak_bytes")),
+        "build_seconds": Column("Build", lambda row: duration(row["build_seconds"]), _field("build_seconds"),
+                                hint="construction before the first call; no part of the time per call"),
+        "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), _field("parity_error"),
+                               hint="largest relative deviation from the float64 reference"),
+        "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
+    }  # fmt: skip
+    return [column for name, column in every.items() if name == "seconds" or cells[name].notna().any()]
+
+
+def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:
+    """The full table: every cell of the run, also those without a result."""
+    frame = with_outcome(cells).assign(too_wide=~reached(cells, precision) if precision else False)
+    return [[_entry(column, row) for column in shown] for _, row in frame.iterrows()]
+
+
+def _entry(column: Column, row: pd.Series) -> Entry:
+    value = column.value(row)
+    empty = missing(value) or (isinstance(value, float) and not math.isfinite(value))
+    order = "" if empty else repr(float(value)) if column.numeric else str(value)
+    hint = row["implementation"] if column.title == "Implementation" else ""
+    return Entry(NOTHING if empty else column.text(row), order, hint)
+
+
+def _field(name: str) -> Callable[[pd.Series], Any]:
+    return lambda row: row[name]
+
+
+def _plain(name: str) -> Callable[[pd.Series], str]:
+    return lambda row: str(row[name])
+
+
+def _result(row: pd.Series) -> str:
+    outcome = str(row["outcome"])
+    return outcome if outcome == MEASURED or not row["reason"] else f"{outcome}: {row['reason']}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def _exponent(value: float) -> str:
+    return f"{value:.1e}"
+
+
+_LABELS = {
+    "cpu": "CPU", "cores": "Cores", "memory_bytes": "Memory", "os": "Operating system", "gpu": "GPU",
+    "gpu_driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN", "tf32": "TF32", "blas": "BLAS", "mkl": "MKL",
+    "pinned": "Pinned to a core", "torch": "torch", "python": "Python", "max_call": "Longest call allowed",
+    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for",
+    "passes": "Passes planned", "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes",
+    "other": "everything else",
+}  # fmt: skip
+
+
+def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and text of each entry of a flat record, whatever its keys are."""
+    return [(_LABELS.get(key, key.replace("_", " ").capitalize()), fact(key, value)) for key, value in values.items()]
+
+
+def fact(key: str, value: Any) -> str:
+    """One value of a record, with the unit that its key stands for."""
+    if value is None or value == "" or value == {}:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {fact(name, part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(fact(key, part) for part in value)
+    if isinstance(value, (int, float)):
+        if key.endswith("bytes"):
+            return size(value)
+        if key in ("max_call", "budget") or key.endswith("seconds"):
+            return f"{value:g} s"
+        return f"±{100 * value:g} %" if key == "precision" else f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)
+
+
+def ledger(manifest: Manifest) -> list[tuple[str, float, float]]:
+    """Where the run's own time went: activity, seconds, share of all; longest first."""
+    total = sum(manifest.ledger.values())
+    ranked = sorted(manifest.ledger.items(), key=lambda item: -item[1])
+    return [(_LABELS.get(name, name), seconds, seconds / total if total else 0.0) for name, seconds in ranked]
