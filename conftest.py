@@ -81,7 +81,8 @@ def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     selected: dict[str, list[str]] = {}
     for item in request.session.items:
         if isinstance(item, pytest.Function) and "rnn_case" in getattr(item, "fixturenames", ()):
-            selected.setdefault(item.callspec.params["rnn_case"], []).append(item.callspec.params["implementation"])
+            case, name = (str(item.callspec.params[key]) for key in ("rnn_case", "implementation"))
+            selected.setdefault(case, []).append(name)
     yield Session(selected, request.config.option.max_call)
     unpin()
 

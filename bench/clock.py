@@ -77,4 +77,6 @@ class MpsClock:
 
 def clock_for(device: str) -> Clock:
     """The clock of a device type."""
-    return {"cuda": CudaClock, "mps": MpsClock}.get(device, HostClock)()
+    if device == "cuda":
+        return CudaClock()
+    return MpsClock() if device == "mps" else HostClock()

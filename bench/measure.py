@@ -47,11 +47,11 @@ def measure(
     contenders, failures = {CONTROL: Contender(Control(case.device), calls[CONTROL])}, {}
     with ledger.on("build"):
         problem = Problem.of(case)
-        for name in calls:
+        for name, count in calls.items():
             if name != CONTROL:
                 starting(name)
                 try:
-                    contenders[name] = Contender(Workload(case, registry.load(name), problem), calls[name])
+                    contenders[name] = Contender(Workload(case, registry.load(name), problem), count)
                 except Exception as error:  # a user's implementation may raise anything
                     failures[name] = reason_of(error)
     with ledger.on("alternation"):

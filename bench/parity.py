@@ -23,10 +23,11 @@ TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2
 float32 (room for any order of summation over 2048 terms, and none for TF32, which errs by 1e-3), about ten for
 bfloat16 and float16, whose hidden states are rounded at every step."""
 
-GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.3, "float16": 0.1}
+GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.15}
 """The same for gradients: several times the square root of the unit of rounding in the short dtypes, where rounding
 pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. The right
-ways err by up to 0.18 and 0.06 at hidden 32 to 256; a gradient that is missing or of the wrong graph errs by about 1."""
+ways err by up to 0.36 and 0.06 at hidden 32 to 256. It only tells whether the gradient is there at all and of the right
+graph: whoever wants to know more asks for float32."""
 
 REFERENCE_BUDGET = 4e9
 """Multiplications the reference may spend on a Case, about two seconds of one core; longer sequences are checked on
@@ -140,7 +141,7 @@ def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: f
         first = tuple(int(i) for i in (error > tolerance).nonzero()[0])
         value = float(got[first])
         where = f"{axis} {first[0]}, sequence {first[1]}, unit {first[2]}"
-        if value != value:
+        if math.isnan(value):
             raise ParityError(f"{name} has NaN, first at {where}")
         raise ParityError(
             f"{name} differs first at {where}: {value:.6g} instead of {float(wanted[first]):.6g} "

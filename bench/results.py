@@ -196,9 +196,9 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
     """One benchmark in pytest-benchmark's format; `pytest-benchmark compare` reads it."""
     from pytest_benchmark.stats import Stats
 
-    stats = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no types here
+    stats = Stats()
     for seconds in info["seconds"]:
-        stats.update(seconds)  # type: ignore[no-untyped-call]
+        stats.update(seconds)
     param = f"{info['case']}-{info['implementation']}"
     return {
         "group": info["case"],
@@ -208,7 +208,7 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
         "param": param,
         "extra_info": info,
         "options": {"timer": "alternation"},
-        "stats": stats.as_dict() | {"iterations": 1},  # type: ignore[no-untyped-call]
+        "stats": stats.as_dict() | {"iterations": 1},
     }
 
 

@@ -22,8 +22,18 @@ from typing import Any, Protocol
 from bench.ledger import Ledger
 from bench.plan import CasePlan, plan_pass
 from bench.process import WorkerDied, findings
-from bench.results import FAILED, MEASURED, SCHEMA, CellRecord, Manifest, benchmark_entry, extra_info, pass_files
-from bench.results import write_manifest, write_pass
+from bench.results import (
+    FAILED,
+    MEASURED,
+    SCHEMA,
+    CellRecord,
+    Manifest,
+    benchmark_entry,
+    extra_info,
+    pass_files,
+    write_manifest,
+    write_pass,
+)
 from bench.settings import Settings
 
 Cell = tuple[str, str]

@@ -41,7 +41,9 @@ def median_log_ratio(numerator: ArrayLike, denominator: ArrayLike) -> float:
     return float(np.median(np.log(np.asarray(numerator, float)) - np.log(np.asarray(denominator, float))))
 
 
-def interval_of_ratio(log_ratios: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE) -> Estimate:
+def interval_of_ratio(
+    log_ratios: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE
+) -> Estimate:
     """Geometric mean over passes, with Student's t interval on the logarithms.
 
     `first` is how many passes were planned before any was seen. Passes added afterwards because the interval was

@@ -21,7 +21,7 @@ def cells(run: Run) -> pd.DataFrame:
     same passes and rounds), each with _low and _high, the ends of the 95 % interval over passes; step_seconds
     (seconds / T); peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is nothing to say.
     """
-    by_cell = {key: group for key, group in run.samples.groupby(["case", "implementation"], sort=False)}
+    by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
     first = run.manifest.first_passes or None
     rows = []
     for record in run.manifest.cells:

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from bench.cases import Case
+from bench.clock import clock_for
 from bench.ledger import Ledger
 from bench.memory import peak_bytes
-from bench.clock import clock_for
 from bench.parity import ParityError, Reference, check
 from bench.problem import Problem
 from bench.results import FAILED, LEFT_OUT, UNAVAILABLE, CellRecord

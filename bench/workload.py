@@ -42,7 +42,7 @@ class Workload:
         """Clear the gradients, forward, loss, backward -> outputs (T, B, O or H), hidden (L, B, H)."""
         self.module.zero_grad(set_to_none=True)
         outputs, hidden = self.module(self.problem.inputs, self.problem.hidden)
-        loss(outputs, self.problem.target).backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        loss(outputs, self.problem.target).backward()
         return outputs, hidden
 
 

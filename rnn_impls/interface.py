@@ -136,5 +136,5 @@ class Head(nn.Sequential):
 
     def weight_map(self) -> dict[str, Tensor]:
         """Its two weights by name, for the `weight_map` of the implementation that holds it."""
-        linear = self[0]
-        return {"weight_ho": linear.weight, "bias_ho": linear.bias}
+        parameters = dict(self.named_parameters())
+        return {"weight_ho": parameters["0.weight"], "bias_ho": parameters["0.bias"]}

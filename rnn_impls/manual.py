@@ -63,24 +63,27 @@ class Manual(Implementation):
 
     def weight_map(self) -> dict[str, Tensor]:
         """W_ih and W_hh lie side by side in one matrix (H, I + H), since the cell multiplies them in one product."""
+        own = dict(self.named_parameters())
         found: dict[str, Tensor] = {}
-        for layer, cell in enumerate(self.layers):
+        for layer in range(self.shape.num_layers):
+            matrix = own[f"layers.{layer}.input_to_hidden.weight"]
             width = self.shape.layer_input_size(layer)
-            found[f"weight_ih_l{layer}"] = cell.input_to_hidden.weight[:, :width]
-            found[f"weight_hh_l{layer}"] = cell.input_to_hidden.weight[:, width:]
-            found[f"bias_l{layer}"] = cell.input_to_hidden.bias
+            found[f"weight_ih_l{layer}"], found[f"weight_hh_l{layer}"] = matrix[:, :width], matrix[:, width:]
+            found[f"bias_l{layer}"] = own[f"layers.{layer}.input_to_hidden.bias"]
         if self.shape.output_size:
-            found |= {"weight_ho": cell.input_to_output.weight, "bias_ho": cell.input_to_output.bias}
+            found["weight_ho"] = own[f"layers.{layer}.input_to_output.weight"]
+            found["bias_ho"] = own[f"layers.{layer}.input_to_output.bias"]
         return found
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """One Python loop over the steps, and inside it one over the layers."""
         states = list(hidden.unbind(0))  # L times (B, H)
         outputs = []
-        for current in inputs.unbind(0):  # T times (B, I)
+        for current_input in inputs.unbind(0):  # T times (B, I)
+            below = current_input
             for layer, cell in enumerate(self.layers):
-                output, states[layer] = cell(current, states[layer])
-                current = states[layer]
+                output, states[layer] = cell(below, states[layer])
+                below = states[layer]
             outputs.append(output)
         return torch.stack(outputs), torch.stack(states)  # (T, B, O or H), (L, B, H)
 

@@ -10,8 +10,17 @@ from pathlib import Path
 from bench.cases import Case
 from bench.files import write_json
 from bench.presets import find
-from bench.results import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest
-from bench.results import benchmark_entry, extra_info, write_manifest
+from bench.results import (
+    FAILED,
+    LEFT_OUT,
+    MEASURED,
+    UNAVAILABLE,
+    CellRecord,
+    Manifest,
+    benchmark_entry,
+    extra_info,
+    write_manifest,
+)
 
 CONTROL_SECONDS = 1.2e-4
 

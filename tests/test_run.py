@@ -28,7 +28,7 @@ FAULTY = "tests/faulty.py:"
 
 def start(reports: Path, implementations: str, **settings: Any) -> Runner:
     """A runner for the smallest of runs."""
-    options = {"preset": "smoke", "passes": 2, "overrides": ONE_CASE, "timeout": 60.0} | settings
+    options: dict[str, Any] = {"preset": "smoke", "passes": 2, "overrides": ONE_CASE, "timeout": 60.0} | settings
     folder = new_folder(reports, "smoke")
     return Runner(folder, new_manifest(folder, Settings(implementations=implementations, **options)), Silent())
 
@@ -186,7 +186,7 @@ def test_the_budget_ends_a_run(tmp_path: Path) -> None:
     """A budget that is spent leaves two passes, the least that show a spread, and says so."""
     runner = start(tmp_path, "whole", passes=9, budget=0.001)
     notes: list[str] = []
-    runner.listener.note = notes.append  # type: ignore[method-assign]
+    runner.listener.note = notes.append  # type: ignore[method-assign, assignment]
     runner.run()
     assert len(pass_files(runner.folder)) == 2
     assert notes == ["the budget is spent after 2 of 9 passes"]
