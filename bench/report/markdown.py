@@ -87,10 +87,15 @@ def _facts(manifest: Manifest) -> str:
 def _skipped(cells: pd.DataFrame) -> str:
     short = short_names(cells["implementation"])
     lines = [
-        f"- `{short[each.implementation]}`, {each.count} cells {each.outcome}: {" ".join(each.reason.split())} ({each.cases})"
+        f"- `{short[each.implementation]}`, {each.count} cells {each.outcome}: {one_line(each.reason)} ({each.cases})"
         for each in skipped(cells)
     ]
     return escaped("\n".join(lines) if lines else "Everything that was asked for was measured.") + "\n"
+
+
+def one_line(text: str) -> str:
+    """The text with its line breaks made spaces, as a list entry needs it."""
+    return " ".join(text.split())
 
 
 def escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 (() => {
   const table = document.getElementById("cells");
   if (!table || typeof DataTable === "undefined") return;
+  document.documentElement.classList.add("dt");
 
   // Numbers sort by their raw value; what has none comes last, whichever way.
   const number = (text) => (text === "" || text === null ? null : Number(text));
