@@ -1,0 +1,130 @@
+"""A Case: its id, its order, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from bench.cases import CHOICES, DTYPES, FIELDS, SIZES, Case
+
+NEEDS_HYPOTHESIS = "hypothesis is not installed; pip install .[test]"
+
+
+def any_case() -> Any:
+    """Give the strategy of cases whose ids sort: up to 99 layers and threads, 9999 of everything else."""
+    from hypothesis import strategies as st
+
+    choices = {name: st.sampled_from(known) for name, known in CHOICES.items()}
+    most = {"num_layers": 99, "threads": 99}
+    sizes = {name: st.integers(0 if name == "output_size" else 1, most.get(name, 9999)) for name in SIZES}
+    return st.builds(Case, **choices, **sizes)
+
+
+def test_id_is_readable() -> None:
+    """The id spells out every field, sizes padded with zeros."""
+    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, 64, 1024, 2, 8)
+    assert case.id == "cuda-bfloat16-training-relu-I0768-H0128-L02-B0064-T1024-O0002-t08"
+
+
+def test_id_parses_back() -> None:
+    """`parse` is the inverse of `id`, and the fields survive a dictionary."""
+    pytest.importorskip("hypothesis", reason=NEEDS_HYPOTHESIS)
+    from hypothesis import given, settings
+
+    @settings(derandomize=True, deadline=None, database=None)
+    @given(any_case())
+    def holds(case: Case) -> None:
+        assert Case.parse(case.id) == case
+        assert Case.from_dict(case.as_dict()) == case
+
+    holds()
+
+
+def test_ids_sort_as_cases_do() -> None:
+    """Two cases stand in the same order by id as by their fields, whichever field tells them apart."""
+    pytest.importorskip("hypothesis", reason=NEEDS_HYPOTHESIS)
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    @settings(derandomize=True, deadline=None, database=None, max_examples=200)
+    @given(any_case(), any_case(), st.sets(st.sampled_from(FIELDS)))
+    def holds(first: Case, other: Case, alike: set[str]) -> None:
+        second = dataclasses.replace(other, **{name: getattr(first, name) for name in alike})
+        assert (first < second) == (first.id < second.id)
+
+    holds()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_field_alone_orders_ids(name: str) -> None:
+    """Every value of a choice, and sizes of one to four digits, sort as text within their field."""
+    values: tuple[Any, ...] = CHOICES.get(
+        name, (1, 2, 9, 10, 99) if name in {"num_layers", "threads"} else (1, 9, 10, 99, 1000, 9999)
+    )
+    cases = [dataclasses.replace(Case(), **{name: value}) for value in values]
+    assert [case.id for case in sorted(cases)] == sorted(case.id for case in cases)
+
+
+@pytest.mark.parametrize("seq_len", [10_000, 65_536])
+def test_sizes_beyond_the_padding_still_parse(seq_len: int) -> None:
+    """Long sequences have a longer id, which names them and no other."""
+    case = Case(seq_len=seq_len)
+    assert f"-T{seq_len}-" in case.id
+    assert Case.parse(case.id) == case
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "manual",
+        Case().id + "-more",
+        Case().id.replace("-t01", ""),
+        Case().id.replace("cpu", "tpu"),
+        Case().id.replace("-L01", "-L00"),
+        Case().id.replace("I0128", "I128"),
+        Case().id.replace("I0128", "I٠١٢٨"),
+        Case().id + "\n",
+    ],
+)
+def test_parse_refuses_any_other_text(text: str) -> None:
+    """Only what `id` gives is an id: no part, no other padding, no impossible value."""
+    with pytest.raises(ValueError, match=r"is not the id of a case|unknown device|num_layers must be"):
+        Case.parse(text)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_unknown_choice_names_the_field_and_lists_the_known(name: str) -> None:
+    """A device, dtype, mode or nonlinearity that does not exist is answered with those that do."""
+    with pytest.raises(ValueError, match=f"unknown {name} 'abacus'; known are {', '.join(CHOICES[name])}"):
+        Case.from_dict(Case().as_dict() | {name: "abacus"})
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("value", [-1, 0, 1.0, "1", None, True])
+def test_impossible_size_names_the_field(name: str, value: Any) -> None:
+    """Sizes are whole numbers of at least 1; only `output_size` may be 0."""
+    if name == "output_size" and value == 0:
+        assert Case(output_size=0).output_size == 0
+        return
+    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least [01], not {value!r}"):
+        Case.from_dict(Case().as_dict() | {name: value})
+
+
+def test_from_dict_names_missing_and_extra_fields() -> None:
+    """Both kinds of wrong field are named, sorted, after the list of right ones."""
+    fields = Case().as_dict()
+    del fields["mode"]
+    with pytest.raises(ValueError, match=r"exactly the fields device, .*; wrong: depth, mode$"):
+        Case.from_dict(fields | {"depth": 3})
+    with pytest.raises(ValueError, match=r"wrong: mode$"):
+        Case.from_dict(fields)
+
+
+def test_fields_are_choices_and_sizes() -> None:
+    """Every field is checked in one of the two ways."""
+    assert set(FIELDS) == set(CHOICES) | set(SIZES)
+    assert DTYPES == ("float32", "float64", "bfloat16", "float16")
+    assert list(Case().as_dict()) == list(FIELDS)
