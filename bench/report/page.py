@@ -17,7 +17,7 @@ from bench.report.context import Finding
 from bench.report.facets import constants
 from bench.report.figures import pictures
 from bench.report.names import ordered
-from bench.report.outcome import NOT_REACHED, notices, skipped
+from bench.report.outcome import notices, skipped
 from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
 from bench.report.units import duration, percent
@@ -50,6 +50,7 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
     scene = Scene(cells, manifest)
     precision = manifest.settings.get("precision")
     shown = tables.columns(cells, precision)
+    rows = tables.rows(cells, shown, precision)
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -61,11 +62,11 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
             for name, look in scene.looks.items()
         ]
     return environment.get_template("template.html.j2").render(
-        manifest=manifest, cells=cells, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
+        manifest=manifest, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
-        columns=shown, rows=tables.rows(cells, shown, precision), precision=precision, wide=_wide(cells, precision),
+        columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),
         several_ways=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,
-        passes=scene.cells["passes"], skipped=skipped(cells), short=scene.short, NOT_REACHED=NOT_REACHED,
+        passes=scene.cells["passes"], skipped=skipped(cells), short=scene.short,
         machine=tables.facts(manifest.machine), settings=tables.facts(manifest.settings),
         commit=tables.facts(manifest.commit), ledger=tables.ledger(manifest), block=duration(BLOCK_SECONDS),
         css=Markup(palette.css() + "\n" + _asset("style.css")), datatables=Markup(_asset("vendor/dataTables.min.js")),
@@ -92,6 +93,12 @@ def groups(picture: Picture) -> list[PlotGroup]:
 def code(text: str) -> Markup:
     """Text as HTML, with what stands between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _filters(shown: Sequence[tables.Column], rows: Sequence[Sequence[tables.Entry]]) -> list[tuple[int, str, list[str]]]:
+    """Number, title and choices of each column that can be filtered and has something to choose between."""
+    choices = {k: list(dict.fromkeys(row[k].text for row in rows)) for k, column in enumerate(shown) if column.filtered}
+    return [(k, shown[k].title, texts) for k, texts in choices.items() if len(texts) > 1]
 
 
 def _wide(cells: pd.DataFrame, precision: float | None) -> int:
