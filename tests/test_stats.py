@@ -1,0 +1,168 @@
+"""Estimates: against hand calculations, against scipy, and by how often their intervals hold a planted truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from bench.stats import (
+    Estimate,
+    coefficient_of_variation,
+    interval_of_ratio,
+    median_log_ratio,
+    passes_needed,
+)
+
+T_975 = {1: 12.706204736, 2: 4.302652730, 4: 2.776445105}
+"""Student's t at 97.5 % by degrees of freedom, from printed tables."""
+
+TRUTH = math.log(4.2)
+SPREAD = 0.05
+RUNS = 2000
+
+
+def test_interval_by_hand() -> None:
+    """Ratios e^1, e^2, e^3: mean 2, spread 1, half width t(2) / sqrt(3), all on the logarithmic scale."""
+    estimate = interval_of_ratio([1.0, 2.0, 3.0])
+    half = T_975[2] / math.sqrt(3)
+    assert estimate.value == pytest.approx(math.exp(2))
+    assert estimate.low == pytest.approx(math.exp(2 - half))
+    assert estimate.high == pytest.approx(math.exp(2 + half))
+    assert estimate.half_width == pytest.approx(half)
+    assert estimate.passes == 3
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
+def test_interval_is_scipys(confidence: float) -> None:
+    """Student's interval as scipy computes it, at any confidence."""
+    values = np.random.default_rng(1).normal(TRUTH, SPREAD, 7)
+    wanted = scipy_stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    estimate = interval_of_ratio(values.tolist(), confidence=confidence)
+    assert (math.log(estimate.low), math.log(estimate.high)) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_interval_of_an_inverse_is_the_inverse() -> None:
+    """Twice as fast and half as long say the same: nothing depends on which side is the denominator."""
+    values = [0.1, 0.2, 0.4]
+    estimate, inverse = interval_of_ratio(values), interval_of_ratio([-value for value in values])
+    assert (inverse.value, inverse.low, inverse.high) == pytest.approx(
+        (1 / estimate.value, 1 / estimate.high, 1 / estimate.low)
+    )
+
+
+def test_steins_interval_takes_the_spread_from_the_first_passes() -> None:
+    """Two passes planned, two added: the mean of all four, the spread and t of the first two, over sqrt(4)."""
+    estimate = interval_of_ratio([1.0, 2.0, 10.0, 11.0], first=2)
+    half = T_975[1] * math.sqrt(0.5) / 2
+    wanted = (math.exp(6), math.exp(6 - half), math.exp(6 + half))
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(wanted)
+    assert estimate.passes == 4
+
+
+@pytest.mark.parametrize("first", [None, 0, 3, 9])
+def test_without_added_passes_steins_interval_is_students(first: int | None) -> None:
+    """All, or more than there are, or nothing said of the first: the ordinary interval."""
+    values = [0.1, 0.3, 0.2]
+    assert interval_of_ratio(values, first) == interval_of_ratio(values)
+
+
+@pytest.mark.parametrize(("values", "first"), [([0.5], None), ([0.5, 0.7, 0.6], 1)])
+def test_one_planned_pass_gives_no_interval(values: list[float], first: int | None) -> None:
+    """The value is there, its ends are NaN, and so is the half width."""
+    estimate = interval_of_ratio(values, first)
+    assert estimate.value == pytest.approx(math.exp(sum(values) / len(values)))
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+    assert math.isnan(estimate.half_width)
+    assert estimate.passes == len(values)
+
+
+def test_equal_passes_give_a_point() -> None:
+    """No spread, no width: a baseline's ratio to itself is 1 exactly."""
+    assert interval_of_ratio([0.0] * 5) == Estimate(1.0, 1.0, 1.0, 5)
+
+
+def test_passes_needed_by_hand() -> None:
+    """ceil((t s / d)^2): five values of spread 1 for a half width of 1 need ceil(2.776^2) = 8."""
+    values = [-math.sqrt(2), 0.0, 0.0, 0.0, math.sqrt(2)]
+    assert np.std(values, ddof=1) == pytest.approx(1)
+    assert passes_needed(values, 1.0) == math.ceil(T_975[4] ** 2) == 8
+    assert passes_needed(values, 0.5) == math.ceil(4 * T_975[4] ** 2)
+    assert passes_needed(values, 100.0) == 5, "never fewer than there are"
+
+
+@pytest.mark.parametrize("half_width", [0.01, 0.03, 0.1])
+def test_as_many_passes_as_needed_are_enough_and_one_fewer_is_not(half_width: float) -> None:
+    """The interval over that many passes is as narrow as asked, whatever the later ones say."""
+    first = [1.0, 1.02, 0.97, 1.05, 0.99]
+    count = passes_needed(first, half_width)
+    later = np.random.default_rng(2).normal(0, 5, 10_000).tolist()
+    assert interval_of_ratio((first + later)[:count], first=5).half_width <= half_width * (1 + 1e-9)
+    if count > 5:
+        assert interval_of_ratio((first + later)[: count - 1], first=5).half_width > half_width
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_passes_needed_refuses_fewer_than_two(values: list[float]) -> None:
+    """One pass shows no spread."""
+    with pytest.raises(ValueError, match="fewer than 2 passes"):
+        passes_needed(values, 0.03)
+
+
+def test_median_log_ratio_cancels_what_a_round_shares() -> None:
+    """Speed shared by both sides of a round drops out, and one bad round is left out."""
+    speed = np.array([1.0, 3.0, 0.2, 7.0, 1.0])
+    other = speed * np.array([1, 1, 1, 1, 50.0])
+    assert median_log_ratio(4.2 * speed, other) == pytest.approx(TRUTH)
+
+
+def test_coefficient_of_variation_by_hand() -> None:
+    """Spread 1 over mean 2."""
+    assert coefficient_of_variation([1.0, 2.0, 3.0]) == pytest.approx(0.5)
+
+
+def coverage(held: int) -> float:
+    """Give the share of the simulated runs whose interval held the truth."""
+    return held / RUNS
+
+
+def holds(estimate: Estimate) -> bool:
+    """Tell whether the interval holds the planted ratio."""
+    return estimate.low <= math.exp(TRUTH) <= estimate.high
+
+
+def test_intervals_of_five_passes_hold_the_truth() -> None:
+    """95 % of 2,000 simulated runs of five passes, give or take two."""
+    draw = np.random.default_rng(3)
+    held = sum(holds(interval_of_ratio(draw.normal(TRUTH, SPREAD, 5).tolist())) for _ in range(RUNS))
+    assert 0.93 <= coverage(held) <= 0.97
+
+
+@pytest.mark.parametrize("half_width", [0.02, 0.05])
+def test_intervals_of_two_stage_runs_hold_the_truth(half_width: float) -> None:
+    """Five passes, then as many as they say are needed: still 95 %, and every interval as narrow as asked."""
+    draw = np.random.default_rng(4)
+    held, added = 0, 0
+    for _ in range(RUNS):
+        first = draw.normal(TRUTH, SPREAD, 5)
+        more = draw.normal(TRUTH, SPREAD, passes_needed(first.tolist(), half_width) - 5)
+        estimate = interval_of_ratio([*first, *more], first=5)
+        assert estimate.half_width <= half_width * (1 + 1e-9)
+        held, added = held + holds(estimate), added + len(more)
+    assert 0.93 <= coverage(held) <= 0.97
+    assert added > RUNS, "the second stage must have been put to use"
+
+
+def test_adding_passes_until_the_interval_looks_narrow_promises_too_much() -> None:
+    """The reason for Stein: the usual interval, looked at after each pass until it is narrow, holds too rarely."""
+    draw = np.random.default_rng(5)
+    held = 0
+    for _ in range(RUNS):
+        values = draw.normal(TRUTH, SPREAD, 3).tolist()
+        while interval_of_ratio(values).half_width > 0.05:
+            values.append(float(draw.normal(TRUTH, SPREAD)))
+        held += holds(interval_of_ratio(values))
+    assert coverage(held) < 0.93
