@@ -199,7 +199,7 @@ def _resolve(name: str, reports: Path) -> Path:
     """The run folder behind a path, an id, or `latest`. Raises BrokenFile."""
     for candidate in (Path(name), reports / "runs" / name, reports / name):
         if (candidate / "run.json").is_file():
-            return candidate.resolve().relative_to(Path.cwd()) if candidate.is_symlink() else candidate
+            return candidate.resolve() if candidate.is_symlink() else candidate
     raise BrokenFile(f"{name}: no run folder, neither as a path nor under {reports / 'runs'} (no run.json in it)")
 
 

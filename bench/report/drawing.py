@@ -41,12 +41,14 @@ def draw_lines(ax: Axes, lines: Sequence[Line], labels: tuple[str, str], limits:
     _plane(ax, [x for each in lines for x in each.frame["x"]], labels, limits, kind)
     for number, each in enumerate(lines):
         frame, look = each.frame, each.look
+        # Memory has no bands and is often equal: what lies below shows at the edges of what lies on it.
+        below = 1.3 * (len(lines) - 1 - number) if kind == "bytes" else 0.0
         if frame["low"].notna().any():
             ax.fill_between(frame["x"], frame["low"], frame["high"], color=look.colour, alpha=0.18, lw=0, zorder=2)
         dashes: dict[str, tuple[float, ...]] = {"dashes": look.dashes} if look.dashes else {}
         ax.plot(
-            frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2, linewidth=1.9,
-            markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]
+            frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2 + 1.4 * below,
+            linewidth=1.9 + below, markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]
         )  # fmt: skip
 
 
@@ -143,8 +145,8 @@ def ticks_between(low: float, high: float, base: int = 10, most: int = 6) -> lis
         powers = range(math.ceil(math.log2(low) - 1e-9), math.floor(math.log2(high) + 1e-9) + 1)
         return [2.0**k for k in powers][:: max(1, math.ceil(len(powers) / most))]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         found = [float(f"{digit}e{k}") for k in decades for digit in digits if low <= float(f"{digit}e{k}") <= high]
-        if len(found) <= most:
-            return found
-    return found[:: math.ceil(len(found) / most)]
+        if len(found) >= 3:
+            break
+    return found[:: max(1, math.ceil(len(found) / most))]

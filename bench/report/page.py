@@ -20,7 +20,7 @@ from bench.report.names import ordered
 from bench.report.outcome import notices, skipped
 from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
-from bench.report.units import duration, percent
+from bench.report.units import duration, percent, tick_time
 from bench.results import MEASURED, Manifest
 from bench.summary import reached
 
@@ -68,7 +68,7 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
         several_ways=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,
         passes=scene.cells["passes"], skipped=skipped(cells), short=scene.short,
         machine=tables.facts(manifest.machine), settings=tables.facts(manifest.settings),
-        commit=tables.facts(manifest.commit), ledger=tables.ledger(manifest), block=duration(BLOCK_SECONDS),
+        commit=tables.facts(manifest.commit), ledger=tables.ledger(manifest), block=tick_time(BLOCK_SECONDS),
         css=Markup(palette.css() + "\n" + _asset("style.css")), datatables=Markup(_asset("vendor/dataTables.min.js")),
         script=Markup(_asset("table.js")),
     )  # fmt: skip
@@ -91,8 +91,10 @@ def groups(picture: Picture) -> list[PlotGroup]:
 
 
 def code(text: str) -> Markup:
-    """Text as HTML, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+    """Text as HTML: code between backticks as code, and no line break inside a figure with its unit or interval."""
+    kept = re.sub(r"× \[([^,\]]*), ", "×\u00a0[\\1,\u00a0", str(escape(text)))
+    kept = re.sub(r"(\d) (ns|µs|ms|s|[KMGT]?i?B|steps?|%)\b", "\\1\u00a0\\2", kept)
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", kept))
 
 
 def _filters(shown: Sequence[tables.Column], rows: Sequence[Sequence[tables.Entry]]) -> list[tuple[int, str, list[str]]]:

@@ -46,7 +46,7 @@ _AXES = {
     "hidden_size": "Hidden", "num_layers": "Layers", "batch_size": "Batch", "seq_len": "Steps",
     "output_size": "Output", "threads": "Threads",
 }  # fmt: skip
-_ALWAYS = ("mode", "device", "hidden_size", "seq_len")
+_ALWAYS = ("mode", "hidden_size", "seq_len")
 _FILTERED = ("mode", "device", "dtype", "hidden_size", "seq_len", "batch_size")
 
 
@@ -60,27 +60,26 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
             numeric = cells[axis].dtype.kind in "iuf"
             text = (lambda row: device(row["device"])) if axis == "device" else _plain(axis)
             found.append(Column(title, text, _field(axis), numeric, axis in _FILTERED))
-    found.append(Column("Result", _result, _field("outcome"), False, True))
+    if len(cells) and (with_outcome(cells)["outcome"] != MEASURED).any():
+        found.append(Column("Result", _result, _field("outcome"), False, True))
     return found + _measures(cells, precision)
 
 
 def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     """The measured columns; those that hold nothing in this run are left away."""
 
-    def interval(row: pd.Series) -> str:
-        if missing(row["speedup_low"]):
-            return NOTHING
-        return times(row["speedup"], row["speedup_low"], row["speedup_high"]).partition("× ")[2]
-
-    def wide(row: pd.Series) -> str:
-        return " ◊" if precision and row["too_wide"] else ""
+    def ratio(row: pd.Series) -> tuple[str, str]:
+        if row["speedup_low"] == row["speedup_high"] == 1:
+            return "1×", NOTHING  # the baseline itself
+        value, _, interval = times(row["speedup"], row["speedup_low"], row["speedup_high"]).partition(" ")
+        return value + (" ◊" if precision and row["too_wide"] else ""), interval or NOTHING
 
     every = {
         "seconds": Column("Time per call", lambda row: duration(row["seconds"]), _field("seconds")),
         "seconds_low": Column("95 % interval", lambda row: durations(row["seconds_low"], row["seconds_high"]),
                               _field("seconds_low"), hint="of the time per call, over passes"),
-        "speedup": Column("Speed-up", lambda row: times(row["speedup"]) + wide(row), _field("speedup")),
-        "speedup_low": Column("95 % interval", interval, _field("speedup_low"), hint="of the speed-up, over passes"),
+        "speedup": Column("Speed-up", lambda row: ratio(row)[0], _field("speedup")),
+        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"), hint="of the speed-up, over passes"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
         "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), _field("event_seconds"),
                                 hint="time per call between CUDA events"),
@@ -162,7 +161,7 @@ def fact(key: str, value: Any) -> str:
         if key in ("max_call", "budget") or key.endswith("seconds"):
             return f"{value:g} s"
         return f"±{100 * value:g} %" if key == "precision" else f"{value:g}" if isinstance(value, float) else str(value)
-    return str(value)
+    return str(value).replace(",", ", ") if key == "implementations" else str(value)
 
 
 def ledger(manifest: Manifest) -> list[tuple[str, float, float]]:

@@ -84,7 +84,9 @@ def modes(context: Context) -> list[Finding]:
              0: f"training and inference show no clear difference in {who}"}  # fmt: skip
     short = {-1: "smaller", 1: "larger", 0: "not clearly different"}
     first, *rest = sorted((sign for sign in parts if len(parts[sign])), key=lambda sign: -len(parts[sign]))
-    told = [f"{words[first]} {of_all(parts[first], cases)}", *(f"{short[s]} in {counted(parts[s], cases)}" for s in rest)]
+    share = of_all(parts[first], cases)
+    share = share.replace("in all", "in any of the") if first == 0 else share
+    told = [f"{words[first]} {share}", *(f"{short[s]} in {counted(parts[s], cases)}" for s in rest)]
     usual = context.usual_rows(context.devices[0])[0]
     train, infer = min(both, key=lambda pair: (pair[0]["hidden_size"] != usual["hidden_size"], pair[0]["seq_len"] != usual["seq_len"]))  # fmt: skip
     where = place(train, context.varying, without=["mode"])

@@ -27,7 +27,7 @@ def durations(low: float, high: float) -> str:
     if missing(low) or missing(high):
         return NOTHING
     factor, unit = next((pair for pair in _TIMES if high >= pair[0] * 0.9995), _TIMES[-1])
-    places = _places((high - low) / factor, high / factor)
+    places = max(0, 2 - math.floor(math.log10(high / factor)))
     return f"[{low / factor:.{places}f}, {high / factor:.{places}f}] {unit}"
 
 

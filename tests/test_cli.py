@@ -1,0 +1,162 @@
+"""The command line: exit codes, one-line errors, what it prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from bench import cli
+from bench.presets import PRESETS
+from bench.progress import Bar
+from bench.results import CellRecord, Manifest
+from bench.settings import Settings, parse_fraction, parse_seconds
+from tests.synthetic import write_run
+
+SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
+
+
+def bench(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    done = subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_run_end_to_end(tmp_path: Path) -> None:
+    """A run says what it will do, writes every file, prints its findings and its path, and `latest` points to it."""
+    code, out, err = bench("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
+    assert code == 0, err
+    assert "3 cells (1 cases, run by manual, looped, whole), 2 passes, about" in out
+    assert "•" in out
+    assert str(tmp_path / "latest" / "index.html") in out.replace("\n", "")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (tmp_path / "latest").resolve() == folder
+    names = {path.name for path in folder.iterdir()}
+    assert {"run.json", "passes", "samples.parquet", "samples.csv", "summary.md", "index.html", "figures"} <= names
+    before = (folder / "index.html").read_bytes()
+    (folder / "index.html").unlink()
+    assert bench("report", "latest", "--reports", str(tmp_path))[0] == 0
+    assert (folder / "index.html").read_bytes() == before
+
+
+def test_a_failing_contender_is_exit_1(tmp_path: Path) -> None:
+    """The run goes on, the report is written, and the exit code says that something failed."""
+    impl = "manual,tests/faulty.py:Raises"
+    code, out, err = bench("run", *SMALL, "--impl", impl, "--passes", "2", "--reports", str(tmp_path))
+    assert code == 1
+    assert "divided by the weather" in out
+    assert (tmp_path / "latest" / "index.html").is_file(), err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "cuda"], "no cuda here; this machine has cpu"),
+        (["--device", "tpu"], "unknown device 'tpu'; known are cpu, cuda, mps"),
+        (["--preset", "nope"], "unknown preset 'nope'; known are quick, smoke, seed"),
+        (["--impl", "nope"], "unknown implementation 'nope'; known are manual, looped, whole"),
+        (["--impl", "nowhere.py:Mine"], "there is no file nowhere.py"),
+        (["--hidden-size", "64,x"], "--hidden-size 'x': write numbers as 64,128 or 1:1024:x2"),
+        (["--dtype", "float8"], "unknown dtype 'float8'; known are float32"),
+        (["--batch-size", "0"], "batch_size must be a whole number of at least 1, not 0"),
+        (["--precision", "wide"], "'wide' is no fraction; write 3% or 0.03"),
+        (["--precision", "3%", "--passes", "1"], "--precision needs --passes of at least 2"),
+        (["--budget", "soon"], "'soon' is no time; write 90s, 2m or 1h"),
+        (["--baseline", "looped", "--impl", "whole"], "--baseline looped is not among the selected whole"),
+        (["--resume", "nothing"], "nothing: no run folder"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """No traceback, nothing on standard output, nothing left behind."""
+    if "cuda" in arguments and _has_cuda():
+        pytest.skip("this machine has CUDA, so that asking for it is no error")
+    code, out, err = bench("run", *arguments, "--reports", str(tmp_path))
+    assert code == 2, err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in out + err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def test_broken_files_are_named(tmp_path: Path) -> None:
+    """A truncated pass file is exit 2 with the file's name; the other files are left as they were."""
+    folder = write_run(tmp_path / "run", presets=("smoke",), passes=2)
+    path = folder / "passes" / "pass-002.json"
+    path.write_text(path.read_text()[:1000])
+    code, _, err = bench("report", str(folder))
+    assert code == 2
+    assert "pass-002.json: not JSON, or cut off" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_list_shows_presets_and_implementations() -> None:
+    """Every preset with its source, every implementation with its description."""
+    result = CliRunner().invoke(cli.app, ["list"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for name in (*PRESETS, "manual", "looped", "whole", "whole-no-cudnn"):
+        assert name in result.output
+    assert result.output.count("Source:") == len(PRESETS)
+
+
+def test_no_torch_for_reading(tmp_path: Path) -> None:
+    """Reports are rebuilt where torch is not installed."""
+    folder = write_run(tmp_path / "run", presets=("smoke",), passes=2)
+    code = "import sys; sys.modules['torch'] = None; from bench.cli import app; app(['report', sys.argv[1]])"
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "index.html").is_file()
+
+
+@pytest.mark.parametrize(("text", "fraction"), [("3%", 0.03), ("0.02", 0.02), ("1.5%", 0.015)])
+def test_fractions(text: str, fraction: float) -> None:
+    """Percent or fraction."""
+    assert parse_fraction(text) == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("2m", 120), ("1h", 3600), ("1.5", 1.5)])
+def test_seconds(text: str, seconds: float) -> None:
+    """Seconds, minutes, hours."""
+    assert parse_seconds(text) == seconds
+
+
+def test_settings_survive_the_manifest() -> None:
+    """What a run was asked for can be read back from its manifest, for --resume."""
+    settings = Settings("seed", ("cpu",), "manual,whole", "whole", {"seq_len": (1, 2)}, 7, 0.03, 60.0, 2.0, 10.0)
+    assert Settings.from_dict(settings.as_dict()) == settings
+
+
+def test_the_baseline_is_manual_or_the_first() -> None:
+    """Unless it is named."""
+    assert Settings(implementations="looped,manual").baseline_name() == "manual"
+    assert Settings(implementations="looped,whole").baseline_name() == "looped"
+
+
+def test_progress_counts_cells_passes_and_time() -> None:
+    """The plan is told before it begins, with what is left out and why; failures are told once, brackets and all."""
+    console = Console(record=True, width=200, force_terminal=False)
+    case = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
+    cells = [CellRecord(case, "manual"), CellRecord(case, "mine", "failed", "[red] wrong"),
+             CellRecord(case, "slow", "left out", "one call would take about 9 s")]  # fmt: skip
+    with Bar(console) as bar:
+        bar.surveying(3)
+        for cell in [*cells, cells[1]]:
+            bar.surveyed(cell)
+        bar.planned(Manifest("id", "now", {}, cells=cells), passes=5, seconds=200)
+        bar.passing(1, 1, 40)
+        bar.measured(1, 40)
+    text = console.export_text()
+    assert text.count("failed: mine") == 1
+    assert "[red] wrong" in text
+    assert "1 cells (1 cases, run by manual), 5 passes, about 3 min." in text
+    assert "1 left out: one call would take about 9 s" in text
+    assert "pass 1 of 5: 1 cells" in text

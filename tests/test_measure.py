@@ -1,0 +1,155 @@
+"""Planning, memory and the machine's description."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from bench import machine
+from bench.alternate import BLOCK_SECONDS, CONTROL
+from bench.cases import Case
+from bench.clock import Reading
+from bench.ledger import Ledger
+from bench.measure import measure
+from bench.memory import peak_bytes
+from bench.plan import MAX_ROUNDS, MIN_ROUNDS, MIN_ROUNDS_OF_LONG_CALLS, plan_case, plan_pass
+from bench.problem import Problem
+from bench.results import FAILED, CellRecord
+from bench.workload import Workload
+from rnn_impls.interface import Unavailable
+from rnn_impls.whole import Whole, WholeNoCudnn
+
+CASE = Case(hidden_size=8, input_size=8, seq_len=4)
+
+
+@pytest.fixture(autouse=True)
+def _unpinned() -> Iterator[None]:
+    """Measuring pins this process to a core; the next test gets them all back."""
+    yield
+    machine.unpin()
+
+
+class Steps:
+    """A clock on which every call of anything takes 1 ms."""
+
+    def time(self, run: object, calls: int) -> Reading:
+        """Run nothing."""
+        return Reading(calls * 1e-3, calls * 0.9e-3)
+
+
+def test_short_calls_are_bundled_into_blocks() -> None:
+    """A block lasts about BLOCK_SECONDS, a call longer than that is a block by itself."""
+    plan = plan_case("a", {"short": 1e-5, "long": 0.1})
+    assert plan.calls["short"] == round(BLOCK_SECONDS / 1e-5)
+    assert plan.calls["long"] == 1
+    assert plan.rounds == MIN_ROUNDS
+
+
+def test_rounds_stay_within_bounds() -> None:
+    """Many for short calls, few for calls of seconds."""
+    assert plan_case("a", {"x": 1e-6}).rounds <= MAX_ROUNDS
+    assert plan_case("a", {"x": 4.0}).rounds == MIN_ROUNDS_OF_LONG_CALLS
+
+
+def test_failed_cells_are_not_planned() -> None:
+    """Only what the survey let through, and of that only what is asked for."""
+    records = [
+        CellRecord("a", "x", call_seconds=1e-3), CellRecord("a", "y", FAILED), CellRecord("b", "x", call_seconds=1.0)
+    ]  # fmt: skip
+    assert [(p.case, set(p.calls)) for p in plan_pass(records)] == [("a", {"x", CONTROL}), ("b", {"x", CONTROL})]
+    assert [p.case for p in plan_pass(records, only={("b", "x")})] == ["b"]
+
+
+def test_measure_uses_the_clock_it_is_given() -> None:
+    """Seconds per call and event seconds per call, one of each a round, and the control beside them."""
+    found = measure(CASE, {"whole": 5, CONTROL: 2}, 7, random.Random(1), Ledger(), clock=Steps())
+    assert found.samples["whole"]["seconds"] == pytest.approx([1e-3] * 7)
+    assert found.samples["whole"]["event_seconds"] == pytest.approx([0.9e-3] * 7)
+    assert found.control_seconds == pytest.approx([1e-3] * 7)
+    assert found.failures == {}
+
+
+def test_peak_memory_of_inference() -> None:
+    """At least the outputs have to exist, and never the weights: those are there before."""
+    case = Case(hidden_size=64, input_size=64, seq_len=100)
+    peak = peak_bytes(Workload(case, Whole, Problem.of(case)))
+    outputs = 4 * case.seq_len * case.hidden_size
+    assert peak is not None
+    assert outputs <= peak <= 4 * outputs
+
+
+def test_peak_memory_of_training_counts_gradients() -> None:
+    """Also when an earlier call has left gradients behind: they are cleared before, not during."""
+    case = Case(hidden_size=64, input_size=64, seq_len=2, mode="training")
+    workload = Workload(case, Whole, Problem.of(case))
+    workload(1)
+    peak = peak_bytes(workload)
+    assert peak is not None
+    assert peak >= 4 * 2 * 64 * 64
+
+
+def test_an_implementation_for_another_device_is_unavailable() -> None:
+    """And says what it runs on."""
+    with pytest.raises(Unavailable, match="runs only on cuda"):
+        Workload(CASE, WholeNoCudnn, Problem.of(CASE))
+
+
+def test_whole_no_cudnn_computes_the_network_and_restores_the_switch() -> None:
+    """Checked on the CPU, where the switch has no effect on the result."""
+    case, problem = CASE, Problem.of(CASE)
+    module = WholeNoCudnn(Workload(case, Whole, problem).module.shape)
+    module.load(problem.weights)
+    outputs, _ = module(problem.inputs, problem.hidden)
+    expected, _ = Workload(case, Whole, problem).module(problem.inputs, problem.hidden)
+    assert torch.equal(outputs, expected)
+    assert torch.backends.cudnn.enabled
+
+
+def test_inputs_are_random_and_the_same_every_time() -> None:
+    """Never zeros; drawn from a fixed seed."""
+    first, second = Problem.of(CASE), Problem.of(CASE)
+    assert torch.equal(first.inputs, second.inputs)
+    assert float(first.inputs.abs().min()) > 0
+    assert all(float(weight.abs().max()) <= 1 / math.sqrt(8) for weight in first.weights.values())
+
+
+def test_gradients_are_cleared_between_calls() -> None:
+    """The gradient after many training calls is that of one."""
+    case = Case(hidden_size=8, input_size=8, seq_len=4, mode="training")
+    workload = Workload(case, Whole, Problem.of(case))
+    workload(1)
+    once = {name: gradient.clone() for name, gradient in workload.module.gradients().items()}
+    workload(3)
+    assert all(torch.allclose(gradient, once[name]) for name, gradient in workload.module.gradients().items())
+
+
+def test_machine_is_flat_json_and_repeats_itself() -> None:
+    """The description can be stored and compared: no value drifts from one call to the next."""
+    machine.fix_numerics()
+    first = machine.describe()
+    assert json.loads(json.dumps(first)) == first == machine.describe()
+    assert all(value is None or isinstance(value, (str, int, float, bool)) for value in first.values())
+    assert first["torch"] == torch.__version__
+    assert first["tf32_cudnn"] is False
+
+
+def test_pin_and_unpin() -> None:
+    """The last cores are taken, and given back."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system has no sched_setaffinity")
+    before = os.sched_getaffinity(0)
+    threads = torch.get_num_threads()
+    try:
+        assert machine.pin(1) == [max(before)]
+        assert os.sched_getaffinity(0) == {max(before)}
+        assert torch.get_num_threads() == 1
+    finally:
+        machine.unpin()
+        torch.set_num_threads(threads)
+    assert os.sched_getaffinity(0) == before
