@@ -20,7 +20,7 @@ USUAL = {"hidden_size": 128, "seq_len": 64, "batch_size": 1, "num_layers": 1}
 """The size that people meet first; sentences quote the case nearest to it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """Cases that differ only in mode, hidden size and sequence length."""
 

@@ -66,7 +66,7 @@ def _picture(name: str, title: str, groups: Iterable[Group]) -> Picture | None:
 def _each(scene: Scene, panels: object, columns: int) -> Iterator[Group]:
     assert callable(panels)
     for setting in scene.settings:
-        yield Group(setting.title, panels(scene, setting), columns)
+        yield Group(setting.title, panels(scene, setting), columns, scene.folded(setting))
 
 
 def _lines(scene: Scene, name: str, title: str, plot: _Plot) -> Picture | None:
@@ -74,7 +74,7 @@ def _lines(scene: Scene, name: str, title: str, plot: _Plot) -> Picture | None:
     for setting in scene.settings:
         panels = list(_line_panels(scene, setting, plot))
         modes = setting.cells["mode"].nunique()
-        groups.append(Group(setting.title, panels, max(1, math.ceil(len(panels) / modes))))
+        groups.append(Group(setting.title, panels, max(1, math.ceil(len(panels) / modes)), scene.folded(setting)))
     return _picture(name, title, groups)
 
 

@@ -13,7 +13,7 @@ from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, UNKNOWN, apart
 from bench.report.comparisons import counted, fastest, listed, of_all, place, side, slowdown, speedup
 from bench.report.context import Context, Finding
 from bench.report.names import capital, on_device
-from bench.report.units import duration, durations, times
+from bench.report.units import duration, duration_in, times
 from bench.results import MEASURED, Manifest
 
 MOST = 8
@@ -57,7 +57,7 @@ def _headline(context: Context, device: str) -> str:
     compared = [row for row in rows if row["implementation"] != context.baseline and row["speedup"] > 0]
     base = next((row for row in rows if row["implementation"] == context.baseline), None)
     if base is None or not compared:
-        each = [f"{context.phrase(row['implementation'])} takes {_time(row)}" for row in rows]
+        each = [f"{context.phrase(row['implementation'])} takes {duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])}" for row in rows]
         return f"{capital(where)}, {listed(each)}."
     if any(side(row) == UNKNOWN for row in compared):
         each = [f"{context.phrase(row['implementation'])} {duration(row['seconds'])}" for row in rows]
@@ -65,16 +65,12 @@ def _headline(context: Context, device: str) -> str:
         return f"{capital(where)}, one pass gave {listed(each)}: a speed-up of {listed(ratios)}, without an interval."
     compared.sort(key=lambda row: -row["speedup"])
     first = _clause(context, compared[0], context.phrase(context.baseline))
-    against = f"{duration(compared[0]['seconds'])} against {duration(base['seconds'])}"
-    text = f"{capital(where)}, {first} ({against})"
+    text = f"{capital(where)}, {first}"
+    if side(compared[0]) != UNDECIDED:
+        text += f" ({duration(compared[0]['seconds'])} against {duration(base['seconds'])})"
     for row in compared[1:]:
-        text += f"; {_clause(context, row, 'the baseline' if len(compared) > 2 else 'it')}"
+        text += f"; {_clause(context, row, context.phrase(context.baseline))}"
     return f"{text}{_slowest_of_all(rows, compared[-1])}."
-
-
-def _time(row: pd.Series) -> str:
-    interval = durations(row["seconds_low"], row["seconds_high"])
-    return duration(row["seconds"]) + (f" {interval}" if row["seconds_low"] > 0 else "")
 
 
 def _clause(context: Context, row: pd.Series, base: str) -> str:
@@ -196,9 +192,9 @@ def _why_nothing(cells: pd.DataFrame) -> str:
         return "Nothing was measured: the run has no cells."
     counts = cells["status"].value_counts(sort=False)
     parts = [f"{count} {'not reached' if status == MEASURED else status}" for status, count in counts.items()]
-    reasons = [reason for reason in cells["reason"].dropna().unique() if reason]
-    why = f" First reason given: {reasons[0]}" if reasons else " No pass was completed."
-    return f"Nothing was measured. Of {len(cells)} cells, {listed(parts)}.{why}"
+    reasons = [str(reason) for reason in cells["reason"].dropna().unique() if reason]
+    why = f"The first reason given: {' '.join(reasons[0].split())}" if reasons else "No pass was completed."
+    return f"Nothing was measured: of {len(cells)} cells, {listed(parts)}. {why}"
 
 
 __all__ = ["Finding", "findings", "headlines"]

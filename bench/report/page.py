@@ -57,10 +57,12 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
     environment.filters |= {"code": code, "duration": duration, "percent": percent}
     with style(text_as_paths=False):
         plots = {picture.name: groups(picture) for picture in drawn}
+        measured = set(scene.cells["implementation"])
         legend = [
-            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look))}
+            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look)),
+             "measured": name in measured}
             for name, look in scene.looks.items()
-        ]
+        ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
         manifest=manifest, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
@@ -75,7 +77,7 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
 
 
 def groups(picture: Picture) -> list[PlotGroup]:
-    """A picture's panels as inline SVG; settings after the first three are folded away."""
+    """A picture's panels as inline SVG."""
     return [
         PlotGroup(
             group.title,
@@ -84,7 +86,7 @@ def groups(picture: Picture) -> list[PlotGroup]:
                 for k, panel in enumerate(group.panels)
             ],
             group.columns,
-            folded=number > 2,
+            group.folded,
         )
         for number, group in enumerate(picture.groups)
     ]

@@ -15,11 +15,13 @@ from bench.results import MEASURED, Manifest
 
 @dataclass(frozen=True)
 class Group:
-    """Panels of one setting; `columns` is how many stand side by side where there is room."""
+    """Panels of one setting; `columns` is how many stand side by side where there is room; `folded` ones
+    are closed on the page until asked for."""
 
     title: str
     panels: list[Panel]
     columns: int
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ class Scene:
             for name in self.names
             if name in measured
         ]
+
+    def folded(self, setting: Setting) -> bool:
+        """With many settings, only the first of each device is open from the start."""
+        return len(self.settings) > 3 and any(
+            other.device == setting.device for other in self.settings[: self.settings.index(setting)]
+        )
 
     def label(self, name: str) -> str:
         """The short name of an implementation."""

@@ -9,7 +9,7 @@ from bench.report.comparisons import apart, counted, listed, of_all, place, show
 from bench.report.context import Context, Finding
 from bench.report.facets import with_input
 from bench.report.names import axis_value, capital, on_device
-from bench.report.units import duration, durations, size
+from bench.report.units import duration, duration_in, size
 
 _WITH = {"hidden_size": "the hidden size", "seq_len": "the length of the sequence"}
 
@@ -149,10 +149,10 @@ def memory(context: Context) -> list[Finding]:
     where = place(least, [axis for axis in context.varying if axis != "mode"])
     where = f"{capital(on_device(context.devices[0]))}, {least['mode']} at {where}"
     if len(rows) == 1 or most["peak_bytes"] <= least["peak_bytes"] * 1.05:
-        same = "" if len(rows) == 1 else "much the same for every way, "
-        return [Finding("memory", f"{where} has a peak memory that is {same}{size(most['peak_bytes'])}.")]
+        same = "" if len(rows) == 1 else ", much the same in every way of running it"
+        return [Finding("memory", f"{where} peaks at {size(most['peak_bytes'])} of memory{same}.")]
     each = [f"{size(row['peak_bytes'])} for {context.phrase(row['implementation'])}" for _, row in rows.iterrows()]
-    return [Finding("memory", f"{where} needs a peak memory of {listed(each)}.")]
+    return [Finding("memory", f"{where} peaks at {listed(each)} of memory.")]
 
 
 def growth(context: Context) -> list[Finding]:
@@ -160,14 +160,13 @@ def growth(context: Context) -> list[Finding]:
     found = []
     rows = [row for row in along(context, context.names[0], "seq_len") if row["seconds_low"] > 0]
     if len(rows) > 1 and _step(rows[0])["step_high"] and apart(_step(rows[0]), _step(rows[-1]), "step"):
-        steps = [f"{duration(_step(r)['step'])} {durations(_step(r)['step_low'], _step(r)['step_high'])} at "
-                 f"{axis_value('seq_len', r['seq_len'])}" for r in (rows[0], rows[-1])]  # fmt: skip
+        steps = [f"{duration_in(*_step(row))} at {axis_value('seq_len', row['seq_len'])}" for row in (rows[0], rows[-1])]
         where = place(rows[0], context.varying, without=["seq_len"])
         found.append(Finding("step", f"One step costs {steps[0]} and {steps[1]} ({where})."))
     rows = [row for row in along(context, context.names[0], "hidden_size") if row["seconds_low"] > 0]
     if len(rows) > 1:
-        ends = [f"{duration(r['seconds'])} {durations(r['seconds_low'], r['seconds_high'])} at "
-                f"{axis_value('hidden_size', r['hidden_size'])}" for r in (rows[0], rows[-1])]  # fmt: skip
+        ends = [f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
+                f"{axis_value('hidden_size', row['hidden_size'])}" for row in (rows[0], rows[-1])]  # fmt: skip
         where = place(rows[0], context.varying, without=["hidden_size"])
         found.append(Finding("hidden_size", f"A call takes {ends[0]} and {ends[1]} ({where})."))
     return found

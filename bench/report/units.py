@@ -22,6 +22,16 @@ def duration(seconds: float) -> str:
     return _scaled(seconds, _TIMES, 3)
 
 
+def duration_in(seconds: float, low: float, high: float) -> str:
+    """A time with its interval in the same unit, where there is one: `12.3 µs [12.1, 12.6]`."""
+    text = duration(seconds)
+    if missing(low) or missing(high):
+        return text
+    factor = dict((unit, factor) for factor, unit in _TIMES)[text.rpartition(" ")[2]]
+    places = max(0, 2 - math.floor(math.log10(high / factor)))
+    return f"{text} [{low / factor:.{places}f}, {high / factor:.{places}f}]"
+
+
 def durations(low: float, high: float) -> str:
     """An interval of seconds in the unit of its upper end: `[12.1, 12.6] µs`."""
     if missing(low) or missing(high):

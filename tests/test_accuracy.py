@@ -1,0 +1,92 @@
+"""The proof's own machinery, on planted truths."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.accuracy import show
+from bench.accuracy.simulation import Coverage, Weather, coverage, one_pass
+from bench.accuracy.sitting import TRUE_SPEEDUPS, TRUTHS, Repeats
+from bench.cases import Case
+from bench.parity import Reference, check
+from rnn_impls import registry
+
+MACHINE = {"cpu": "Imaginary CPU", "torch": "2.13.0"}
+
+
+@pytest.mark.parametrize("precision", [None, 0.03])
+def test_simulated_intervals_hold_the_truth(precision: float | None) -> None:
+    """In 93 to 97 % of 1,000 runs, with a fixed number of passes and with passes added for a precision."""
+    found = coverage(1000, precision=precision)
+    assert 0.93 <= found.share <= 0.97
+    assert (found.mean_passes == 5) == (precision is None)
+
+
+def test_the_simulation_misbehaves_as_it_says() -> None:
+    """Without weather a pass finds the truth itself; with it, passes scatter by the luck of their processes."""
+    truth = {"baseline": 2.0, "own": 1.0}
+    calm = Weather(luck=0, mood=0, drift=0, jitter=0, spikes=0)
+    assert one_pass(truth, 5, calm, random.Random(1)) == pytest.approx(0.6931, abs=1e-4)
+    logs = [one_pass(truth, 12, Weather(), random.Random(seed)) for seed in range(200)]
+    assert 0.02 < show.coefficient_of_variation(logs) * 0.69 < 0.06
+
+
+def repeats() -> Repeats:
+    """Four repeats: ours within 1 %, the peers far off; one interval of four misses."""
+    return Repeats(
+        ours=[(4.0, 3.9, 4.1), (4.04, 3.9, 4.1), (3.96, 3.9, 4.1), (4.2, 4.15, 4.25)],
+        blocked_autorange=[4.0, 5.0, 3.0, 4.5],
+        pytest_median=[4.0, 4.4, 3.6, 4.0],
+        pytest_mean=[4.0, 6.0, 3.0, 4.0],
+        truths=[("Times20Again", 1.01, 0.98, 1.04), ("Times21", 0.9, 0.89, 0.91), ("Times40", 0.5, 0.49, 0.51)],
+        wall={"ours": [9.0, 9.2, 9.1, 9.3], "blocked_autorange": [9.0] * 4, "pytest_benchmark": [9.4] * 4},
+    )
+
+
+def test_figures_from_planted_repeats() -> None:
+    """Coefficients of variation, intervals that hold, and errors of known truths, by hand."""
+    found = show.figures(repeats(), [Coverage("5 passes", 1000, 950, 5.0)], MACHINE)
+    assert found["coefficient_of_variation"]["ours"] == pytest.approx(0.0259, abs=1e-4)
+    assert found["coefficient_of_variation"]["blocked_autorange"] == pytest.approx(0.2070, abs=1e-4)
+    assert found["intervals_hold_median"] == [3, 4]
+    assert found["intervals_hold_known_truth"] == [2, 3]
+    assert found["largest_error_of_known_truth"] == pytest.approx(0.0566, abs=1e-4)
+    text = show.markdown(found)
+    assert "| this suite | 9.1 s | 4.02× | 2.6% |  |" in text
+    assert "| torch.utils.benchmark blocked_autorange | 9.0 s | 4.25× | 20.7% | 8.0× |" in text
+    assert "| known truths (20 calls against 20, 21 and 40) | 3 | 66.7% |" in text
+
+
+def test_table_and_figure_are_written(tmp_path: Path) -> None:
+    """JSON with the raw repeats, Markdown, PNG and SVG."""
+    planted = repeats()
+    show.write(show.figures(planted, [Coverage("5 passes", 1000, 950, 5.0)], MACHINE), planted, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"accuracy.{e}" for e in ("json", "md", "png", "svg")}
+    assert json.loads((tmp_path / "accuracy.json").read_text())["raw"]["blocked_autorange"] == [4.0, 5.0, 3.0, 4.5]
+
+
+def test_known_truths_compute_the_network() -> None:
+    """The contenders of known ratio pass the same parity as any other, and make as many calls as they say."""
+    reference = Reference.of(Case(hidden_size=4, input_size=4, seq_len=3))
+    for name, speedup in ({"Times20": 1.0} | TRUE_SPEEDUPS).items():
+        implementation = registry.load(f"{TRUTHS}:{name}")
+        assert check(reference, implementation) < 1e-5
+        assert 20 / implementation.times == pytest.approx(speedup)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("peer", "figures"), [("blocked_autorange", 1), ("pytest_benchmark", 2)])
+def test_peers_measure_the_same_case(peer: str, figures: int) -> None:
+    """Each peer, in a process of its own, tells its speed-ups of a short case."""
+    case = Case(hidden_size=8, input_size=8, seq_len=4).id
+    command = [sys.executable, "-m", "bench.accuracy.peers", peer, case, "4", str(time.time())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    speedups = json.loads(done.stdout.strip().splitlines()[-1])
+    assert len(speedups) == figures
+    assert all(0.05 < speedup < 50 for speedup in speedups)
