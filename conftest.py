@@ -83,7 +83,7 @@ def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
         if isinstance(item, pytest.Function) and "rnn_case" in getattr(item, "fixturenames", ()):
             case, name = (str(item.callspec.params[key]) for key in ("rnn_case", "implementation"))
             selected.setdefault(case, []).append(name)
-    yield Session(selected, request.config.option.max_call)
+    yield Session(selected, request.config.option.max_call, _settings(request.config).case_seconds)
     unpin()
 
 

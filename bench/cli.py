@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.files import BrokenFile
 from bench.options import AXES, Axis, axis_overrides
+from bench.presets import find
 from bench.process import WorkerRefused
 from bench.results import FAILED, read_manifest, read_run
 from bench.run import RunFailed, Runner, new_folder, new_manifest
@@ -58,7 +59,8 @@ def run(
     seq_len: Axis = "",
     output_size: Axis = "",
     threads: Axis = "",
-    passes: Annotated[int, typer.Option(help="Fresh processes that measure every cell once.")] = 5,
+    passes: Annotated[int | None, typer.Option(help="Fresh processes that measure every cell once; default: the "
+                                                    "preset's, mostly 5.")] = None,
     precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = "",
     budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
     max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
@@ -79,7 +81,7 @@ def run(
                 implementations=impl,
                 baseline=baseline,
                 overrides=axis_overrides(given),
-                passes=passes,
+                passes=find(preset).passes if passes is None else passes,
                 precision=parse_fraction(precision) if precision else None,
                 budget=parse_seconds(budget) if budget else None,
                 max_call=parse_seconds(max_call),

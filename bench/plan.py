@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.alternate import BLOCK_SECONDS, CONTROL, calls_per_block
+from bench.presets import CASE_SECONDS
 from bench.results import MEASURED, CellRecord
-
-CASE_SECONDS = 0.2
-"""Length aimed at for a Case in a pass. A ratio then repeats to under 1 % within the process, well below the 2 to 3 %
-by which processes differ: time is better spent on more passes than on longer ones."""
 
 MIN_ROUNDS, MAX_ROUNDS = 5, 40
 MIN_ROUNDS_OF_LONG_CALLS, LONG_ROUND_SECONDS = 3, 2.0
@@ -33,22 +30,24 @@ class CasePlan:
         return {"case": self.case, "calls": self.calls, "rounds": self.rounds}
 
 
-def plan_case(case: str, call_seconds: dict[str, float]) -> CasePlan:
-    """Plan a Case for contenders with these seconds per call."""
+def plan_case(case: str, call_seconds: dict[str, float], case_seconds: float = CASE_SECONDS) -> CasePlan:
+    """Plan a Case for contenders with these seconds per call, to take `case_seconds` where that allows MIN_ROUNDS."""
     calls = {name: calls_per_block(seconds) for name, seconds in call_seconds.items()}
     calls[CONTROL] = calls_per_block(CONTROL_CALL_SECONDS)
     round_seconds = sum(max(BLOCK_SECONDS, seconds) for seconds in call_seconds.values()) + BLOCK_SECONDS
     least = MIN_ROUNDS if round_seconds < LONG_ROUND_SECONDS else MIN_ROUNDS_OF_LONG_CALLS
-    rounds = min(MAX_ROUNDS, max(least, round(CASE_SECONDS / round_seconds)))
+    rounds = min(MAX_ROUNDS, max(least, round(case_seconds / round_seconds)))
     warmup = sum(call_seconds.values())
     return CasePlan(case, calls, rounds, rounds * round_seconds + warmup)
 
 
-def plan_pass(records: Iterable[CellRecord], only: set[tuple[str, str]] | None = None) -> list[CasePlan]:
+def plan_pass(
+    records: Iterable[CellRecord], only: set[tuple[str, str]] | None = None, case_seconds: float = CASE_SECONDS
+) -> list[CasePlan]:
     """Plan all Cases that have a cell to measure; `only` narrows it down to some (case, implementation)."""
     by_case: dict[str, dict[str, float]] = {}
     for record in records:
         chosen = only is None or (record.case, record.implementation) in only
         if record.status == MEASURED and record.call_seconds is not None and chosen:
             by_case.setdefault(record.case, {})[record.implementation] = record.call_seconds
-    return [plan_case(case, call_seconds) for case, call_seconds in by_case.items()]
+    return [plan_case(case, call_seconds, case_seconds) for case, call_seconds in by_case.items()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from bench.cases import CHOICES, FIELDS, SIZES, Case
@@ -19,6 +20,12 @@ Grid = dict[str, tuple[Any, ...]]
 BOTH_MODES = ("inference", "training")
 
 
+PASSES = 5
+CASE_SECONDS = 0.2
+"""A ratio then repeats to under 1 % within the process, well below the 2 to 3 % by which processes differ: time is
+better spent on more passes than on longer ones."""
+
+
 def powers(first: int, last: int) -> tuple[int, ...]:
     """first, 2 first, 4 first ... up to last."""
     return tuple(itertools.takewhile(lambda n: n <= last, (first * 2**k for k in itertools.count())))
@@ -26,11 +33,17 @@ def powers(first: int, last: int) -> tuple[int, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A name, what it is for and where its numbers come from, and its grids."""
+    """A name, what it is for and where its numbers come from, and its grids.
+
+    `passes` is how many a run of it takes unless told otherwise, `case_seconds` the length aimed at for a Case in one
+    of them.
+    """
 
     name: str
     about: str
     grids: tuple[Grid, ...]
+    passes: int = PASSES
+    case_seconds: float = CASE_SECONDS
 
     def cases(self, device: str, overrides: Grid | None = None) -> list[Case]:
         """Its Cases on a device, with some axes replaced; sorted, each once."""
@@ -43,11 +56,14 @@ class Preset:
 PRESETS: dict[str, Preset] = {}
 
 
-def preset(build: Callable[[], Iterable[Grid]]) -> Callable[[], Iterable[Grid]]:
+Build = Callable[[], Iterable[Grid]]
+
+
+def preset(build: Build, passes: int = PASSES, case_seconds: float = CASE_SECONDS) -> Build:
     """Register the preset that a function describes, under the function's name with dashes."""
     name = build.__name__.replace("_", "-")
     about = " ".join((build.__doc__ or "").split())
-    PRESETS[name] = Preset(name, about, tuple(build()))
+    PRESETS[name] = Preset(name, about, tuple(build()), passes, case_seconds)
     return build
 
 
@@ -65,7 +81,7 @@ def quick() -> Iterable[Grid]:
     return [{"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 512), "mode": BOTH_MODES}]
 
 
-@preset
+@partial(preset, passes=2, case_seconds=0.05)
 def smoke() -> Iterable[Grid]:
     """For tests of the suite itself: the smallest run that has two hidden sizes, two lengths and both modes. Its
     figures mean nothing. Source: none, chosen to end within ten seconds."""

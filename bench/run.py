@@ -147,7 +147,7 @@ class Runner:
     def _passes(self) -> None:
         """The passes asked for, less those on disk; then those that the precision needs."""
         deadline = time.perf_counter() + self.settings.budget if self.settings.budget else float("inf")
-        plans = plan_pass(self.manifest.cells)
+        plans = self._plan()
         seconds = self._pass_overhead + sum(plan.seconds for plan in plans)
         done = len(pass_files(self.folder))
         self.listener.planned(self.manifest, self.settings.passes, seconds * max(0, self.settings.passes - done))
@@ -155,9 +155,12 @@ class Runner:
             if number > 2 and time.perf_counter() + seconds > deadline:
                 self.listener.note(f"the budget is spent after {number - 1} of {self.settings.passes} passes")
                 return
-            self._one_pass(number, plan_pass(self.manifest.cells))  # anew: what failed is not tried again
+            self._one_pass(number, self._plan())  # anew: what failed is not tried again
         if self.settings.precision is not None:
             self._refine(deadline)
+
+    def _plan(self, only: set[Cell] | None = None) -> list[CasePlan]:
+        return plan_pass(self.manifest.cells, only, self.settings.case_seconds)
 
     def _refine(self, deadline: float) -> None:
         """Add passes for the cells whose first passes say that they need more."""
@@ -168,7 +171,7 @@ class Runner:
             number = len(pass_files(self.folder)) + 1
             short = {cell for cell, passes in wanted.items() if passes >= number}
             short |= {(case, self.manifest.baseline) for case, _ in short}
-            plans = plan_pass(self.manifest.cells, only=short)
+            plans = self._plan(short)
             if not plans:
                 return
             if time.perf_counter() + self._pass_overhead + sum(plan.seconds for plan in plans) > deadline:

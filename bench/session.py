@@ -16,9 +16,10 @@ from bench.survey import Surveyor
 class Session:
     """Remembers what was measured, so that each Case is measured once, all of its contenders together."""
 
-    def __init__(self, selected: dict[str, list[str]], max_call: float) -> None:
+    def __init__(self, selected: dict[str, list[str]], max_call: float, case_seconds: float) -> None:
         """`selected` is the implementations of each case id that are to be measured together."""
         self.selected = selected
+        self.case_seconds = case_seconds
         self.surveyor = Surveyor(max_call, Ledger())
         self.order = random.Random()
         self._records: dict[str, dict[str, CellRecord]] = {}
@@ -40,5 +41,5 @@ class Session:
         self._records[case.id] = records
         calls = {n: r.call_seconds for n, r in records.items() if r.status == MEASURED and r.call_seconds is not None}
         if calls:
-            plan = plan_case(case.id, calls)
+            plan = plan_case(case.id, calls, self.case_seconds)
             self._found[case.id] = measure(case, plan.calls, plan.rounds, self.order, self.surveyor.ledger)

@@ -44,6 +44,11 @@ class Settings:
         if self.baseline and self.baseline not in names:
             raise ValueError(f"--baseline {self.baseline} is not among the selected {', '.join(sorted(names))}")
 
+    @property
+    def case_seconds(self) -> float:
+        """Length aimed at for a Case in a pass."""
+        return find(self.preset).case_seconds
+
     def names(self, device: str) -> list[str]:
         """The implementations to run on a device, the baseline's place unchanged."""
         return registry.select(self.implementations, device)

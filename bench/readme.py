@@ -1,0 +1,93 @@
+"""Keeps the README in step with the reference run: `python -m bench.readme` writes its picture, findings and tables.
+
+The reference is the first folder under reports/reference that holds a run; `accuracy/accuracy.md` in it is the table of
+`python -m bench accuracy`. Nothing here is typed by hand, and a test compares the README with what this gives.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from bench.report import headlines
+from bench.report.units import duration, times
+from bench.results import BrokenFile, read_run
+from bench.summary import cells
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+LENGTHS = (8, 512)
+"""Sequence lengths that the README's table shows: a short and a long one."""
+
+
+def reference() -> Path:
+    """The folder of the reference run. Raises BrokenFile when there is none."""
+    for path in sorted((ROOT / "reports" / "reference").glob("*/run.json")):
+        return path.parent
+    raise BrokenFile(f"{ROOT / 'reports' / 'reference'}: no reference run")
+
+
+def updated(text: str, folder: Path) -> str:
+    """The README's text with the parts between the markers made anew from the reference run."""
+    return _between(_between(text, "reference", _reference(folder)), "accuracy", _accuracy(folder))
+
+
+def _reference(folder: Path) -> str:
+    """Picture, findings and a table of times and speed-ups."""
+    run = read_run(folder)
+    table = cells(run)
+    machine, relative = run.manifest.machine, folder.relative_to(ROOT)
+    lines = [
+        f"![Time and speed-up of the three ways]({relative}/figures/main.png)",
+        "",
+        f"*{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}: "
+        f"[all of it]({relative}/summary.md).*",
+        "",
+        *(f"- {line}" for line in headlines(table, run.manifest)),
+        "",
+        *_rows(table, run.manifest.baseline),
+    ]
+    return "\n".join(lines)
+
+
+def _rows(table: pd.DataFrame, baseline: str) -> list[str]:
+    """Markdown: one row per network and mode, one column per implementation, speed-ups with their intervals."""
+    shown = table[table["seq_len"].isin(LENGTHS) & table["seconds"].notna()]
+    names = list(dict.fromkeys(shown["implementation"]))
+    lines = ["| mode | hidden | steps | " + " | ".join(f"`{name}`" for name in names) + " |"]
+    lines.append("|---|---:|---:|" + "---:|" * len(names))
+    for (mode, hidden, steps), group in shown.groupby(["mode", "hidden_size", "seq_len"]):
+        by_name = group.set_index("implementation")
+        lines.append(
+            f"| {mode} | {hidden} | {steps} | "
+            + " | ".join(_entry(by_name.loc[name], baseline) if name in by_name.index else "" for name in names)
+            + " |"
+        )
+    return lines
+
+
+def _entry(row: pd.Series, baseline: str) -> str:
+    """`1.2 ms`, and for all but the baseline its speed-up with the interval."""
+    if row.name == baseline:
+        return duration(row["seconds"])
+    interval = f"[{row['speedup_low']:.2f}, {row['speedup_high']:.2f}]"
+    return f"{duration(row['seconds'])}, **{times(row['speedup'])}** {interval}"
+
+
+def _accuracy(folder: Path) -> str:
+    """The table of the accuracy command, and its picture."""
+    relative = folder.relative_to(ROOT)
+    text = (folder / "accuracy" / "accuracy.md").read_text().strip()
+    return f"![Repeats of one speed-up by each method]({relative}/accuracy/accuracy.png)\n\n{text}"
+
+
+def _between(text: str, name: str, content: str) -> str:
+    """Replace what stands between the markers of this name."""
+    pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    README.write_text(updated(README.read_text(), reference()))

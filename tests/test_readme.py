@@ -1,0 +1,87 @@
+"""What the README shows is what the project does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cases import Case
+from bench.parity import Reference, check
+from bench.readme import README, ROOT, reference, updated
+from bench.results import MEASURED, pass_files, read_run
+from bench.summary import cells
+from rnn_impls import registry
+
+TEXT = README.read_text()
+
+
+def example() -> str:
+    """The README's example contender, as written."""
+    found = re.search(r"<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->", TEXT, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_the_example_contender_is_equal(tmp_path: Path, mode: str) -> None:
+    """It passes parity, and is shorter than 30 lines."""
+    path = tmp_path / "my_rnn.py"
+    path.write_text(example())
+    assert len(example().splitlines()) < 30
+    case = Case(mode=mode, hidden_size=8, input_size=5, seq_len=6, batch_size=2)
+    assert check(Reference.of(case), registry.load(f"{path}:MyRNN")) < 1e-5
+
+
+def test_the_example_contender_is_measured(tmp_path: Path) -> None:
+    """The command below it runs as written, here on the smallest of cases."""
+    (tmp_path / "my_rnn.py").write_text(example())
+    (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
+    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu".split()
+    done = subprocess.run(
+        [sys.executable, *command.split()[1:], *small],
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = cells(read_run(tmp_path / "reports" / "latest"))
+    assert table["status"].eq(MEASURED).all()
+    assert table["implementation"].tolist() == ["manual", "looped", "whole", "my_rnn.py:MyRNN"]
+
+
+def test_picture_and_tables_are_those_of_the_reference_run() -> None:
+    """`python -m bench.readme` would change nothing."""
+    assert updated(TEXT, reference()) == TEXT
+
+
+def test_the_reference_run_is_whole() -> None:
+    """Finished, nothing failed, every pass there, its report beside it."""
+    folder = reference()
+    run = read_run(folder)
+    assert run.manifest.status == "finished"
+    assert {cell.status for cell in run.manifest.cells} == {MEASURED}
+    assert len(pass_files(folder)) == run.manifest.first_passes
+    assert (folder / "index.html").is_file()
+    assert (folder / "figures" / "main.png").is_file()
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the README and of CONTRIBUTING is a file of the project."""
+    for page in (README, ROOT / "CONTRIBUTING.md"):
+        links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", page.read_text())
+        missing = [link for link in links if not (ROOT / link).exists()]
+        assert not missing, page
+
+
+def test_options_are_those_of_the_command() -> None:
+    """Every option in the README's tables is one of `python -m bench run`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", "--help"], capture_output=True, text=True, check=True, cwd=ROOT,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    known = set(re.findall(r"--[a-z-]+", done.stdout))
+    shown = set(re.findall(r"--[a-z-]+", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes:")]))
+    assert shown
+    assert shown <= known
