@@ -140,12 +140,12 @@ def thinned(values: Sequence[float], most: int = 7) -> list[float]:
 
 
 def ticks_between(low: float, high: float, base: int = 10, most: int = 6) -> list[float]:
-    """Round values within limits: 1, 2, 5 or 1, 3 of each decade, or the powers; powers of 2 for bytes."""
+    """Round values within limits, the roundest of which there are three or more; powers of 2 for bytes."""
     if base == 2:
         powers = range(math.ceil(math.log2(low) - 1e-9), math.floor(math.log2(high) + 1e-9) + 1)
         return [2.0**k for k in powers][:: max(1, math.ceil(len(powers) / most))]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)):
         found = [float(f"{digit}e{k}") for k in decades for digit in digits if low <= float(f"{digit}e{k}") <= high]
         if len(found) >= 3:
             break

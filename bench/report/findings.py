@@ -9,8 +9,21 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.report import trends
-from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, UNKNOWN, apart
-from bench.report.comparisons import counted, fastest, listed, of_all, place, side, slowdown, speedup
+from bench.report.comparisons import (
+    FASTER,
+    SLOWER,
+    UNDECIDED,
+    UNKNOWN,
+    apart,
+    counted,
+    fastest,
+    listed,
+    of_all,
+    place,
+    side,
+    slowdown,
+    speedup,
+)
 from bench.report.context import Context, Finding
 from bench.report.names import capital, on_device
 from bench.report.units import duration, duration_in, times
@@ -42,7 +55,7 @@ def caveat(context: Context) -> list[Finding]:
     """One pass gives no interval, so nothing that follows is established."""
     if (context.cells["passes"] > 1).any():
         return []
-    text = "Only one pass was completed, and one pass gives no interval: the figures here are indications, no findings."
+    text = "Only one pass was completed, and one pass gives no interval: the figures here are indications, not findings."
     return [Finding("caveat", text)]
 
 

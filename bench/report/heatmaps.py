@@ -31,8 +31,8 @@ def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> 
             rows = cells[(cells["mode"] == mode) & (cells["implementation"] == name)]
             if len(rows) > 1:
                 short = scene.label(name)
-                title = f"{mode.capitalize()}: {short} over {scene.label(scene.baseline)}"
-                panels.append(_panel(title, f"Speed-up, {title}", _tiles(rows, scene.precision)))
+                title = f"{mode.capitalize()}: speed-up of {short} over {scene.label(scene.baseline)}"
+                panels.append(_panel(title, title, _tiles(rows, scene.precision)))
     return panels
 
 

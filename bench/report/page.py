@@ -59,8 +59,8 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
         plots = {picture.name: groups(picture) for picture in drawn}
         measured = set(scene.cells["implementation"])
         legend = [
-            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look)),
-             "measured": name in measured}
+            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look, "legend")),
+             "again": Markup(marker_svg(look, "strip")), "measured": name in measured}
             for name, look in scene.looks.items()
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(

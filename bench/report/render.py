@@ -79,13 +79,13 @@ def _opening(alt: str) -> Callable[[re.Match[str]], str]:
     )
 
 
-def marker_svg(look: Look) -> str:
-    """The sample of line and marker that a legend on the page shows."""
+def marker_svg(look: Look, key: str) -> str:
+    """The sample of line and marker that a legend on the page shows; every id starts with `key` and the role."""
     figure = Figure(figsize=(0.5, 0.22))
     figure.patch.set_visible(False)
     figure.add_artist(_sample(look, [0.02, 0.5, 0.98], [0.5] * 3))
     svg = _svg(figure)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>legend-{look.role}-", svg[svg.index("<svg") :])
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-{look.role}-", svg[svg.index("<svg") :])
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1)
     return to_variables(svg).strip()
@@ -102,7 +102,7 @@ def sheet(panels: Sequence[Panel], columns: int, title: str, legend: Sequence[En
     figure = Figure(figsize=(wide, high), facecolor=PAPER)
     figure.text(0.2 / wide, 1 - 0.38 / high, title, fontsize=FONT + 4, color=INK, fontweight="bold", va="center")
     for number, row in enumerate(strip):
-        _legend(figure, row, 0.2, high - 0.78 - 0.3 * number)
+        _legend(figure, row, max(len(entry.name) for entry in legend), high - 0.78 - 0.3 * number)
     y = high - head
     for row, height in zip(rows, heights, strict=True):
         for k, panel in enumerate(row):
@@ -132,10 +132,10 @@ def _entry_width(entry: Entry) -> float:
     return 0.85 + 0.084 * len(f"{entry.name}  {entry.about}")
 
 
-def _legend(figure: Figure, entries: Sequence[Entry], x: float, y: float) -> None:
-    """One row of samples, names and descriptions; x and y in inches."""
+def _legend(figure: Figure, entries: Sequence[Entry], longest: int, y: float) -> None:
+    """One row of samples, names (the longest of the legend has so many letters) and descriptions; y in inches."""
     wide, high = figure.get_size_inches()
-    offset = 0.62 + 0.108 * max(len(entry.name) for entry in entries)
+    x, offset = 0.2, 0.62 + 0.108 * longest
     for entry in entries:
         ends = [x / wide, (x + 0.2) / wide, (x + 0.4) / wide]
         figure.add_artist(_sample(entry.look, ends, [y / high] * 3))

@@ -61,7 +61,8 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
             text = (lambda row: device(row["device"])) if axis == "device" else _plain(axis)
             found.append(Column(title, text, _field(axis), numeric, axis in _FILTERED))
     if len(cells) and (with_outcome(cells)["outcome"] != MEASURED).any():
-        found.append(Column("Result", _result, _field("outcome"), False, True))
+        found.append(Column("Result", _plain("outcome"), _field("outcome"), False, True))
+        found.append(Column("Reason", _plain("reason"), _field("reason"), False))
     return found + _measures(cells, precision)
 
 
@@ -69,7 +70,7 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     """The measured columns; those that hold nothing in this run are left away."""
 
     def ratio(row: pd.Series) -> tuple[str, str]:
-        if row["speedup_low"] == row["speedup_high"] == 1:
+        if row["speedup"] == 1:
             return "1×", NOTHING  # the baseline itself
         value, _, interval = times(row["speedup"], row["speedup_low"], row["speedup_high"]).partition(" ")
         return value + (" ◊" if precision and row["too_wide"] else ""), interval or NOTHING
@@ -115,11 +116,6 @@ def _field(name: str) -> Callable[[pd.Series], Any]:
 
 def _plain(name: str) -> Callable[[pd.Series], str]:
     return lambda row: str(row[name])
-
-
-def _result(row: pd.Series) -> str:
-    outcome = str(row["outcome"])
-    return outcome if outcome == MEASURED or not row["reason"] else f"{outcome}: {row['reason']}"
 
 
 def _count(value: float) -> str:

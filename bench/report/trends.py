@@ -147,12 +147,12 @@ def memory(context: Context) -> list[Finding]:
     rows = widest[widest["case"] == widest.loc[volume.idxmax(), "case"]].sort_values("peak_bytes")
     least, most = rows.iloc[0], rows.iloc[-1]
     where = place(least, [axis for axis in context.varying if axis != "mode"])
-    where = f"{capital(on_device(context.devices[0]))}, {least['mode']} at {where}"
+    where = f"Peak memory {on_device(context.devices[0])}, {least['mode']} at {where}"
     if len(rows) == 1 or most["peak_bytes"] <= least["peak_bytes"] * 1.05:
         same = "" if len(rows) == 1 else ", much the same in every way of running it"
-        return [Finding("memory", f"{where} peaks at {size(most['peak_bytes'])} of memory{same}.")]
+        return [Finding("memory", f"{where}, is {size(most['peak_bytes'])}{same}.")]
     each = [f"{size(row['peak_bytes'])} for {context.phrase(row['implementation'])}" for _, row in rows.iterrows()]
-    return [Finding("memory", f"{where} peaks at {listed(each)} of memory.")]
+    return [Finding("memory", f"{where}, is {listed(each)}.")]
 
 
 def growth(context: Context) -> list[Finding]:

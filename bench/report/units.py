@@ -86,7 +86,7 @@ def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> 
 
 
 def _places(width: float, value: float) -> int:
-    """Decimals that show two digits of the value, and more where its interval is narrow, but never over three."""
-    shown = 1 - math.floor(math.log10(abs(value))) if value else 1
+    """Decimals that show two digits of the value, three from 1 to 2 where ratios crowd, and more where its interval is narrow, but never over three."""
+    shown = 1 - math.floor(math.log10(abs(value))) + (1 <= abs(value) < 2) if value else 1
     narrow = math.ceil(-math.log10(width / 1.5)) if 0 < width < math.inf else shown
     return min(3, max(0, shown, narrow))
