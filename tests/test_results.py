@@ -33,6 +33,7 @@ from bench.results import (
     write_manifest,
     write_pass,
 )
+from bench.stats import interval_of_ratio
 from bench.summary import cells, log_ratios, reached
 from tests.synthetic import MACHINE, true_seconds, write_run
 
@@ -381,6 +382,18 @@ def test_estimates_of_a_tiny_run_by_hand(tmp_path: Path) -> None:
     assert (row["speedup_low"], row["speedup_high"]) == pytest.approx((6 * math.exp(-half), 6 * math.exp(half)))
     assert (row["peak_bytes"], row["build_seconds"], row["passes"]) == (5, 0.5, 2)
     assert math.isnan(row["event_seconds"])
+
+
+def test_the_interval_knows_how_many_passes_were_planned(folder: Path) -> None:
+    """Three passes of which two were planned: the spread is that of the first two."""
+    edit(folder / "run.json", lambda c: c["settings"].update(passes=2))
+    run, case = read_run(folder), find("smoke").cases("cpu")[0]
+    of_case = run.samples[run.samples["case"] == case.id]
+    own, base = (of_case[of_case["implementation"] == name] for name in ("whole", "manual"))
+    wanted = interval_of_ratio(log_ratios(own, base).tolist(), first=2)
+    row = row_of(cells(run), case, "whole")
+    assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == (wanted.value, wanted.low, wanted.high)
+    assert row["passes"] == 3
 
 
 def test_statuses_and_reasons_are_carried(tmp_path: Path) -> None:
