@@ -84,7 +84,7 @@ def test_reference_is_torchs_own_network(nonlinearity: str) -> None:
     network = nn.RNN(5, 7, 3, nonlinearity=nonlinearity).double()
     network.load_state_dict(reference.problem.weights)
     outputs, hidden = network(reference.problem.inputs, reference.problem.hidden)
-    loss(outputs, reference.problem.target).backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    loss(outputs, reference.problem.target).backward()
     torch.testing.assert_close(outputs, reference.outputs, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(hidden, reference.hidden, rtol=1e-10, atol=1e-12)
     for name, parameter in network.named_parameters():
@@ -285,7 +285,7 @@ def test_a_gradient_that_is_nan_is_refused() -> None:
         def forward(self, inputs: Tensor, hidden: Tensor) -> Results:
             outputs, last = super().forward(inputs, hidden)
             if outputs.requires_grad:
-                outputs.register_hook(lambda g: g * torch.nan)  # type: ignore[no-untyped-call]  # torch has no types here
+                outputs.register_hook(lambda g: g * torch.nan)
             return outputs, last
 
     with pytest.raises(ParityError, match=r"gradient of .* has NaN"):
