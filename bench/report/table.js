@@ -18,7 +18,7 @@
     paging: false, autoWidth: false, order: [], info: true,
     layout: { topStart: null, topEnd: null, bottomStart: "info", bottomEnd: null },
     language: { info: "_TOTAL_ of _MAX_ cells", infoEmpty: "No cell", infoFiltered: "", zeroRecords: "No cell matches" },
-    columnDefs: [{ targets: numeric, type: "number" }, { targets: text, type: "string" }],
+    columnDefs: [{ targets: "_all", orderSequence: ["asc", "desc"] }, { targets: numeric, type: "number" }, { targets: text, type: "string" }],
   });
 
   // The filters: one selection for each column that has a few values to choose from.
@@ -38,6 +38,7 @@
   document.getElementById("clear").addEventListener("click", () => {
     search.value = "";
     controls.querySelectorAll("select").forEach((select) => (select.value = ""));
-    shown.search("").columns().search("").draw();
+    shown.columns().every(function () { this.search(""); });
+    shown.search("").draw();
   });
 })();
