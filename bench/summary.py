@@ -23,14 +23,15 @@ def cells(run: Run) -> pd.DataFrame:
     """
     by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
     first = run.manifest.first_passes or None
+    sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
     rows = []
     for record in run.manifest.cells:
         case = Case.parse(record.case)
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
         samples = by_cell.get((record.case, record.implementation))
         if record.status == MEASURED and samples is not None:
-            baseline = by_cell.get((record.case, run.manifest.baseline))
-            row |= _measured(samples, baseline, first) | {"rounds": len(samples)}
+            base = (record.case, run.manifest.baseline)
+            row |= _measured(samples, by_cell.get(base) if base in sound else None, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]

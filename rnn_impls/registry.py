@@ -75,7 +75,7 @@ def load(name: str) -> type[Implementation]:
     module_name, _, attribute = BUILTIN.get(name, name).rpartition(":")
     try:
         module = importlib.import_module(module_name) if name in BUILTIN else _import_file(Path(module_name))
-    except Exception as error:  # a user's file may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
         raise ValueError(f"{module_name} does not import: {type(error).__name__}: {error}") from error
     found = getattr(module, attribute, None)
     if found is None:

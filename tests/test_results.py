@@ -62,6 +62,19 @@ def info(content: dict[str, Any]) -> dict[str, Any]:
 # Round trip
 
 
+def test_a_baseline_that_failed_gives_no_speedups(tmp_path: Path) -> None:
+    """Not even over the passes in which it had not failed yet."""
+    folder = write_run(tmp_path / "run", presets=("smoke",), passes=3)
+    manifest = read_manifest(folder)
+    for cell in manifest.cells:
+        if cell.implementation == "manual":
+            cell.status, cell.reason = FAILED, "in pass 3: tired"
+    write_manifest(folder, manifest)
+    table = cells(read_run(folder))
+    assert table["speedup"].isna().all()
+    assert table.loc[table["implementation"] == "whole", "seconds"].notna().all()
+
+
 def test_every_sample_comes_back_as_it_was_written(folder: Path) -> None:
     """One row per pass, cell and round, unrounded, with its control and its Case."""
     samples = read_run(folder).samples
