@@ -41,12 +41,17 @@ class Context:
         """The contender that trends are told of: one call for the sequence, or else the fastest there is."""
         if "whole" in self.contenders:
             return "whole"
-        medians = {name: self.cells[self.cells["implementation"] == name]["speedup"].median() for name in self.contenders}
+        medians = self.cells.groupby("implementation")["speedup"].median()
         return max(self.contenders, key=lambda name: medians[name], default=None)
 
     def here(self, device: str | None = None) -> str:
         """`on this CPU, ` where a sentence has to say so: with several devices; trends are told of the first."""
         return f"{on_device(device or self.devices[0])}, " if len(self.devices) > 1 else ""
+
+    @property
+    def gain(self) -> str:
+        """The focus's speed-up, as the subject of a sentence."""
+        return f"the speed-up of {self.phrase(self.focus or '')} over {self.phrase(self.baseline)}"
 
     def phrase(self, name: str) -> str:
         """An implementation in a sentence."""

@@ -36,7 +36,9 @@ def line(rows: pd.DataFrame, x: str, y: str, look: Look, divide: bool = False) -
     return Line(frame.sort_values("x"), look)
 
 
-def draw_lines(ax: Axes, lines: Sequence[Line], labels: tuple[str, str], limits: tuple[float, float], kind: str) -> None:
+def draw_lines(
+    ax: Axes, lines: Sequence[Line], labels: tuple[str, str], limits: tuple[float, float], kind: str
+) -> None:
     """Lines with bands over logarithmic axes; `limits` of y are shared by panels that are to be compared."""
     _plane(ax, [x for each in lines for x in each.frame["x"]], labels, limits, kind)
     for number, each in enumerate(lines):
@@ -136,7 +138,7 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
 def thinned(values: Sequence[float], most: int = 7) -> list[float]:
     """Ticks that lie on measured values, but not so many that their labels meet."""
     step = math.ceil(len(values) / most)
-    return list(values[:: -step][::-1])
+    return list(values[::-step][::-1])
 
 
 def ticks_between(low: float, high: float, base: int = 10, most: int = 6) -> list[float]:

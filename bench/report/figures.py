@@ -122,7 +122,8 @@ def _dots(scene: Scene) -> Iterator[Group]:
         for _, rows in list(setting.cells.groupby("case", sort=True))[:12]:
             order = [name for name in scene.names if name in set(rows["implementation"])]
             first = rows.iloc[0]
-            title = f"{first['mode'].capitalize()}, hidden {first['hidden_size']}, {axis_value('seq_len', first['seq_len'])}"
+            size = f"hidden {first['hidden_size']}, {axis_value('seq_len', first['seq_len'])}"
+            title = f"{first['mode'].capitalize()}, {size}"
             sorted_rows = rows.set_index("implementation", drop=False).loc[order]
             draw = partial(draw_dots, rows=sorted_rows, looks=scene.looks, label=scene.label)
             alt = f"Time per call of {', '.join(map(scene.label, order))}. {title}."

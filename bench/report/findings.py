@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.report import trends
+from bench.report import devices, pairs, trends
 from bench.report.comparisons import (
     FASTER,
     SLOWER,
     UNDECIDED,
     UNKNOWN,
-    apart,
     counted,
     fastest,
     listed,
@@ -39,8 +38,8 @@ def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
         return [Finding("nothing", _why_nothing(cells))]
     context = Context(measured, baseline)
     rules = (
-        caveat, headlines_by_device, trends.crossover, own, where_fastest, fast_pair, looped_pair, trends.hidden,
-        trends.length, trends.modes, alone, trends.memory,
+        caveat, headlines_by_device, devices.crossover, pairs.own, where_fastest, pairs.fast_pair, pairs.looped_pair,
+        trends.hidden, trends.length, trends.modes, alone, trends.memory,
     )  # fmt: skip
     found = [finding for rule in rules for finding in rule(context)]
     return found[:MOST]
@@ -55,7 +54,7 @@ def caveat(context: Context) -> list[Finding]:
     """One pass gives no interval, so nothing that follows is established."""
     if (context.cells["passes"] > 1).any():
         return []
-    text = "Only one pass was completed, and one pass gives no interval: the figures here are indications, not findings."
+    text = "Only one pass was completed, and one pass gives no interval: the figures are indications, not findings."
     return [Finding("caveat", text)]
 
 
@@ -70,7 +69,7 @@ def _headline(context: Context, device: str) -> str:
     compared = [row for row in rows if row["implementation"] != context.baseline and row["speedup"] > 0]
     base = next((row for row in rows if row["implementation"] == context.baseline), None)
     if base is None or not compared:
-        each = [f"{context.phrase(row['implementation'])} takes {duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])}" for row in rows]
+        each = [f"{context.phrase(row['implementation'])} takes {_time(row)}" for row in rows]
         return f"{capital(where)}, {listed(each)}."
     if any(side(row) == UNKNOWN for row in compared):
         each = [f"{context.phrase(row['implementation'])} {duration(row['seconds'])}" for row in rows]
@@ -86,6 +85,10 @@ def _headline(context: Context, device: str) -> str:
     return f"{text}{_slowest_of_all(rows, compared[-1])}."
 
 
+def _time(row: pd.Series) -> str:
+    return duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
+
+
 def _clause(context: Context, row: pd.Series, base: str) -> str:
     """How one implementation compares with the baseline in one case."""
     who, decided = context.phrase(row["implementation"]), side(row)
@@ -94,68 +97,6 @@ def _clause(context: Context, row: pd.Series, base: str) -> str:
     if decided == SLOWER:
         return f"{who} is {slowdown(row)} slower than {base}"
     return f"{who} can't be told apart from {base} (speed-up {speedup(row)}, and the interval holds 1×)"
-
-
-def own(context: Context) -> list[Finding]:
-    """What users brought, each against the baseline."""
-    return [f for name in context.contenders if ".py:" in name for f in _pair(context, name)]
-
-
-def fast_pair(context: Context) -> list[Finding]:
-    """The focus, one call as a rule, against the baseline over all cases."""
-    frame = context.against_baseline(context.focus or context.baseline, context.devices[0])
-    if len(frame) < 2:
-        return []
-    low, high = (frame.loc[frame["speedup"].agg(end)] for end in ("idxmin", "idxmax"))
-    who = f"{context.here()}the speed-up of {context.phrase(str(context.focus))} over {context.phrase(context.baseline)}"
-    ends = [f"{speedup(row)} at {place(row, context.varying)}" for row in (high, low)]
-    below = ", which is slower" if side(low) == SLOWER else ""
-    if apart(high, low, "speedup") != 1:
-        text = f"{capital(who)} is much the same everywhere: at most {ends[0]}, at least {ends[1]}{below}."
-    else:
-        text = f"{capital(who)} is largest, {ends[0]}, and smallest, {ends[1]}{below}."
-    if len(undecided := frame[frame.apply(side, axis=1) == UNDECIDED]):
-        text += f" {capital(of_all(undecided, frame))} its interval holds 1×, so that no difference can be told."
-    return [Finding("range", text)]
-
-
-def looped_pair(context: Context) -> list[Finding]:
-    """The API in a loop, which people expect to be fast."""
-    return _pair(context, "looped")
-
-
-def _pair(context: Context, name: str) -> list[Finding]:
-    """One implementation against the baseline: how often faster, slower, undecided, and between which extremes."""
-    frame = context.against_baseline(name, context.devices[0])
-    if frame.empty:
-        return []
-    sides = frame.apply(side, axis=1)
-    who, base = context.phrase(name), context.phrase(context.baseline)
-    main = FASTER if (sides == FASTER).sum() >= (sides == SLOWER).sum() else SLOWER
-    part = frame[sides == main]
-    if part.empty:
-        text = f"{context.here()}{who} can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
-        return [Finding(f"pair:{name}", f"{capital(text)}.")]
-    text = capital(f"{context.here()}{who} is {main} than {base} {of_all(part, frame)}")
-    other = SLOWER if main == FASTER else FASTER
-    if len(rest := frame[sides == other]):
-        text += f", {other} in {counted(rest, frame)}"
-    if len(rest := frame[sides == UNDECIDED]):
-        text += f"; in {counted(rest, frame)} the interval holds 1×, so that no difference can be told"
-    return [Finding(f"pair:{name}", f"{text}.{_extremes(context, frame, sides, main)}")]
-
-
-def _extremes(context: Context, frame: pd.DataFrame, sides: pd.Series, main: str) -> str:
-    """The largest and the smallest speed-up and where they are, or slow-downs where there are only those."""
-    best, worst = frame.loc[frame["speedup"].idxmax()], frame.loc[frame["speedup"].idxmin()]
-    if len(frame) == 1:
-        return f" It is {speedup(best) if main == FASTER else slowdown(best)}, at {place(best, context.varying)}."
-    if (sides == SLOWER).all():
-        low, high = (f"{slowdown(row)} ({place(row, context.varying)})" for row in (best, worst))
-        return f" It takes between {low} and {high} as long."
-    high, low = (f"{speedup(row)} at {place(row, context.varying)}" for row in (best, worst))
-    below = ", which is slower" if side(worst) == SLOWER else ""
-    return f" Its speed-up is largest, {high}, and smallest, {low}{below}."
 
 
 def where_fastest(context: Context) -> list[Finding]:

@@ -53,8 +53,10 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
         lines.append([case, *(_field(by_name.get(name), manifest.baseline) for name in names)])
     table = "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines)
     said = [f"All cases: {constants(cells)}." if constants(cells) else "", note]
-    said += [f"Speed-ups are over `{short.get(manifest.baseline, manifest.baseline)}`, with 95 % intervals over passes."]
-    said += [f"◊ marks intervals wider than ±{100 * precision:g} %."] if precision and not measured["narrow"].all() else []
+    if measured["speedup"].notna().any() and len(names) > 1:
+        said.append(f"Speed-ups are over `{short.get(manifest.baseline, '')}`, with 95 % intervals over passes.")
+    if precision and not measured["narrow"].all():
+        said.append(f"◊ marks intervals wider than ±{100 * precision:g} %.")
     return f"{table}\n\n{escaped(' '.join(part for part in said if part))}"
 
 
@@ -80,7 +82,7 @@ def _field(row: pd.Series | None, baseline: str) -> str:
 
 
 def _facts(manifest: Manifest) -> str:
-    told = facts(manifest.machine) + [("Started", manifest.started)] + facts(manifest.commit)
+    told = [*facts(manifest.machine), ("Started", manifest.started), *facts(manifest.commit)]
     return "\n".join(f"- {escaped(label)}: {escaped(text)}" for label, text in told) + "\n"
 
 

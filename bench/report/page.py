@@ -59,8 +59,9 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
         plots = {picture.name: groups(picture) for picture in drawn}
         measured = set(scene.cells["implementation"])
         legend = [
-            {"name": scene.short[name], "full": name, "about": scene.about[name], "sample": Markup(marker_svg(look, "legend")),
-             "again": Markup(marker_svg(look, "strip")), "measured": name in measured}
+            {"name": scene.short[name], "full": name, "about": scene.about[name],
+             "sample": Markup(marker_svg(look, "legend")), "again": Markup(marker_svg(look, "strip")),
+             "measured": name in measured}
             for name, look in scene.looks.items()
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
@@ -99,7 +100,9 @@ def code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", kept))
 
 
-def _filters(shown: Sequence[tables.Column], rows: Sequence[Sequence[tables.Entry]]) -> list[tuple[int, str, list[str]]]:
+def _filters(
+    shown: Sequence[tables.Column], rows: Sequence[Sequence[tables.Entry]]
+) -> list[tuple[int, str, list[str]]]:
     """Number, title and choices of each column that can be filtered and has something to choose between."""
     choices = {k: list(dict.fromkeys(row[k].text for row in rows)) for k, column in enumerate(shown) if column.filtered}
     return [(k, shown[k].title, texts) for k, texts in choices.items() if len(texts) > 1]

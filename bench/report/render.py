@@ -101,8 +101,8 @@ def sheet(panels: Sequence[Panel], columns: int, title: str, legend: Sequence[En
     high = head + sum(heights) + 0.1
     figure = Figure(figsize=(wide, high), facecolor=PAPER)
     figure.text(0.2 / wide, 1 - 0.38 / high, title, fontsize=FONT + 4, color=INK, fontweight="bold", va="center")
-    for number, row in enumerate(strip):
-        _legend(figure, row, max(len(entry.name) for entry in legend), high - 0.78 - 0.3 * number)
+    for number, entries in enumerate(strip):
+        _legend(figure, entries, max(len(entry.name) for entry in legend), high - 0.78 - 0.3 * number)
     y = high - head
     for row, height in zip(rows, heights, strict=True):
         for k, panel in enumerate(row):

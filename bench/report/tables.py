@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """One field of the full table: text, the value it sorts by (empty for none), and the full text behind a short one."""
+    """One field of the full table: text, the value it sorts by (empty for none), what a short text stands for."""
 
     text: str
     order: str
@@ -58,12 +58,12 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     for axis, title in _AXES.items():
         if axis in varying or axis in _ALWAYS:
             numeric = cells[axis].dtype.kind in "iuf"
-            text = (lambda row: device(row["device"])) if axis == "device" else _plain(axis)
+            text: Callable[[pd.Series], str] = _device if axis == "device" else _plain(axis)
             found.append(Column(title, text, _field(axis), numeric, axis in _FILTERED))
-    if len(cells) and (with_outcome(cells)["outcome"] != MEASURED).any():
-        found.append(Column("Result", _plain("outcome"), _field("outcome"), False, True))
-        found.append(Column("Reason", _plain("reason"), _field("reason"), False))
-    return found + _measures(cells, precision)
+    gaps = len(cells) > 0 and (with_outcome(cells)["outcome"] != MEASURED).any()
+    result = [Column("Result", _plain("outcome"), _field("outcome"), False, True)] if gaps else []
+    reason = [Column("Reason", _plain("reason"), _field("reason"), False)] if gaps else []
+    return found + result + _measures(cells, precision) + reason
 
 
 def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
@@ -80,7 +80,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "seconds_low": Column("95 % interval", lambda row: durations(row["seconds_low"], row["seconds_high"]),
                               _field("seconds_low"), hint="of the time per call, over passes"),
         "speedup": Column("Speed-up", lambda row: ratio(row)[0], _field("speedup")),
-        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"), hint="of the speed-up, over passes"),
+        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
+                              hint="of the speed-up, over passes"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
         "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), _field("event_seconds"),
                                 hint="time per call between CUDA events"),
@@ -118,6 +119,10 @@ def _plain(name: str) -> Callable[[pd.Series], str]:
     return lambda row: str(row[name])
 
 
+def _device(row: pd.Series) -> str:
+    return device(row["device"])
+
+
 def _count(value: float) -> str:
     return f"{value:.0f}"
 
@@ -143,7 +148,7 @@ def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def fact(key: str, value: Any) -> str:
     """One value of a record, with the unit that its key stands for."""
-    if value is None or value == "" or value == {}:
+    if value is None or value in ("", {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

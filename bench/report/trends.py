@@ -9,7 +9,7 @@ from bench.report.comparisons import apart, counted, listed, of_all, place, show
 from bench.report.context import Context, Finding
 from bench.report.facets import with_input
 from bench.report.names import axis_value, capital, on_device
-from bench.report.units import duration, duration_in, size
+from bench.report.units import duration_in, size
 
 _WITH = {"hidden_size": "the hidden size", "seq_len": "the length of the sequence"}
 
@@ -42,7 +42,7 @@ def _gain(context: Context, axis: str) -> list[Finding]:
     rows = [row for row in along(context, context.focus, axis) if row["speedup_low"] > 0]
     if len(rows) < 2:
         return []
-    who = f"{context.here()}the speed-up of {context.phrase(context.focus)} over {context.phrase(context.baseline)}"
+    who = f"{context.here()}{context.gain}"
     path, turn = _path(rows)
     stops = [f"{speedup(row)} at {axis_value(axis, row[axis])}" for row in path]
     where = f" ({place(rows[0], context.varying, without=[axis])}{shown_below_one(path)})"
@@ -88,51 +88,10 @@ def modes(context: Context) -> list[Finding]:
     share = share.replace("in all", "in any of the") if first == 0 else share
     told = [f"{words[first]} {share}", *(f"{short[s]} in {counted(parts[s], cases)}" for s in rest)]
     usual = context.usual_rows(context.devices[0])[0]
-    train, infer = min(both, key=lambda pair: (pair[0]["hidden_size"] != usual["hidden_size"], pair[0]["seq_len"] != usual["seq_len"]))  # fmt: skip
+    train, infer = next((pair for pair in both if usual["case"] in (pair[0]["case"], pair[1]["case"])), both[0])
     where = place(train, context.varying, without=["mode"])
     example = f"at {where} it is {speedup(train)} in training, {speedup(infer)} in inference"
     return [Finding("mode", f"{capital(context.here() + listed(told))}; {example}.")]
-
-
-def matched(frame: pd.DataFrame, axis: str, one: str, other: str) -> list[tuple[pd.Series, pd.Series]]:
-    """Pairs of rows that differ in one axis alone."""
-    same = [field for field in FIELDS if field != axis]
-    rows = {(row[axis], *row[same]): row for _, row in frame.iterrows()}
-    return [(row, rows[other, *key[1:]]) for key, row in rows.items() if key[0] == one and (other, *key[1:]) in rows]
-
-
-def crossover(context: Context) -> list[Finding]:
-    """Where the GPU overtakes the CPU, in absolute time, for the focus or else the first implementation on both."""
-    if not {"cpu", "cuda"} <= set(context.devices):
-        return []
-    name = context.focus or context.names[0]
-    frame = context.cells[(context.cells["implementation"] == name) & context.cells["seconds_low"].notna()]
-    both = matched(frame, "device", "cpu", "cuda")
-    if not both:
-        return []
-    cases = pd.DataFrame([cpu for cpu, _ in both]).reset_index(drop=True)
-    verdicts = pd.Series([apart(cpu, gpu, "seconds") for cpu, gpu in both])
-    first, second = (1, -1) if (verdicts == 1).any() else (-1, 1)
-    names = {1: "the GPU is faster than the CPU", -1: "the CPU is faster than the GPU"}
-    text = f"For {context.phrase(name)} {names[first]} {of_all(cases[verdicts == first], cases)}"
-    if len(rest := cases[verdicts == second]):
-        text += f", the CPU in {counted(rest, cases)}"
-    if len(rest := cases[verdicts == 0]):
-        text += f"; in {counted(rest, cases)} the intervals of the two times overlap"
-    return [Finding("device", f"{text}. {_overtakes(context, name, both)}".strip())]
-
-
-def _overtakes(context: Context, name: str, both: list[tuple[pd.Series, pd.Series]]) -> str:
-    """From which hidden size on the GPU is ahead, at the usual length, where there is one such point."""
-    wanted = {row["case"] for row in along(context, name, "hidden_size")}
-    line = sorted((pair for pair in both if pair[0]["case"] in wanted), key=lambda pair: pair[0]["hidden_size"])
-    ahead = [apart(cpu, gpu, "seconds") == 1 for cpu, gpu in line]
-    if not any(ahead) or all(ahead) or ahead != sorted(ahead):
-        return ""
-    cpu, gpu = line[ahead.index(True)]
-    where = place(cpu, context.varying, without=["hidden_size"])
-    times_of_both = f"{duration(gpu['seconds'])} against {duration(cpu['seconds'])}"
-    return f"At {where}, it is ahead from hidden {cpu['hidden_size']} on ({times_of_both} there)."
 
 
 def memory(context: Context) -> list[Finding]:
@@ -159,16 +118,17 @@ def growth(context: Context) -> list[Finding]:
     """How one implementation's time and its cost per step change with the sequence length and the hidden size."""
     found = []
     rows = [row for row in along(context, context.names[0], "seq_len") if row["seconds_low"] > 0]
-    if len(rows) > 1 and _step(rows[0])["step_high"] and apart(_step(rows[0]), _step(rows[-1]), "step"):
-        steps = [f"{duration_in(*_step(row))} at {axis_value('seq_len', row['seq_len'])}" for row in (rows[0], rows[-1])]
+    if len(rows) > 1 and apart(_step(rows[0]), _step(rows[-1]), "step"):
+        ends = (rows[0], rows[-1])
+        steps = [f"{duration_in(*_step(row))} at {axis_value('seq_len', row['seq_len'])}" for row in ends]
         where = place(rows[0], context.varying, without=["seq_len"])
         found.append(Finding("step", f"One step costs {steps[0]} and {steps[1]} ({where})."))
     rows = [row for row in along(context, context.names[0], "hidden_size") if row["seconds_low"] > 0]
     if len(rows) > 1:
-        ends = [f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
+        calls = [f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
                 f"{axis_value('hidden_size', row['hidden_size'])}" for row in (rows[0], rows[-1])]  # fmt: skip
         where = place(rows[0], context.varying, without=["hidden_size"])
-        found.append(Finding("hidden_size", f"A call takes {ends[0]} and {ends[1]} ({where})."))
+        found.append(Finding("hidden_size", f"A call takes {calls[0]} and {calls[1]} ({where})."))
     return found
 
 
@@ -176,3 +136,10 @@ def _step(row: pd.Series) -> pd.Series:
     """The cost per step with its interval, seconds."""
     ends = {f"step{end}": row[f"seconds{end}"] / row["seq_len"] for end in ("", "_low", "_high")}
     return pd.Series(ends)
+
+
+def matched(frame: pd.DataFrame, axis: str, one: str, other: str) -> list[tuple[pd.Series, pd.Series]]:
+    """Pairs of rows that differ in one axis alone."""
+    same = [field for field in FIELDS if field != axis]
+    rows = {(row[axis], *row[same]): row for _, row in frame.iterrows()}
+    return [(row, rows[other, *key[1:]]) for key, row in rows.items() if key[0] == one and (other, *key[1:]) in rows]

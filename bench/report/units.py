@@ -27,7 +27,7 @@ def duration_in(seconds: float, low: float, high: float) -> str:
     text = duration(seconds)
     if missing(low) or missing(high):
         return text
-    factor = dict((unit, factor) for factor, unit in _TIMES)[text.rpartition(" ")[2]]
+    factor = next(factor for factor, unit in _TIMES if unit == text.rpartition(" ")[2])
     places = max(0, 2 - math.floor(math.log10(high / factor)))
     return f"{text} [{low / factor:.{places}f}, {high / factor:.{places}f}]"
 
@@ -86,7 +86,8 @@ def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> 
 
 
 def _places(width: float, value: float) -> int:
-    """Decimals that show two digits of the value, three from 1 to 2 where ratios crowd, and more where its interval is narrow, but never over three."""
+    """Decimals that show two digits of the value, one more from 1 to 2 where ratios crowd or where its interval is
+    narrow, but never over three."""
     shown = 1 - math.floor(math.log10(abs(value))) + (1 <= abs(value) < 2) if value else 1
     narrow = math.ceil(-math.log10(width / 1.5)) if 0 < width < math.inf else shown
     return min(3, max(0, shown, narrow))

@@ -24,7 +24,7 @@ Table = tuple[pd.DataFrame, Manifest]
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Table]:
-    """A maker of tables of cells whose true times are given: planted(truth, **options of write_run)."""
+    """Makes tables of cells whose true times are given; further options go to write_run."""
 
     def make(truth: Truth | None = None, **options: Any) -> Table:
         if truth is not None:

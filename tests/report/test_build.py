@@ -59,9 +59,8 @@ def build_elsewhere(folder: Path, hash_seed: str) -> set[str]:
     """Build in a fresh process -> the names of the modules that it imported."""
     code = "import sys, pathlib; from bench.report import build; build(pathlib.Path(sys.argv[1])); print(*sys.modules)"
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], env=environment, cwd=folder, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
@@ -99,7 +98,8 @@ def test_everything_promised_is_there(report: Path) -> None:
     names = set(contents(report))
     assert {"index.html", "summary.md", "samples.csv", "samples.parquet", "figures/main.png"} <= names
     pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
-    assert {f"figures/{name}" for name in ("main", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")} == pictures
+    drawn = ("main", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")
+    assert pictures == {f"figures/{name}" for name in drawn}
     assert all(f"{name}.{ending}" in names for name in pictures for ending in ("png", "svg"))
 
 
@@ -154,7 +154,7 @@ CASES: dict[str, dict[str, Any]] = {
     "unavailable": {"broken": {"whole": (UNAVAILABLE, "runs only on cuda")}},
     "left out": {"broken": {"whole": (LEFT_OUT, "one call takes 9 s, longer than 5 s")}},
     "baseline failed": {"broken": {"manual": (FAILED, "RuntimeError: out of memory")}},
-    "all failed": {"broken": {name: (FAILED, "no") for name in ("manual", "looped", "whole")}},
+    "all failed": {"broken": dict.fromkeys(("manual", "looped", "whole"), (FAILED, "no"))},
 }
 
 

@@ -81,7 +81,10 @@ def test_where_the_usual_winner_loses_is_named(planted: Planted) -> None:
 @pytest.mark.parametrize(("power", "verb"), [(-0.5, "shrinks"), (0.5, "grows"), (0.0, "shows no clear change")])
 def test_the_gain_follows_the_hidden_size(planted: Planted, power: float, verb: str) -> None:
     """A planted trend with the hidden size is told in its direction, and none where there is none."""
-    gain: Callable[[Case], float] = lambda case: 3.0 * (case.hidden_size / 128) ** power
+
+    def gain(case: Case) -> float:
+        return float(3.0 * (case.hidden_size / 128) ** power)
+
     table, _ = planted(lambda case, name: 1e-5 * case.seq_len / (gain(case) if name == "whole" else 1.0))
     assert f"{verb} with the hidden size" in told(table, "hidden_size")
     assert "no clear change with the length" in told(table, "seq_len")
@@ -98,7 +101,10 @@ def test_a_peak_in_the_middle_is_told(planted: Planted) -> None:
 @pytest.mark.parametrize(("factor", "word"), [(0.5, "smaller"), (2.0, "larger")])
 def test_training_is_compared_with_inference(planted: Planted, factor: float, word: str) -> None:
     """A gain that halves or doubles in training is told so, with both figures."""
-    gain: Callable[[Case], float] = lambda case: 4.0 * (factor if case.mode == "training" else 1.0)
+
+    def gain(case: Case) -> float:
+        return 4.0 * (factor if case.mode == "training" else 1.0)
+
     table, _ = planted(lambda case, name: 1e-5 * case.seq_len / (gain(case) if name == "whole" else 1.0))
     text = told(table, "mode")
     assert f"is {word} than in inference in all 12 cases" in text
@@ -123,7 +129,10 @@ def test_the_gpu_overtakes_where_it_was_planted(planted: Planted) -> None:
 
 def test_a_gpu_that_never_wins_is_not_praised(planted: Planted) -> None:
     """With a GPU ten times slower everywhere, the CPU is said to win everywhere, and no crossing is named."""
-    truth: Callable[[Case, str], float] = lambda case, name: 1e-5 * case.seq_len * (10 if case.device == "cuda" else 1)
+
+    def truth(case: Case, _: str) -> float:
+        return 1e-5 * case.seq_len * (10 if case.device == "cuda" else 1)
+
     table, _ = planted(truth, devices=("cpu", "cuda"))
     text = told(exact_times(table, truth), "device")
     assert "the CPU is faster than the GPU in all 24 cases" in text and "ahead" not in text
@@ -163,7 +172,8 @@ def test_a_single_implementation_is_told_in_times(planted: Planted) -> None:
 def test_an_own_implementation_is_named_shortly_and_compared(planted: Planted) -> None:
     """A user's class appears under its own name with its counts against the baseline."""
     name = "path/to/my_rnn.py:MyRNN"
-    table, _ = planted(lambda case, way: 1e-5 * case.seq_len / (3 if way == name else 1), implementations=("manual", name))
+    ways = ("manual", name)
+    table, _ = planted(lambda case, way: 1e-5 * case.seq_len / (3 if way == name else 1), implementations=ways)
     text = told(table, f"pair:{name}")
     assert text.startswith("`MyRNN` is faster than the cell written by hand in all 24 cases")
 
@@ -177,8 +187,8 @@ def test_a_missing_baseline_leaves_times(planted: Planted) -> None:
 
 def test_nothing_measured_says_why(planted: Planted) -> None:
     """Without any measured cell there is one finding, which gives the reason."""
-    names = ("manual", "looped", "whole")
-    table, manifest = planted(broken={name: (FAILED, "no memory left") for name in names})
+    broken = dict.fromkeys(("manual", "looped", "whole"), (FAILED, "no memory left"))
+    table, manifest = planted(broken=broken)
     assert [finding.about for finding in findings(table, "manual")] == ["nothing"]
     assert "72 failed" in headlines(table, manifest)[0] and "no memory left" in headlines(table, manifest)[0]
 

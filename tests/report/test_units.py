@@ -12,7 +12,14 @@ from bench.report.units import duration, durations, size, times
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1.234e-5, "12.3 µs"), (9.999e-4, "1.00 ms"), (2.5, "2.50 s"), (120.0, "120 s"), (3e-9, "3.00 ns"), (math.nan, "–")],
+    [
+        (1.234e-5, "12.3 µs"),
+        (9.999e-4, "1.00 ms"),
+        (2.5, "2.50 s"),
+        (120.0, "120 s"),
+        (3e-9, "3.00 ns"),
+        (math.nan, "–"),
+    ],
 )
 def test_durations_have_three_digits_and_a_unit(seconds: float, text: str) -> None:
     """The unit fits, also just below the next one."""

@@ -1,0 +1,71 @@
+"""Findings about one implementation against the baseline, over all cases of the first device."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, apart, counted, of_all, place, side, slowdown, speedup
+from bench.report.context import Context, Finding
+from bench.report.names import capital
+
+
+def own(context: Context) -> list[Finding]:
+    """What users brought, each against the baseline."""
+    return [f for name in context.contenders if ".py:" in name for f in _pair(context, name)]
+
+
+def fast_pair(context: Context) -> list[Finding]:
+    """The focus, one call as a rule, against the baseline over all cases."""
+    frame = context.against_baseline(context.focus or context.baseline, context.devices[0])
+    if len(frame) < 2:
+        return []
+    low, high = (frame.loc[frame["speedup"].agg(end)] for end in ("idxmin", "idxmax"))
+    who = f"{context.here()}{context.gain}"
+    ends = [f"{speedup(row)} at {place(row, context.varying)}" for row in (high, low)]
+    below = ", which is slower" if side(low) == SLOWER else ""
+    if apart(high, low, "speedup") != 1:
+        text = f"{capital(who)} is much the same everywhere: at most {ends[0]}, at least {ends[1]}{below}."
+    else:
+        text = f"{capital(who)} is largest, {ends[0]}, and smallest, {ends[1]}{below}."
+    if len(undecided := frame[frame.apply(side, axis=1) == UNDECIDED]):
+        text += f" {capital(of_all(undecided, frame))} its interval holds 1×, so that no difference can be told."
+    return [Finding("range", text)]
+
+
+def looped_pair(context: Context) -> list[Finding]:
+    """The API in a loop, which people expect to be fast."""
+    return _pair(context, "looped")
+
+
+def _pair(context: Context, name: str) -> list[Finding]:
+    """One implementation against the baseline: how often faster, slower, undecided, and between which extremes."""
+    frame = context.against_baseline(name, context.devices[0])
+    if frame.empty:
+        return []
+    sides = frame.apply(side, axis=1)
+    who, base = context.phrase(name), context.phrase(context.baseline)
+    main = FASTER if (sides == FASTER).sum() >= (sides == SLOWER).sum() else SLOWER
+    part = frame[sides == main]
+    if part.empty:
+        text = f"{context.here()}{who} can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
+        return [Finding(f"pair:{name}", f"{capital(text)}.")]
+    text = capital(f"{context.here()}{who} is {main} than {base} {of_all(part, frame)}")
+    other = SLOWER if main == FASTER else FASTER
+    if len(rest := frame[sides == other]):
+        text += f", {other} in {counted(rest, frame)}"
+    if len(rest := frame[sides == UNDECIDED]):
+        text += f"; in {counted(rest, frame)} the interval holds 1×, so that no difference can be told"
+    return [Finding(f"pair:{name}", f"{text}.{_extremes(context, frame, sides, main)}")]
+
+
+def _extremes(context: Context, frame: pd.DataFrame, sides: pd.Series, main: str) -> str:
+    """The largest and the smallest speed-up and where they are, or slow-downs where there are only those."""
+    best, worst = frame.loc[frame["speedup"].idxmax()], frame.loc[frame["speedup"].idxmin()]
+    if len(frame) == 1:
+        return f" It is {speedup(best) if main == FASTER else slowdown(best)}, at {place(best, context.varying)}."
+    if (sides == SLOWER).all():
+        low, high = (f"{slowdown(row)} ({place(row, context.varying)})" for row in (best, worst))
+        return f" It takes between {low} and {high} as long."
+    high, low = (f"{speedup(row)} at {place(row, context.varying)}" for row in (best, worst))
+    below = ", which is slower" if side(worst) == SLOWER else ""
+    return f" Its speed-up is largest, {high}, and smallest, {low}{below}."
