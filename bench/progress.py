@@ -60,10 +60,10 @@ class Bar:
             f"about {_duration(seconds)}.",
             highlight=False,
         )
-        for (status, reason), count in Counter(
-            (r.status, r.reason) for r in manifest.cells if r.status not in (MEASURED, FAILED)
+        for (name, status, reason), count in Counter(
+            (r.implementation, r.status, r.reason) for r in manifest.cells if r.status not in (MEASURED, FAILED)
         ).items():
-            self.console.print(f"  {count} {status}: {reason}", highlight=False, markup=False)
+            self.note(f"  {name} is {status} in {count} cells: {reason}")
         self._passes = passes
         self._progress.reset(self._task, total=max(seconds, 1e-9), description="measuring", cells="")
 

@@ -158,5 +158,5 @@ def test_progress_counts_cells_passes_and_time() -> None:
     assert text.count("failed: mine") == 1
     assert "[red] wrong" in text
     assert "1 cells (1 cases, run by manual), 5 passes, about 3 min." in text
-    assert "1 left out: one call would take about 9 s" in text
+    assert "slow is left out in 1 cells: one call would take about 9 s" in text
     assert "pass 1 of 5: 1 cells" in text
