@@ -16,6 +16,9 @@ from bench.report.names import axis_value
 from bench.report.render import Panel
 from bench.report.scene import Group, Picture, Scene
 
+_BAND_ROOM = 4
+"""How far beyond the values bands may stretch an axis; after two passes they reach decades out and are cut off."""
+
 MODES = ("inference", "training")
 LENGTH, HIDDEN = "steps (sequence length)", "hidden size"
 
@@ -108,10 +111,17 @@ def _limits(cells: pd.DataFrame, plot: _Plot) -> tuple[float, float]:
     if cells.empty:
         return (1.0, 10.0)
     by = cells["seq_len"] if plot.divide else 1.0
-    values = pd.concat([cells[name] / by for name in (plot.y, f"{plot.y}_low", f"{plot.y}_high") if name in cells])
+    values = cells[plot.y] / by
     low, high = float(values.min()), float(values.max())
+    if f"{plot.y}_low" in cells:
+        low = max(low / _BAND_ROOM, _or(float((cells[f"{plot.y}_low"] / by).min()), low))
+        high = min(high * _BAND_ROOM, _or(float((cells[f"{plot.y}_high"] / by).max()), high))
     room = max((high / low) ** 0.04, 1.25)
     return low / room, high * room
+
+
+def _or(value: float, other: float) -> float:
+    return other if math.isnan(value) else value
 
 
 def _dots(scene: Scene) -> Iterator[Group]:

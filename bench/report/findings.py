@@ -76,6 +76,10 @@ def _headline(context: Context, device: str) -> str:
         ratios = [f"{times(row['speedup'])} for {context.phrase(row['implementation'])}" for row in compared]
         return f"{capital(where)}, one pass gave {listed(each)}: a speed-up of {listed(ratios)}, without an interval."
     compared.sort(key=lambda row: -row["speedup"])
+    if len(compared) > 1 and all(side(row) == UNDECIDED for row in compared):
+        each = [f"{context.phrase(row['implementation'])} ({speedup(row)})" for row in compared]
+        tied = f"can't be told apart from {context.phrase(context.baseline)}: their intervals hold 1×"
+        return f"{capital(where)}, {listed(each)} {tied}."
     first = _clause(context, compared[0], context.phrase(context.baseline))
     text = f"{capital(where)}, {first}"
     if side(compared[0]) != UNDECIDED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, apart, counted, of_all, place, side, slowdown, speedup
+from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, counted, of_all, place, side, slowdown, speedup
 from bench.report.context import Context, Finding
 from bench.report.names import capital
 
@@ -21,12 +21,7 @@ def fast_pair(context: Context) -> list[Finding]:
         return []
     low, high = (frame.loc[frame["speedup"].agg(end)] for end in ("idxmin", "idxmax"))
     who = f"{context.here()}{context.gain}"
-    ends = [f"{speedup(row)} at {place(row, context.varying)}" for row in (high, low)]
-    below = ", which is slower" if side(low) == SLOWER else ""
-    if apart(high, low, "speedup") != 1:
-        text = f"{capital(who)} is much the same everywhere: at most {ends[0]}, at least {ends[1]}{below}."
-    else:
-        text = f"{capital(who)} is largest, {ends[0]}, and smallest, {ends[1]}{below}."
+    text = f"{capital(who)} was measured between {_span(context, low, high)}."
     if len(undecided := frame[frame.apply(side, axis=1) == UNDECIDED]):
         text += f" {capital(of_all(undecided, frame))} its interval holds 1×, so that no difference can be told."
     return [Finding("range", text)]
@@ -66,6 +61,11 @@ def _extremes(context: Context, frame: pd.DataFrame, sides: pd.Series, main: str
     if (sides == SLOWER).all():
         low, high = (f"{slowdown(row)} ({place(row, context.varying)})" for row in (best, worst))
         return f" It takes between {low} and {high} as long."
-    high, low = (f"{speedup(row)} at {place(row, context.varying)}" for row in (best, worst))
-    below = ", which is slower" if side(worst) == SLOWER else ""
-    return f" Its speed-up is largest, {high}, and smallest, {low}{below}."
+    return f" Its speed-up was measured between {_span(context, worst, best)}."
+
+
+def _span(context: Context, low: pd.Series, high: pd.Series) -> str:
+    """The smallest and the largest speed-up measured; whether they differ is for their intervals to say."""
+    below = ", which is slower," if side(low) == SLOWER else ""
+    ends = [f"{speedup(row)} at {place(row, context.varying)}" for row in (low, high)]
+    return f"{ends[0]}{below} and {ends[1]}"

@@ -133,11 +133,14 @@ def _exponent(value: float) -> str:
 
 _LABELS = {
     "cpu": "CPU", "cores": "Cores", "memory_bytes": "Memory", "os": "Operating system", "gpu": "GPU",
-    "gpu_driver": "GPU driver", "cuda": "CUDA", "cudnn": "cuDNN", "tf32": "TF32", "blas": "BLAS", "mkl": "MKL",
-    "pinned": "Pinned to a core", "torch": "torch", "python": "Python", "max_call": "Longest call allowed",
-    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for",
-    "passes": "Passes planned", "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes",
-    "other": "everything else",
+    "gpu_driver": "GPU driver", "gpu_memory_bytes": "GPU memory", "gpu_capability": "GPU capability",
+    "cpu_capability": "CPU capability", "onednn": "oneDNN", "l2_state": "L2 cache",
+    "tf32_matmul": "TF32 in products", "tf32_cudnn": "TF32 in cuDNN", "time": "Committed",
+    "physical_cores": "Physical cores", "timeout": "Time limit of a process", "cuda": "CUDA", "cudnn": "cuDNN",
+    "tf32": "TF32", "blas": "BLAS", "mkl": "MKL", "pinned": "Pinned to a core", "torch": "torch",
+    "python": "Python", "max_call": "Longest call allowed", "implementations": "Implementations",
+    "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
+    "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes", "other": "everything else",
 }  # fmt: skip
 
 
@@ -148,7 +151,7 @@ def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def fact(key: str, value: Any) -> str:
     """One value of a record, with the unit that its key stands for."""
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}, []):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -159,7 +162,7 @@ def fact(key: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         if key.endswith("bytes"):
             return size(value)
-        if key in ("max_call", "budget") or key.endswith("seconds"):
+        if key in ("max_call", "budget", "timeout") or key.endswith("seconds"):
             return f"{value:g} s"
         return f"±{100 * value:g} %" if key == "precision" else f"{value:g}" if isinstance(value, float) else str(value)
     return str(value).replace(",", ", ") if key == "implementations" else str(value)

@@ -6,6 +6,9 @@ import math
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _SIZES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
+_SPANS = 10
+"""Intervals whose ends are further apart than this have no decimals, or unit, in common."""
+
 NOTHING = "–"
 """Shown where there is no value."""
 
@@ -27,15 +30,19 @@ def duration_in(seconds: float, low: float, high: float) -> str:
     text = duration(seconds)
     if missing(low) or missing(high):
         return text
+    if high > _SPANS * low:
+        return f"{text} {durations(low, high)}"
     factor = next(factor for factor, unit in _TIMES if unit == text.rpartition(" ")[2])
     places = max(0, 2 - math.floor(math.log10(high / factor)))
     return f"{text} [{low / factor:.{places}f}, {high / factor:.{places}f}]"
 
 
 def durations(low: float, high: float) -> str:
-    """An interval of seconds in the unit of its upper end: `[12.1, 12.6] µs`."""
+    """An interval of seconds in the unit of its upper end, `[12.1, 12.6] µs`, or in one each: `[31 µs, 1.2 ms]`."""
     if missing(low) or missing(high):
         return NOTHING
+    if high > _SPANS * low:
+        return f"[{duration(low)}, {duration(high)}]"
     factor, unit = next((pair for pair in _TIMES if high >= pair[0] * 0.9995), _TIMES[-1])
     places = max(0, 2 - math.floor(math.log10(high / factor)))
     return f"[{low / factor:.{places}f}, {high / factor:.{places}f}] {unit}"
@@ -54,6 +61,8 @@ def times(value: float, low: float = math.nan, high: float = math.nan) -> str:
         return NOTHING
     if missing(low) or missing(high):
         return f"{value:.{_places(math.inf, value)}f}×"
+    if high > _SPANS * low:
+        return f"{value:.{_places(math.inf, value)}f}× [{_two_digits(low)}, {_two_digits(high)}]"
     places = _places(high - low, value)
     while places < 4 and any(end != 1 and f"{end:.{places}f}" == f"{1:.{places}f}" for end in (low, high)):
         places += 1  # an end that only rounds to 1 must show on which side of it it lies
@@ -83,6 +92,11 @@ def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> 
         return f"{scaled:.4g} {unit}"
     whole_digits = len(str(int(abs(scaled))))
     return f"{scaled:.{max(0, digits - whole_digits)}f} {unit}"
+
+
+def _two_digits(value: float) -> str:
+    """Two significant digits, never as a power of ten."""
+    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}" if value < 10 else f"{float(f'{value:.2g}'):.0f}"
 
 
 def _places(width: float, value: float) -> int:

@@ -75,7 +75,7 @@ def test_where_the_usual_winner_loses_is_named(planted: Planted) -> None:
     table = table[table["implementation"] != "looped"]
     assert "one `nn.RNN` call is the fastest in 18 of 24 cases" in told(table, "where")
     assert "the cell written by hand in 6 (all at 1 step)" in told(table, "where")
-    assert "which is slower" in told(table, "range")
+    assert ", which is slower, and" in told(table, "range")
 
 
 @pytest.mark.parametrize(("power", "verb"), [(-0.5, "shrinks"), (0.5, "grows"), (0.0, "shows no clear change")])

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from bench.report.names import ordered, short_names
-from bench.report.units import duration, durations, size, times
+from bench.report.units import duration, duration_in, durations, size, times
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,14 @@ def test_durations_have_three_digits_and_a_unit(seconds: float, text: str) -> No
 
 
 def test_intervals_share_a_unit() -> None:
-    """Both ends stand in the unit of the upper one."""
+    """Both ends stand in the unit of the upper one, or of the value beside them."""
     assert durations(9.5e-4, 1.2e-3) == "[0.95, 1.20] ms"
+    assert duration_in(1e-3, 9.5e-4, 1.2e-3) == "1.00 ms [0.95, 1.20]"
+
+
+def test_intervals_over_decades_have_a_unit_for_each_end() -> None:
+    """After two passes an interval may reach far; its lower end must not show as zero."""
+    assert durations(3.2e-6, 1.58e-2) == "[3.20 µs, 15.8 ms]"
 
 
 def test_sizes_are_binary() -> None:
@@ -43,6 +49,7 @@ def test_sizes_are_binary() -> None:
         ((4.2, 4.18, 4.22), "4.20× [4.18, 4.22]"),
         ((12.3, 11.0, 13.7), "12× [11, 14]"),
         ((1.04, 1.002, 1.08), "1.040× [1.002, 1.080]"),
+        ((1.0, 0.00109, 918.7), "1.00× [0.0011, 920]"),
         ((0.5, math.nan, math.nan), "0.50×"),
     ],
 )
