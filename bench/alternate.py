@@ -73,6 +73,9 @@ def alternate(
 ) -> Alternation:
     """Measure the contenders in alternation for a number of rounds.
 
+    First comes a round of two calls that are not kept. Those whose single call fills a block go without: one cold
+    block is one round of at least seven, and the median leaves it out.
+
     A contender that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
     """
     result = Alternation({name: Samples(c.calls) for name, c in contenders.items()}, {})
@@ -83,10 +86,10 @@ def alternate(
             for name in names:
                 contender = contenders[name]
                 try:
-                    if round_number < 0:
-                        clock.time(contender.run, min(contender.calls, 2))
-                    else:
+                    if round_number >= 0:
                         _measure(clock, contender, result.samples[name])
+                    elif contender.calls > 1:
+                        clock.time(contender.run, 2)
                 except Exception as error:  # a contender may raise anything; the rest of the run goes on
                     result.failures[name] = error
                     del result.samples[name]

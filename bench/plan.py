@@ -10,7 +10,7 @@ from bench.alternate import BLOCK_SECONDS, CONTROL, calls_per_block
 from bench.presets import CASE_SECONDS
 from bench.results import MEASURED, CellRecord
 
-MIN_ROUNDS, MAX_ROUNDS = 5, 40
+MIN_ROUNDS, MAX_ROUNDS = 7, 40
 MIN_ROUNDS_OF_LONG_CALLS, LONG_ROUND_SECONDS = 3, 2.0
 CONTROL_CALL_SECONDS = 1.5e-4
 """Rough length of a control call; it only decides how many make a block."""

@@ -21,7 +21,7 @@ BOTH_MODES = ("inference", "training")
 
 
 PASSES = 5
-CASE_SECONDS = 0.2
+CASE_SECONDS = 0.3
 """A ratio then repeats to under 1 % within the process, well below the 2 to 3 % by which processes differ: time is
 better spent on more passes than on longer ones."""
 

@@ -27,6 +27,9 @@ PREFIX_STEPS = 4
 """Steps of the short sequence by which the length of a whole call is foreseen."""
 
 
+LONG_CALL_SECONDS = 0.02
+
+
 class Surveyor:
     """Surveys cells one after the other; cells of one Case share its reference."""
 
@@ -84,9 +87,11 @@ class Surveyor:
 
 
 def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
-    """The best of a few calls after one to warm up, over about `spend` seconds; a rough figure, never a sample."""
+    """The best of a few calls, over about `spend` seconds; a rough figure, never a sample."""
     clock = clock_for(device)
     best = clock.time(run, 1).seconds
+    if best > LONG_CALL_SECONDS:  # warm or not makes little difference to it
+        return best
     spent = 0.0
     for _ in range(3):
         seconds = clock.time(run, 1).seconds

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from bench import machine
+from bench import machine, memory
 from bench.alternate import BLOCK_SECONDS, CONTROL
 from bench.cases import Case
 from bench.clock import Reading
@@ -92,6 +92,21 @@ def test_peak_memory_of_training_counts_gradients() -> None:
     peak = peak_bytes(workload)
     assert peak is not None
     assert peak >= 4 * 2 * 64 * 64
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_peak_memory_is_the_same_by_the_public_profiler(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaving the operators out changes nothing, and where that is not to be had the public profiler serves."""
+    case = Case(hidden_size=16, input_size=16, seq_len=20, mode=mode)
+    workload = Workload(case, Whole, Problem.of(case))
+    workload(1)
+    alone = peak_bytes(workload)
+
+    def missing(run: object) -> list[object]:
+        raise ImportError("no such name")
+
+    monkeypatch.setattr(memory, "_memory_events_alone", missing)
+    assert peak_bytes(workload) == alone
 
 
 def test_an_implementation_for_another_device_is_unavailable() -> None:
