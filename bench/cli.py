@@ -17,10 +17,11 @@ import typer
 from rich.console import Console
 
 from bench.files import BrokenFile
+from bench.manifest import FAILED, read_manifest
 from bench.options import AXES, Axis, axis_overrides
 from bench.presets import find
 from bench.process import WorkerRefused
-from bench.results import FAILED, read_manifest, read_run
+from bench.results import read_run
 from bench.run import RunFailed, Runner, new_folder, new_manifest
 from bench.settings import Settings, parse_fraction, parse_seconds
 
@@ -59,8 +60,9 @@ def run(
     seq_len: Axis = "",
     output_size: Axis = "",
     threads: Axis = "",
-    passes: Annotated[int | None, typer.Option(help="Fresh processes that measure every cell once; default: the "
-                                                    "preset's, mostly 5.")] = None,
+    passes: Annotated[
+        int | None, typer.Option(help="Fresh processes that measure every cell once; default: the preset's, mostly 5.")
+    ] = None,
     precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = "",
     budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
     max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
@@ -220,5 +222,3 @@ def _fail(text: str, code: int) -> NoReturn:
 
 def _as_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
-
-

@@ -47,13 +47,14 @@ def measure(
     contenders, failures = {CONTROL: Contender(Control(case.device), calls[CONTROL])}, {}
     with ledger.on("build"):
         problem = Problem.of(case)
-        for name, count in calls.items():
-            if name != CONTROL:
-                starting(name)
-                try:
-                    contenders[name] = Contender(Workload(case, registry.load(name), problem), count)
-                except Exception as error:  # a user's implementation may raise anything
-                    failures[name] = reason_of(error)
+        names = [name for name in calls if name != CONTROL]
+        order.shuffle(names)  # what is built first lies better in memory: 0.3 % between twins, always to the same one
+        for name in names:
+            starting(name)
+            try:
+                contenders[name] = Contender(Workload(case, registry.load(name), problem), calls[name])
+            except Exception as error:  # a user's implementation may raise anything
+                failures[name] = reason_of(error)
     with ledger.on("alternation"):
         result = alternate(clock, contenders, rounds, order)
     measured = sum(sum(own.seconds) * own.calls for own in result.samples.values())

@@ -33,7 +33,7 @@ def peak_bytes(workload: Workload) -> int | None:
 def _cpu_peak_bytes(run: Run) -> int | None:
     """The largest running sum of the profiler's memory events."""
     try:
-        events = _memory_events_alone(run)
+        events: list[Any] | None = _memory_events_alone(run)
     except (ImportError, AttributeError, TypeError):  # private names; another version of torch may have others
         events = _all_events(run)
     if events is None:
@@ -55,7 +55,7 @@ def _memory_events_alone(run: Run) -> list[Any]:
     config = ProfilerConfig(ProfilerState.KINETO, False, True, False, False, False, _ExperimentalConfig())
     activities = {ProfilerActivity.CPU}
     _prepare_profiler(config, activities)
-    _enable_profiler(config, activities, {RecordScope.USER_SCOPE})
+    _enable_profiler(config, activities, {RecordScope.USER_SCOPE})  # type: ignore[call-arg]
     try:
         run(1)
     finally:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.alternate import BLOCK_SECONDS, CONTROL, calls_per_block
+from bench.manifest import MEASURED, CellRecord
 from bench.presets import CASE_SECONDS
-from bench.results import MEASURED, CellRecord
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 40
 MIN_ROUNDS_OF_LONG_CALLS, LONG_ROUND_SECONDS = 3, 2.0

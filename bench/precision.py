@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.results import MEASURED, read_run
+from bench.manifest import MEASURED
+from bench.results import read_run
 from bench.stats import passes_needed
 from bench.summary import log_ratios
 

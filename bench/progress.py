@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.results import FAILED, MEASURED, CellRecord, Manifest
+from bench.manifest import FAILED, MEASURED, CellRecord, Manifest
 
 
 class Bar:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.files import BrokenFile
 from bench.report import headlines
 from bench.report.units import duration, times
-from bench.results import BrokenFile, read_run
+from bench.results import read_run
 from bench.summary import cells
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,20 +20,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.ledger import Ledger
+from bench.manifest import FAILED, MEASURED, SCHEMA, CellRecord, Manifest, write_manifest
+from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.plan import CasePlan, plan_pass
 from bench.process import WorkerDied, findings
-from bench.results import (
-    FAILED,
-    MEASURED,
-    SCHEMA,
-    CellRecord,
-    Manifest,
-    benchmark_entry,
-    extra_info,
-    pass_files,
-    write_manifest,
-    write_pass,
-)
 from bench.settings import Settings
 
 Cell = tuple[str, str]

@@ -7,9 +7,9 @@ import random
 from bench.cases import Case
 from bench.ledger import Ledger
 from bench.machine import fix_numerics, pin
+from bench.manifest import FAILED, MEASURED, CellRecord
 from bench.measure import CaseSamples, measure
 from bench.plan import plan_case
-from bench.results import FAILED, MEASURED, CellRecord
 from bench.survey import Surveyor
 
 

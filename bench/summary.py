@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bench.cases import FIELDS, Case
-from bench.results import MEASURED, Run
+from bench.manifest import MEASURED
+from bench.results import Run
 from bench.stats import Estimate, interval_of_ratio, median_log_ratio
 
 ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup")

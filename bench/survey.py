@@ -15,10 +15,10 @@ import torch
 from bench.cases import Case
 from bench.clock import clock_for
 from bench.ledger import Ledger
+from bench.manifest import FAILED, LEFT_OUT, UNAVAILABLE, CellRecord
 from bench.memory import peak_bytes
 from bench.parity import ParityError, Reference, check
 from bench.problem import Problem
-from bench.results import FAILED, LEFT_OUT, UNAVAILABLE, CellRecord
 from bench.workload import Workload
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, Unavailable

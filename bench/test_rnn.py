@@ -10,8 +10,9 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.manifest import FAILED, MEASURED
+from bench.passes import extra_info
 from bench.playback import PlaybackClock
-from bench.results import FAILED, MEASURED, extra_info
 from bench.session import Session
 
 clock = PlaybackClock()

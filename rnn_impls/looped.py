@@ -49,9 +49,7 @@ class Looped(Implementation):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.model = RNN(
-            shape.input_size, shape.hidden_size, shape.output_size, shape.num_layers, shape.nonlinearity
-        )
+        self.model = RNN(shape.input_size, shape.hidden_size, shape.output_size, shape.num_layers, shape.nonlinearity)
 
     def weight_map(self) -> dict[str, Tensor]:
         """`nn.RNN`'s own parameters under their own names."""

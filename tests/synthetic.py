@@ -9,18 +9,9 @@ from pathlib import Path
 
 from bench.cases import Case
 from bench.files import write_json
+from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, write_manifest
+from bench.passes import benchmark_entry, extra_info
 from bench.presets import find
-from bench.results import (
-    FAILED,
-    LEFT_OUT,
-    MEASURED,
-    UNAVAILABLE,
-    CellRecord,
-    Manifest,
-    benchmark_entry,
-    extra_info,
-    write_manifest,
-)
 
 CONTROL_SECONDS = 1.2e-4
 
@@ -77,7 +68,9 @@ def write_run(
             about = {"manual": "the cell written by hand, stepped in Python", "looped": "`nn.RNN`, called once for "
                      "every step", "whole": "one `nn.RNN` call for the whole sequence"}.get(name, "")  # fmt: skip
             records.append(
-                CellRecord(case.id, name, status, reason, about, true_seconds(case, name), 1e-3, peak, 1e-6, case.seq_len)
+                CellRecord(
+                    case.id, name, status, reason, about, true_seconds(case, name), 1e-3, peak, 1e-6, case.seq_len
+                )
             )
     settings = {
         "preset": ",".join(presets), "implementations": ",".join(implementations), "passes": passes,

@@ -16,6 +16,7 @@ from bench.accuracy.simulation import Coverage, Weather, coverage, one_pass
 from bench.accuracy.sitting import TRUE_SPEEDUPS, TRUTHS, Repeats
 from bench.cases import Case
 from bench.parity import Reference, check
+from bench.stats import coefficient_of_variation
 from rnn_impls import registry
 
 MACHINE = {"cpu": "Imaginary CPU", "torch": "2.13.0"}
@@ -35,7 +36,7 @@ def test_the_simulation_misbehaves_as_it_says() -> None:
     calm = Weather(luck=0, mood=0, drift=0, jitter=0, spikes=0)
     assert one_pass(truth, 5, calm, random.Random(1)) == pytest.approx(0.6931, abs=1e-4)
     logs = [one_pass(truth, 12, Weather(), random.Random(seed)) for seed in range(200)]
-    assert 0.02 < show.coefficient_of_variation(logs) * 0.69 < 0.06
+    assert 0.02 < coefficient_of_variation(logs) * 0.69 < 0.06
 
 
 def repeats() -> Repeats:

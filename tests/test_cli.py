@@ -11,9 +11,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bench import cli
+from bench.manifest import CellRecord, Manifest
 from bench.presets import PRESETS
 from bench.progress import Bar
-from bench.results import CellRecord, Manifest
 from bench.settings import Settings, parse_fraction, parse_seconds
 from tests.synthetic import write_run
 

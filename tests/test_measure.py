@@ -16,11 +16,11 @@ from bench.alternate import BLOCK_SECONDS, CONTROL
 from bench.cases import Case
 from bench.clock import Reading
 from bench.ledger import Ledger
+from bench.manifest import FAILED, CellRecord
 from bench.measure import measure
 from bench.memory import peak_bytes
 from bench.plan import MAX_ROUNDS, MIN_ROUNDS, MIN_ROUNDS_OF_LONG_CALLS, plan_case, plan_pass
 from bench.problem import Problem
-from bench.results import FAILED, CellRecord
 from bench.workload import Workload
 from rnn_impls.interface import Unavailable
 from rnn_impls.whole import Whole, WholeNoCudnn
@@ -73,6 +73,18 @@ def test_measure_uses_the_clock_it_is_given() -> None:
     assert found.samples["whole"]["event_seconds"] == pytest.approx([0.9e-3] * 7)
     assert found.control_seconds == pytest.approx([1e-3] * 7)
     assert found.failures == {}
+
+
+def test_contenders_are_built_in_random_order() -> None:
+    """Neither is always the one whose weights lie first in memory, which would favour it by a little every time."""
+    firsts = set()
+    for seed in range(8):
+        built: list[str] = []
+        calls = {"whole": 2, "looped": 2, CONTROL: 2}
+        measure(CASE, calls, 1, random.Random(seed), Ledger(), starting=built.append, clock=Steps())
+        assert sorted(built) == ["looped", "whole"]
+        firsts.add(built[0])
+    assert firsts == {"looped", "whole"}
 
 
 def test_peak_memory_of_inference() -> None:

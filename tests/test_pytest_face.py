@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,9 @@ def run_pytest(*arguments: str, storage: Path) -> tuple[int, str]:
     """Exit code and everything printed by a pytest process of its own."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
                f"--benchmark-storage={storage}", *arguments]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Where these tests themselves run under xdist, the process must not take itself for one of its workers.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

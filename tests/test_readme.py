@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from bench.cases import Case
+from bench.manifest import MEASURED
 from bench.parity import Reference, check
+from bench.passes import pass_files
+from bench.process import environment
 from bench.readme import README, ROOT, reference, updated
-from bench.results import MEASURED, pass_files, read_run
+from bench.results import read_run
 from bench.summary import cells
 from rnn_impls import registry
 
@@ -40,11 +43,15 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     """The command below it runs as written, here on the smallest of cases."""
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
-    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu".split()
+    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu"
     done = subprocess.run(
-        [sys.executable, *command.split()[1:], *small],
-        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, *command.split()[1:], *small.split()],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     table = cells(read_run(tmp_path / "reports" / "latest"))
     assert table["status"].eq(MEASURED).all()
@@ -79,7 +86,7 @@ def test_options_are_those_of_the_command() -> None:
     """Every option in the README's tables is one of `python -m bench run`."""
     done = subprocess.run(
         [sys.executable, "-m", "bench", "run", "--help"], capture_output=True, text=True, check=True, cwd=ROOT,
-        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+        env={"COLUMNS": "200"},
     )  # fmt: skip
     known = set(re.findall(r"--[a-z-]+", done.stdout))
     shown = set(re.findall(r"--[a-z-]+", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes:")]))

@@ -17,22 +17,10 @@ import pytest
 
 from bench.cases import FIELDS, Case
 from bench.files import BrokenFile, read_json, take, write_atomically, write_json
+from bench.manifest import FAILED, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
+from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.presets import find
-from bench.results import (
-    FAILED,
-    MEASURED,
-    UNAVAILABLE,
-    CellRecord,
-    Manifest,
-    benchmark_entry,
-    extra_info,
-    pass_files,
-    read_manifest,
-    read_pytest_json,
-    read_run,
-    write_manifest,
-    write_pass,
-)
+from bench.results import read_pytest_json, read_run
 from bench.stats import interval_of_ratio
 from bench.summary import cells, log_ratios, reached
 from tests.synthetic import MACHINE, true_seconds, write_run

@@ -16,8 +16,10 @@ import pytest
 
 import bench.files
 from bench.accuracy.sitting import Silent
+from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, Manifest, read_manifest
+from bench.passes import pass_files
 from bench.process import WorkerDied, WorkerRefused, findings
-from bench.results import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, Manifest, pass_files, read_manifest, read_run
+from bench.results import read_run
 from bench.run import Runner, new_folder, new_manifest
 from bench.settings import Settings
 from bench.summary import cells
@@ -80,7 +82,10 @@ def test_a_hanging_implementation_is_given_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("FailsWhenMeasured", "in pass 1: RuntimeError: tired"), ("DiesWhenMeasured", "in pass 1: the process was killed")],
+    [
+        ("FailsWhenMeasured", "in pass 1: RuntimeError: tired"),
+        ("DiesWhenMeasured", "in pass 1: the process was killed"),
+    ],
 )
 def test_failure_in_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str) -> None:
     """What passes the survey and fails in a pass is a failed row that says in which pass."""

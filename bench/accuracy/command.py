@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from bench.accuracy import show
 from bench.accuracy.simulation import coverage
 from bench.accuracy.sitting import sit
-from bench.results import read_manifest
+from bench.manifest import read_manifest
 
 
 def accuracy(repeats: int, simulations: int, folder: Path, console: Console) -> Path:

@@ -9,6 +9,7 @@ left of WALL seconds since STARTED (as `time.time` gives it); core and thread ar
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 CONTENDERS = ("manual", "whole")
 
-PYTEST_FILE = '''
+PYTEST_FILE = """
 import time
 import pytest
 from bench.accuracy.peers import workloads
@@ -29,7 +30,7 @@ HALF = max(0.1, ({started!r} + {wall!r} - time.time() - 0.5) / 2)
 @pytest.mark.parametrize("name", {names!r})
 def test_rnn(benchmark, name):
     benchmark(RUNS[name], 1)
-'''
+"""
 """The test file of pytest-benchmark's turn; half a second is left for writing its JSON."""
 
 
@@ -70,7 +71,8 @@ def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
         test.write_text(PYTEST_FILE.format(case=case_id, started=started, wall=wall, names=CONTENDERS))
         command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
                    "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours)
         stats = {b["params"]["name"]: b["stats"] for b in json.loads(out.read_text())["benchmarks"]}
     return [stats["manual"][figure] / stats["whole"][figure] for figure in ("median", "mean")]
 

@@ -74,9 +74,7 @@ def markdown(found: dict[str, Any]) -> str:
         wall = found["median_wall_seconds"]["pytest_benchmark" if name.startswith("pytest") else name]
         variation = found["coefficient_of_variation"][name]
         factor = "" if name == "ours" else f"{variation / own:.1f}×"
-        lines.append(
-            f"| {label} | {wall:.1f} s | {found['median_speedup'][name]:.2f}× | {variation:.1%} | {factor} |"
-        )
+        lines.append(f"| {label} | {wall:.1f} s | {found['median_speedup'][name]:.2f}× | {variation:.1%} | {factor} |")
     held, of = found["intervals_hold_median"]
     truth_held, truths = found["intervals_hold_known_truth"]
     lines += [
@@ -116,7 +114,9 @@ def picture(repeats: Repeats) -> Figure:
         axes.annotate(f"{label}\nvaries by {variation:.1%}", (0.0, row), xytext=(-8, 0), ha="right", va="center",
                       xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=9)  # fmt: skip
     axes.set_xscale("log")
-    ticks = [t for t in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5) if _within(t, speedups, centre)]
+    ticks = [
+        t for t in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5) if _within(t, speedups, centre)
+    ]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
     axes.set_yticks([])

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
+from bench.manifest import CellRecord, Manifest
 from bench.process import environment
-from bench.results import CellRecord, Manifest, read_run
+from bench.results import read_run
 from bench.run import Runner, new_folder, new_manifest
 from bench.settings import Settings
 from bench.summary import cells

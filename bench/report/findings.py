@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.manifest import MEASURED, Manifest
 from bench.report import devices, pairs, trends
 from bench.report.comparisons import (
     FASTER,
@@ -26,7 +27,6 @@ from bench.report.comparisons import (
 from bench.report.context import Context, Finding
 from bench.report.names import capital, on_device
 from bench.report.units import duration, duration_in, times
-from bench.results import MEASURED, Manifest
 
 MOST = 8
 

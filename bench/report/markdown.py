@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.manifest import MEASURED, Manifest
 from bench.report.comparisons import place
 from bench.report.context import Finding
 from bench.report.facets import constants, pick, varying_axes
@@ -13,7 +14,6 @@ from bench.report.names import device, ordered, short_names
 from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
 from bench.report.units import duration, times
-from bench.results import MEASURED, Manifest
 from bench.summary import reached
 
 MANY = 48

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.manifest import MEASURED, Manifest
 from bench.report.facets import pick
 from bench.report.names import axis_value, device, listed
-from bench.results import MEASURED, Manifest
 
 NOT_REACHED = "not reached"
 

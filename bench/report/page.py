@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.alternate import BLOCK_SECONDS
+from bench.manifest import MEASURED, Manifest
 from bench.report import palette, tables
 from bench.report.context import Finding
 from bench.report.facets import constants
@@ -21,7 +22,6 @@ from bench.report.outcome import notices, skipped
 from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
-from bench.results import MEASURED, Manifest
 from bench.summary import reached
 
 HERE = Path(__file__).parent

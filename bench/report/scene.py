@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bench.manifest import MEASURED, Manifest
 from bench.report.facets import Setting, settings
 from bench.report.names import ordered, short_names
 from bench.report.palette import Look, looks
 from bench.report.render import Entry, Panel
-from bench.results import MEASURED, Manifest
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.manifest import MEASURED, Manifest
 from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
 from bench.report.outcome import with_outcome
 from bench.report.units import NOTHING, duration, durations, missing, size, times
-from bench.results import MEASURED, Manifest
 from bench.summary import reached
 
 

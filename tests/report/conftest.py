@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from bench.cases import Case
+from bench.manifest import Manifest
 from bench.report import build
-from bench.results import Manifest, read_run
+from bench.results import read_run
 from bench.summary import cells
 from tests import synthetic
 

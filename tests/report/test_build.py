@@ -17,8 +17,9 @@ import pytest
 
 import bench
 from bench.files import BrokenFile
+from bench.manifest import FAILED, LEFT_OUT, UNAVAILABLE
 from bench.report import build, write
-from bench.results import FAILED, LEFT_OUT, UNAVAILABLE, Run, read_run
+from bench.results import Run, read_run
 from tests.report.conftest import HOSTILE
 from tests.synthetic import write_run
 

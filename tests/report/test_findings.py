@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bench.cases import Case
+from bench.manifest import FAILED
 from bench.report import findings, headlines
-from bench.results import FAILED
 from tests.report.conftest import Table
 
 CLAIM = re.compile(r"faster|slower|grows|shrinks|smaller|larger")
