@@ -136,7 +136,7 @@ _LABELS = {
     "gpu_driver": "GPU driver", "gpu_memory_bytes": "GPU memory", "gpu_capability": "GPU capability",
     "cpu_capability": "CPU capability", "onednn": "oneDNN", "l2_state": "L2 cache",
     "tf32_matmul": "TF32 in products", "tf32_cudnn": "TF32 in cuDNN", "time": "Committed",
-    "physical_cores": "Physical cores", "timeout": "Time limit of a process", "cuda": "CUDA", "cudnn": "cuDNN",
+    "physical_cores": "Physical cores", "timeout": "Silence allowed to a process", "cuda": "CUDA", "cudnn": "cuDNN",
     "tf32": "TF32", "blas": "BLAS", "mkl": "MKL", "pinned": "Pinned to a core", "torch": "torch",
     "python": "Python", "max_call": "Longest call allowed", "implementations": "Implementations",
     "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
@@ -152,7 +152,7 @@ def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 def fact(key: str, value: Any) -> str:
     """One value of a record, with the unit that its key stands for."""
     if value is None or value in ("", {}, []):
-        return "none"
+        return "every one present" if key == "devices" else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
