@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.presets import Grid
-from bench.settings import Settings
+from bench.options import AXES, axis_overrides
+from bench.settings import Settings, parse_devices
 
 if TYPE_CHECKING:
     from bench.session import Session
 
 ROOT = Path(__file__).parent
-AXES = ("mode", "dtype", "nonlinearity", "input_size", "hidden_size", "num_layers", "batch_size", "seq_len",
-        "output_size", "threads")  # fmt: skip
 SAVE_HINT = "no saved run to compare with yet; save a first one with: pytest bench --benchmark-autosave"
 
 
@@ -76,8 +74,6 @@ def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     from bench.machine import unpin
     from bench.session import Session
 
-    if hasattr(request.config, "workerinput"):
-        pytest.fail("benchmarks running side by side would time each other; run them without xdist", pytrace=False)
     selected: dict[str, list[str]] = {}
     for item in request.session.items:
         if isinstance(item, pytest.Function) and "rnn_case" in getattr(item, "fixturenames", ()):
@@ -100,13 +96,13 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 def _settings(config: pytest.Config) -> Settings:
     """The selection. Raises pytest.UsageError, one line, for what is not known."""
-    from bench.options import axis_overrides
-
+    option = config.option
     try:
-        overrides: Grid = axis_overrides({axis: getattr(config.option, axis) for axis in AXES})
-        devices = tuple(filter(None, config.option.device.split(",")))
         return Settings(
-            preset=config.option.preset, devices=devices, implementations=config.option.impl, overrides=overrides
+            preset=option.preset,
+            devices=parse_devices(option.device),
+            implementations=option.impl,
+            overrides=axis_overrides({axis: getattr(option, axis) for axis in AXES}),
         )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
@@ -114,11 +110,13 @@ def _settings(config: pytest.Config) -> Settings:
 
 def _cells(config: pytest.Config) -> list[tuple[str, str]]:
     """(case id, implementation) of everything selected on the devices present."""
-    from bench.machine import devices
+    from bench.machine import require
 
-    settings, present = _settings(config), devices()
-    if missing := [device for device in settings.devices if device not in present]:
-        raise pytest.UsageError(f"no {', '.join(missing)} here; this machine has {', '.join(present)}")
+    settings = _settings(config)
+    try:
+        present = require(settings.devices)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
     return [(case.id, name) for case, name in settings.cells() if case.device in present]
 
 

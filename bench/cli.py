@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import datetime
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from bench import folder as run_folders
 from bench.files import BrokenFile
-from bench.manifest import FAILED, read_manifest
+from bench.manifest import FAILED, Manifest, read_manifest
 from bench.options import AXES, Axis, axis_overrides
 from bench.presets import find
 from bench.process import WorkerRefused
 from bench.results import read_run
-from bench.run import RunFailed, Runner, new_folder, new_manifest
-from bench.settings import Settings, parse_fraction, parse_seconds
+from bench.run import RunFailed, Runner
+from bench.settings import Settings, parse_devices, parse_fraction, parse_seconds
 
 OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 REPORTS = Path("reports")
@@ -73,13 +74,13 @@ def run(
     """Measure, and write the report."""
     with clear_errors():
         if resume:
-            folder = _resolve(resume, reports)
+            folder = run_folders.find(resume, reports)
             manifest = read_manifest(folder)
         else:
             given = {axis: value for axis, value in locals().items() if axis in AXES}
             settings = Settings(
                 preset=preset,
-                devices=tuple(filter(None, (part.strip() for part in device.split(",")))),
+                devices=parse_devices(device),
                 implementations=impl,
                 baseline=baseline,
                 overrides=axis_overrides(given),
@@ -90,9 +91,9 @@ def run(
                 timeout=parse_seconds(timeout),
             )
             settings.cells()  # every name and size is checked before anything is written
-            folder = new_folder(reports, preset)
-            manifest = new_manifest(folder, settings)
-        code = _measure(Runner, folder, manifest, reports)
+            folder = run_folders.create(reports, preset)
+            manifest = run_folders.begin(folder, settings)
+        code = _measure(folder, manifest, reports)
     raise typer.Exit(code)
 
 
@@ -111,7 +112,7 @@ def report(
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
             if not name.endswith(".json"):
-                console.print(str(pages.build(_resolve(name, reports))), soft_wrap=True)
+                console.print(str(pages.build(run_folders.find(name, reports))), soft_wrap=True)
         if files:
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)
@@ -147,24 +148,24 @@ def clear_errors() -> Iterator[None]:
     """Turn errors that a user can do something about into one line and an exit code."""
     try:
         yield
-    except (ValueError, TypeError, BrokenFile, WorkerRefused) as error:
+    except (ValueError, BrokenFile, WorkerRefused) as error:
         _fail(str(error), USAGE)
     except (RunFailed, OSError) as error:
         _fail(str(error), SOMETHING_FAILED)
 
 
-def _measure(runner: Callable[..., Runner], folder: Path, manifest: Any, reports: Path) -> int:
+def _measure(folder: Path, manifest: Manifest, reports: Path) -> int:
     """Run the passes and write the report of what there is; the exit code."""
     from bench.progress import Bar
 
     interrupted = False
     try:
         with Bar(console) as bar:
-            runner(folder, manifest, bar).run()
+            Runner(folder, manifest, bar).run()
     except KeyboardInterrupt:
         interrupted = True
     except WorkerRefused:
-        _remove_empty(folder)
+        run_folders.discard(folder)
         raise
     console.print("Writing the report ...")
     page, code = _report(folder, reports)
@@ -180,39 +181,17 @@ def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     from bench import report as pages
     from bench.summary import cells
 
-    page = pages.build(folder)
-    run_ = read_run(folder)
-    table = cells(run_)
+    found = read_run(folder)
+    page = pages.write(found, folder)
+    table = cells(found)
     console.print()
-    for line in pages.headlines(table, run_.manifest):
+    for line in pages.headlines(table, found.manifest):
         console.print(f"• {line}", highlight=False, markup=False)
-    latest = reports / "latest"
-    if folder.parent.parent == reports:
-        temporary = reports / ".latest"
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(folder.relative_to(reports))
-        temporary.replace(latest)
-        page = latest / page.name
     failed = table.loc[table["status"] == FAILED]
     for name, group in failed.groupby("implementation", sort=False):
-        console.print(f"[red]failed[/red]: {name} in {len(group)} cells: {group['reason'].iloc[0]}", soft_wrap=True)
-    return page, SOMETHING_FAILED if len(failed) else OK
-
-
-def _resolve(name: str, reports: Path) -> Path:
-    """The run folder behind a path, an id, or `latest`. Raises BrokenFile."""
-    for candidate in (Path(name), reports / "runs" / name, reports / name):
-        if (candidate / "run.json").is_file():
-            return candidate.resolve() if candidate.is_symlink() else candidate
-    raise BrokenFile(f"{name}: no run folder, neither as a path nor under {reports / 'runs'} (no run.json in it)")
-
-
-def _remove_empty(folder: Path) -> None:
-    """Take away the folder of a run that never began."""
-    for path in (*folder.glob("*.json"), *folder.glob("*.log")):
-        path.unlink()
-    (folder / "passes").rmdir()
-    folder.rmdir()
+        told = f"failed: {name} in {len(group)} cells: {group['reason'].iloc[0]}"
+        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
+    return run_folders.point_latest(reports, folder) / page.name, SOMETHING_FAILED if len(failed) else OK
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def devices() -> list[str]:
     if torch.backends.mps.is_available():
         found.append("mps")
     return found
+
+
+def require(wanted: Iterable[str]) -> list[str]:
+    """The device types present. Raises ValueError when one that is wanted is not among them."""
+    present = devices()
+    if missing := [device for device in wanted if device not in present]:
+        raise ValueError(f"no {', '.join(missing)} here; this machine has {', '.join(present)}")
+    return present
 
 
 def pin(threads: int) -> list[int]:

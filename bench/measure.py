@@ -53,7 +53,7 @@ def measure(
             starting(name)
             try:
                 contenders[name] = Contender(Workload(case, registry.load(name), problem), calls[name])
-            except Exception as error:  # a user's implementation may raise anything
+            except Exception as error:  # a user's implementation may raise anything; the others are still measured
                 failures[name] = reason_of(error)
     with ledger.on("alternation"):
         result = alternate(clock, contenders, rounds, order)

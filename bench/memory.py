@@ -55,7 +55,7 @@ def _memory_events_alone(run: Run) -> list[Any]:
     config = ProfilerConfig(ProfilerState.KINETO, False, True, False, False, False, _ExperimentalConfig())
     activities = {ProfilerActivity.CPU}
     _prepare_profiler(config, activities)
-    _enable_profiler(config, activities, {RecordScope.USER_SCOPE})  # type: ignore[call-arg]
+    _enable_profiler(config, activities, {RecordScope.USER_SCOPE})  # type: ignore[call-arg]  # not in torch's stubs
     try:
         run(1)
     finally:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.manifest import MEASURED
 from bench.results import read_run
 from bench.stats import passes_needed
-from bench.summary import log_ratios
+from bench.summary import log_ratios, measured_samples
 
 
 def passes_wanted(folder: Path, precision: float) -> dict[tuple[str, str], int]:
     """(case, implementation) -> passes in all, from the spread of the first ones, that make its speed-up's 95 %
     interval at most ± `precision` (a fraction). The baseline is left out: its ratio to itself is 1."""
     run = read_run(folder)
-    by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
+    measured = measured_samples(run)
     wanted = {}
-    for record in run.manifest.cells:
-        own = by_cell.get((record.case, record.implementation))
-        baseline = by_cell.get((record.case, run.manifest.baseline))
-        if record.status != MEASURED or own is None or baseline is None or own is baseline:
-            continue
-        logs = log_ratios(own, baseline).iloc[: run.manifest.first_passes]
-        if len(logs) >= 2:
-            wanted[record.case, record.implementation] = passes_needed(logs.tolist(), precision)
+    for (case, name), samples in measured.items():
+        baseline = measured.get((case, run.manifest.baseline))
+        if baseline is not None and name != run.manifest.baseline:
+            logs = log_ratios(samples, baseline).iloc[: run.manifest.first_passes]
+            if len(logs) >= 2:
+                wanted[case, name] = passes_needed(logs.tolist(), precision)
     return wanted

@@ -8,11 +8,12 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.listener import Listener
 from bench.manifest import FAILED, MEASURED, CellRecord, Manifest
 
 
-class Bar:
-    """A `bench.run.Listener` that shows cells, passes and the time left."""
+class Bar(Listener):
+    """A listener that shows cells, passes and the time left."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pandas as pd
-
 from bench.files import BrokenFile
 from bench.report import headlines
-from bench.report.units import duration, times
+from bench.report.markdown import compact
 from bench.results import read_run
 from bench.summary import cells
 
@@ -48,33 +46,9 @@ def _reference(folder: Path) -> str:
         "",
         *(f"- {line}" for line in headlines(table, run.manifest)),
         "",
-        *_rows(table, run.manifest.baseline),
+        compact(table[table["seq_len"].isin(LENGTHS)], run.manifest),
     ]
     return "\n".join(lines)
-
-
-def _rows(table: pd.DataFrame, baseline: str) -> list[str]:
-    """Markdown: one row per network and mode, one column per implementation, speed-ups with their intervals."""
-    shown = table[table["seq_len"].isin(LENGTHS) & table["seconds"].notna()]
-    names = list(dict.fromkeys(shown["implementation"]))
-    lines = ["| mode | hidden | steps | " + " | ".join(f"`{name}`" for name in names) + " |"]
-    lines.append("|---|---:|---:|" + "---:|" * len(names))
-    for (mode, hidden, steps), group in shown.groupby(["mode", "hidden_size", "seq_len"]):
-        by_name = group.set_index("implementation")
-        lines.append(
-            f"| {mode} | {hidden} | {steps} | "
-            + " | ".join(_entry(by_name.loc[name], baseline) if name in by_name.index else "" for name in names)
-            + " |"
-        )
-    return lines
-
-
-def _entry(row: pd.Series, baseline: str) -> str:
-    """`1.2 ms`, and for all but the baseline its speed-up with the interval."""
-    if row.name == baseline:
-        return duration(row["seconds"])
-    interval = f"[{row['speedup_low']:.2f}, {row['speedup_high']:.2f}]"
-    return f"{duration(row['seconds'])}, **{times(row['speedup'])}** {interval}"
 
 
 def _accuracy(folder: Path) -> str:

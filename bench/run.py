@@ -12,15 +12,17 @@ What is on disk is always a run that can be reported and resumed; this module ne
 
 from __future__ import annotations
 
-import datetime
 import random
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from bench.alternate import CONTROL
+from bench.cases import Case
 from bench.ledger import Ledger
-from bench.manifest import FAILED, MEASURED, SCHEMA, CellRecord, Manifest, write_manifest
+from bench.listener import Listener
+from bench.manifest import FAILED, CellRecord, Manifest, write_manifest
 from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.plan import CasePlan, plan_pass
 from bench.process import WorkerDied, findings
@@ -35,28 +37,6 @@ the whole of --timeout."""
 
 class RunFailed(Exception):
     """The run cannot go on at all; the text says why."""
-
-
-class Listener(Protocol):
-    """Told how a run is getting on."""
-
-    def surveying(self, cells: int) -> None:
-        """The survey of so many cells begins."""
-
-    def surveyed(self, record: CellRecord) -> None:
-        """A cell was surveyed."""
-
-    def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:
-        """The passes begin; they should take so many seconds."""
-
-    def passing(self, number: int, cells: int, seconds: float) -> None:
-        """A pass begins."""
-
-    def measured(self, cells: int, seconds: float) -> None:
-        """A Case was measured: so many cells, and the seconds it was planned to take."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
 
 
 class Runner:
@@ -74,8 +54,8 @@ class Runner:
     def run(self) -> None:
         """Survey where that has not been done, then the passes that are missing; the manifest is kept up to date.
 
-        Raises RunFailed, WorkerRefused, OSError (a full disk, naming the file) and KeyboardInterrupt; in each case
-        what was measured before is on disk.
+        Raises RunFailed, WorkerRefused, OSError (a full disk, naming the file), KeyboardInterrupt, and ValueError when
+        a resumed run was begun on another machine or software; in each case what was measured before is on disk.
         """
         begun, spent_before = time.perf_counter(), sum(self.manifest.ledger.values())
         try:
@@ -85,7 +65,8 @@ class Runner:
             self._passes()
             self.manifest.status = "finished"
         except BaseException:
-            self.manifest.status = "surveying" if self.manifest.status == "surveying" else "interrupted"
+            if self.manifest.status != "surveying":
+                self.manifest.status = "interrupted"
             raise
         finally:
             elapsed = spent_before + time.perf_counter() - begun
@@ -192,7 +173,9 @@ class Runner:
             current: tuple[str, str | None] | None = None
             try:
                 for found in findings(job, self.settings.timeout + 20 * slowest, self.folder / "worker.log"):
-                    if found["event"] == "start":
+                    if found["event"] == "ready":
+                        self._check_machine(found["machine"])
+                    elif found["event"] == "start":
                         current = (found["case"], found["implementation"])
                     elif found["event"] == "case":
                         plan = remaining.pop(found["case"])
@@ -206,15 +189,21 @@ class Runner:
                 if current is None or current[0] not in remaining:
                     raise RunFailed(f"no worker can be had: {death}") from None
                 plan = remaining.pop(current[0])
-                lost = [name for name in plan.calls if name != "control"]
+                lost = [name for name in plan.calls if name != CONTROL]
                 failures += _failures(plan.case, {name: f"{death}, while measuring {', '.join(lost)}" for name in lost})
                 self.listener.note(f"pass {number}: {death}; {plan.case} is lost")
         return benchmarks, failures
 
+    def _check_machine(self, machine: dict[str, Any]) -> None:
+        """Passes of one run are of one machine and software, also when it is resumed. Raises ValueError."""
+        before = self.manifest.machine
+        changed = [key for key in {**before, **machine} if before.get(key) != machine.get(key)]
+        if changed:
+            told = ", ".join(f"{key} {before.get(key)} then, {machine.get(key)} now" for key in changed)
+            raise ValueError(f"{self.folder}: begun on another machine or software, start a new run ({told})")
+
     def _benchmarks(self, found: dict[str, Any]) -> list[dict[str, Any]]:
         """The benchmarks of one measured Case."""
-        from bench.cases import Case
-
         records = {(record.case, record.implementation): record for record in self.manifest.cells}
         case = Case.parse(found["case"])
         return [
@@ -223,29 +212,5 @@ class Runner:
         ]
 
 
-def new_folder(reports: Path, preset: str) -> Path:
-    """Make an empty run folder, named by the time in UTC and the preset. Raises OSError."""
-    stem = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S") + f"-{preset}"
-    for suffix in ("", *(f"-{k}" for k in range(2, 100))):
-        folder = reports / "runs" / (stem + suffix)
-        if not folder.exists():
-            (folder / "passes").mkdir(parents=True)
-            return folder
-    raise OSError(f"{reports / 'runs'}: a hundred runs within a second")
-
-
-def new_manifest(folder: Path, settings: Settings) -> Manifest:
-    """The manifest of a run that is about to begin."""
-    from pytest_benchmark.utils import get_commit_info
-
-    commit = get_commit_info()
-    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    kept = {name: commit.get(name) for name in ("id", "branch", "dirty", "time")}
-    return Manifest(folder.name, started, settings.as_dict(), commit=kept, schema=SCHEMA)
-
-
 def _failures(case: str, reasons: dict[str, str]) -> list[dict[str, str]]:
     return [{"case": case, "implementation": name, "reason": reason} for name, reason in reasons.items()]
-
-
-__all__ = ["MEASURED", "Listener", "RunFailed", "Runner", "new_folder", "new_manifest"]

@@ -74,9 +74,16 @@ class Settings:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Settings:
-        """The settings behind a manifest's. Raises ValueError or TypeError for fields that are not."""
+        """The settings behind a manifest's. Raises ValueError naming fields that are missing or too many."""
+        if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(fields):
+            raise ValueError(f"the settings of the run are not those of this version: {', '.join(sorted(wrong))}")
         overrides = {axis: tuple(values) for axis, values in fields["overrides"].items()}
         return cls(**fields | {"devices": tuple(fields["devices"]), "overrides": overrides})
+
+
+def parse_devices(text: str) -> tuple[str, ...]:
+    """`cpu,cuda` -> the two names, unchecked; nothing stands for every device present."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
 def parse_fraction(text: str) -> float:

@@ -22,23 +22,29 @@ def cells(run: Run) -> pd.DataFrame:
     same passes and rounds), each with _low and _high, the ends of the 95 % interval over passes; step_seconds
     (seconds / T); peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is nothing to say.
     """
-    by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
+    measured = measured_samples(run)
     first = run.manifest.first_passes or None
-    sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
     rows = []
     for record in run.manifest.cells:
         case = Case.parse(record.case)
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
-        samples = by_cell.get((record.case, record.implementation))
-        if record.status == MEASURED and samples is not None:
-            base = (record.case, run.manifest.baseline)
-            row |= _measured(samples, by_cell.get(base) if base in sound else None, first) | {"rounds": len(samples)}
+        samples = measured.get((record.case, record.implementation))
+        if samples is not None:
+            baseline = measured.get((record.case, run.manifest.baseline))
+            row |= _measured(samples, baseline, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
     wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
     wanted += ["step_seconds", "call_seconds", "peak_bytes", "build_seconds", "parity_error", "parity_seq_len"]
     return pd.DataFrame(rows).reindex(columns=wanted)
+
+
+def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
+    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't."""
+    by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
+    sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
+    return {cell: samples for cell, samples in by_cell.items() if cell in sound}
 
 
 def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:

@@ -3,7 +3,7 @@
 The job comes as JSON on standard input, the findings leave as JSON lines on what was standard output; whatever an
 implementation prints goes to standard error instead. Jobs:
 
-    {"kind": "survey", "devices": [...] or null, "max_call": s, "cells": [[case id, implementation], ...]}
+    {"kind": "survey", "devices": [...], "max_call": s, "cells": [[case id, implementation], ...]}
     {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
@@ -12,14 +12,17 @@ Findings: `ready` (machine and devices), `refused` (and then nothing more), `sta
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
+from bench.cases import Case
 from bench.ledger import Ledger
 
 
@@ -33,42 +36,43 @@ def main() -> None:
         out.flush()
 
     ledger = Ledger()
-    from bench import machine, measure, survey  # torch, here: the ledger wants to know how long it takes
+    from bench import machine, measure, survey  # noqa: F401  # torch, here: the ledger is told how long it takes
 
     gc.collect()
     gc.freeze()  # what the imports left stays; looking through it again costs 0.15 s at every collection
     ledger.add("imports", time.time() - job["started"])
     machine.fix_numerics()
     machine.pin(1)
-    present = machine.devices()
-    if missing := [device for device in job.get("devices") or [] if device not in present]:
-        tell("refused", reason=f"no {', '.join(missing)} here; this machine has {', '.join(present)}")
+    try:
+        present = machine.require(job.get("devices", ()))
+    except ValueError as error:
+        tell("refused", reason=str(error))
         return
     tell("ready", machine=machine.describe(), devices=present)
     if job["kind"] == "survey":
-        _survey(job, present, ledger, tell, survey)
+        _survey(job, present, ledger, tell)
     else:
-        _pass(job, ledger, tell, measure)
+        _pass(job, ledger, tell)
     tell("end", ledger=ledger.seconds)
 
 
-def _survey(job: dict[str, Any], present: list[str], ledger: Ledger, tell: Any, survey: Any) -> None:
+def _survey(job: dict[str, Any], present: list[str], ledger: Ledger, tell: Callable[..., None]) -> None:
     """Survey the cells whose device is here; the others are no part of this run."""
-    from bench.cases import Case
     from bench.machine import pin
+    from bench.survey import Surveyor
 
-    surveyor = survey.Surveyor(job["max_call"], ledger)
+    surveyor = Surveyor(job["max_call"], ledger)
     for case_id, name in job["cells"]:
         case = Case.parse(case_id)
         if case.device in present:
             tell("start", case=case_id, implementation=name)
             pin(case.threads)
-            tell(**survey.as_event(surveyor.survey(case, name)))
+            tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
 
 
-def _pass(job: dict[str, Any], ledger: Ledger, tell: Any, measure: Any) -> None:
+def _pass(job: dict[str, Any], ledger: Ledger, tell: Callable[..., None]) -> None:
     """Measure the cases in an order of this pass's own."""
-    from bench.cases import Case
+    from bench.measure import measure
 
     order = random.Random(job["order"])
     cases = list(job["cases"])
@@ -79,7 +83,7 @@ def _pass(job: dict[str, Any], ledger: Ledger, tell: Any, measure: Any) -> None:
         def starting(name: str, case: str = item["case"]) -> None:
             tell("start", case=case, implementation=name)
 
-        found = measure.measure(Case.parse(item["case"]), item["calls"], item["rounds"], order, ledger, starting)
+        found = measure(Case.parse(item["case"]), item["calls"], item["rounds"], order, ledger, starting)
         tell(
             "case",
             case=item["case"],

@@ -9,7 +9,7 @@ import time
 import torch
 from torch import Tensor
 
-from rnn_impls.interface import NetworkShape, Unavailable
+from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.whole import Whole
 
 
@@ -65,6 +65,18 @@ class NeedsOneLayer(Whole):
 
     def __init__(self, shape: NetworkShape) -> None:
         raise Unavailable("made for another network")
+
+
+class NoForward(Implementation):
+    """forgets to say how it runs"""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.whole = Whole(shape)
+
+    def weight_map(self) -> dict[str, Tensor]:
+        """Those of `Whole`."""
+        return self.whole.weight_map()
 
 
 class Dies(Whole):

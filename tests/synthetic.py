@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.cases import Case
 from bench.files import write_json
@@ -30,6 +31,13 @@ MACHINE = {
     "blas": "mkl",
     "pinned": True,
     "control": "control-1",
+}
+
+
+ABOUT = {
+    "manual": "the cell written by hand, stepped in Python",
+    "looped": "`nn.RNN`, called once for every step",
+    "whole": "one `nn.RNN` call for the whole sequence",
 }
 
 
@@ -60,18 +68,7 @@ def write_run(
     machine shared by all contenders of a round. `broken` maps an implementation to (status, reason)."""
     draw = random.Random(seed)
     cases = [case for preset in presets for device in devices for case in find(preset).cases(device)]
-    records = []
-    for case in cases:
-        for name in implementations:
-            status, reason = (broken or {}).get(name, (MEASURED, ""))
-            peak = 4 * case.hidden_size * case.batch_size * case.seq_len * (3 if case.mode == "training" else 1)
-            about = {"manual": "the cell written by hand, stepped in Python", "looped": "`nn.RNN`, called once for "
-                     "every step", "whole": "one `nn.RNN` call for the whole sequence"}.get(name, "")  # fmt: skip
-            records.append(
-                CellRecord(
-                    case.id, name, status, reason, about, true_seconds(case, name), 1e-3, peak, 1e-6, case.seq_len
-                )
-            )
+    records = [_record(case, name, broken or {}) for case in cases for name in implementations]
     settings = {
         "preset": ",".join(presets), "implementations": ",".join(implementations), "passes": passes,
         "baseline": implementations[0], "precision": None, "budget": None, "max_call": 5.0, "overrides": {},
@@ -85,17 +82,7 @@ def write_run(
     (folder / "passes").mkdir(parents=True, exist_ok=True)
     write_manifest(folder, manifest)
     for number in range(1, passes + 1):
-        entries = []
-        for case in cases:
-            mood = [math.exp(draw.gauss(0, 0.3)) for _ in range(rounds)]
-            control = [CONTROL_SECONDS * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
-            for record in (r for r in records if r.case == case.id and r.status == MEASURED):
-                luck = math.exp(draw.gauss(0, spread))
-                truth = true_seconds(case, record.implementation)
-                seconds = [truth * luck * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
-                events = [s * 0.97 for s in seconds] if case.device == "cuda" else []
-                samples = {"calls": 3, "seconds": seconds, "event_seconds": events}
-                entries.append(benchmark_entry(extra_info(case, record.implementation, samples, control, record)))
+        entries = [entry for case in cases for entry in _entries(case, records, rounds, spread, draw)]
         header = {"schema": 1, "pass": number, "failures": [], "ledger": {"measured": 8.0}}
         write_json(
             folder / "passes" / f"pass-{number:03}.json",
@@ -103,6 +90,31 @@ def write_run(
              "datetime": manifest.started, "version": "5.3.1", "rnn_bench": header},
         )  # fmt: skip
     return folder
+
+
+def _record(case: Case, name: str, broken: dict[str, tuple[str, str]]) -> CellRecord:
+    """What a survey would have found of a cell."""
+    status, reason = broken.get(name, (MEASURED, ""))
+    peak = 4 * case.hidden_size * case.batch_size * case.seq_len * (3 if case.mode == "training" else 1)
+    about = ABOUT.get(name, "")
+    return CellRecord(case.id, name, status, reason, about, true_seconds(case, name), 1e-3, peak, 1e-6, case.seq_len)
+
+
+def _entries(
+    case: Case, records: list[CellRecord], rounds: int, spread: float, draw: random.Random
+) -> list[dict[str, Any]]:
+    """One pass's benchmarks of a Case: every contender with its own luck, all on the same moody machine."""
+    entries = []
+    mood = [math.exp(draw.gauss(0, 0.3)) for _ in range(rounds)]
+    control = [CONTROL_SECONDS * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
+    for record in (r for r in records if r.case == case.id and r.status == MEASURED):
+        luck = math.exp(draw.gauss(0, spread))
+        truth = true_seconds(case, record.implementation)
+        seconds = [truth * luck * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
+        events = [s * 0.97 for s in seconds] if case.device == "cuda" else []
+        samples = {"calls": 3, "seconds": seconds, "event_seconds": events}
+        entries.append(benchmark_entry(extra_info(case, record.implementation, samples, control, record)))
+    return entries
 
 
 __all__ = ["FAILED", "LEFT_OUT", "MACHINE", "MEASURED", "UNAVAILABLE", "true_seconds", "write_run"]

@@ -79,7 +79,7 @@ def test_known_truths_compute_the_network() -> None:
     for name, speedup in ({"Times20": 1.0} | TRUE_SPEEDUPS).items():
         implementation = registry.load(f"{TRUTHS}:{name}")
         assert check(reference, implementation) < 1e-5
-        assert 20 / implementation.times == pytest.approx(speedup)  # type: ignore[attr-defined]
+        assert 20 / implementation.times == pytest.approx(speedup)  # type: ignore[attr-defined]  # only the truths have it
 
 
 @pytest.mark.parametrize(("peer", "figures"), [("blocked_autorange", 1), ("pytest_benchmark", 2)])

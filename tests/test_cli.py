@@ -135,6 +135,14 @@ def test_settings_survive_the_manifest() -> None:
     assert Settings.from_dict(settings.as_dict()) == settings
 
 
+def test_settings_of_another_version_are_named() -> None:
+    """A manifest with a setting that this version does not know, or without one it needs, says which."""
+    fields = Settings().as_dict() | {"colour": "blue"}
+    del fields["timeout"]
+    with pytest.raises(ValueError, match="colour, timeout"):
+        Settings.from_dict(fields)
+
+
 def test_the_baseline_is_manual_or_the_first() -> None:
     """Unless it is named."""
     assert Settings(implementations="looped,manual").baseline_name() == "manual"

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 import bench.files
-from bench.accuracy.sitting import Silent
+from bench.folder import begin, create, discard
+from bench.listener import Listener
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, Manifest, read_manifest
 from bench.passes import pass_files
 from bench.process import WorkerDied, WorkerRefused, findings
 from bench.results import read_run
-from bench.run import Runner, new_folder, new_manifest
+from bench.run import Runner
 from bench.settings import Settings
 from bench.summary import cells
 
@@ -31,8 +32,8 @@ FAULTY = "tests/faulty.py:"
 def start(reports: Path, implementations: str, **settings: Any) -> Runner:
     """A runner for the smallest of runs."""
     options: dict[str, Any] = {"preset": "smoke", "passes": 2, "overrides": ONE_CASE, "timeout": 60.0} | settings
-    folder = new_folder(reports, "smoke")
-    return Runner(folder, new_manifest(folder, Settings(implementations=implementations, **options)), Silent())
+    folder = create(reports, "smoke")
+    return Runner(folder, begin(folder, Settings(implementations=implementations, **options)), Listener())
 
 
 def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
@@ -42,7 +43,8 @@ def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
 
 def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     """Every misbehaving implementation becomes a row with its reason, and the good ones are measured."""
-    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "NeedsOneLayer", "Dies",
+    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "NeedsOneLayer",
+        "NoForward", "Dies",
              "TakesMemory", "Prints"]  # fmt: skip
     runner = start(tmp_path, ",".join(["manual", *(FAULTY + name for name in names), "whole-no-cudnn", "whole"]))
     runner.run()
@@ -53,6 +55,7 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
         "NotANumber": "outputs has NaN, first at step 0",
         "WrongShape": "outputs has the shape (1, 8, 8), it must be (8, 1, 8)",
         "ChangesInputs": "changes its inputs",
+        "NoForward": "NotImplementedError",
         "Dies": "killed by SIGKILL",
         "TakesMemory": "out of memory",
     }
@@ -137,6 +140,30 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     assert cells(read_run(folder))["passes"].tolist() == [4]
 
 
+def test_a_run_is_not_resumed_on_another_machine(tmp_path: Path) -> None:
+    """Its passes would not be of one kind: the refusal names what differs, and the passes stay as they are."""
+    runner = start(tmp_path, "whole", passes=1)
+    runner.run()
+    runner.manifest.machine["torch"] = "1.0"
+    runner.manifest.settings["passes"] = 2
+    with pytest.raises(ValueError, match=r"begun on another machine or software.*torch 1.0 then"):
+        Runner(runner.folder, runner.manifest, Listener()).run()
+    assert [path.name for path in pass_files(runner.folder)] == ["pass-001.json"]
+
+
+def test_only_an_empty_run_folder_is_discarded(tmp_path: Path) -> None:
+    """One that holds a pass is left as it is."""
+    runner = start(tmp_path, "whole", passes=1)
+    runner.run()
+    kept = sorted(runner.folder.rglob("*"))
+    discard(runner.folder)
+    assert sorted(runner.folder.rglob("*")) == kept
+    empty = create(tmp_path, "empty")
+    (empty / "run.json").write_text("{}")
+    discard(empty)
+    assert not empty.exists()
+
+
 def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends with exit code 130, a report of the part, and how to go on."""
     command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "40",
@@ -191,7 +218,7 @@ def test_the_budget_ends_a_run(tmp_path: Path) -> None:
     """A budget that is spent leaves two passes, the least that show a spread, and says so."""
     runner = start(tmp_path, "whole", passes=9, budget=0.001)
     notes: list[str] = []
-    runner.listener.note = notes.append  # type: ignore[method-assign, assignment]
+    runner.listener.note = notes.append  # type: ignore[method-assign, assignment]  # stands in for a method
     runner.run()
     assert len(pass_files(runner.folder)) == 2
     assert notes == ["the budget is spent after 2 of 9 passes"]

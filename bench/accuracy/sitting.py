@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import folder as run_folders
 from bench.cases import Case
-from bench.manifest import CellRecord, Manifest
+from bench.listener import Listener
 from bench.process import environment
 from bench.results import read_run
-from bench.run import Runner, new_folder, new_manifest
+from bench.run import Runner
 from bench.settings import Settings
 from bench.summary import cells
 
@@ -41,28 +42,6 @@ class Repeats:
     pytest_mean: list[float] = field(default_factory=list)
     truths: list[tuple[str, float, float, float]] = field(default_factory=list)
     wall: dict[str, list[float]] = field(default_factory=dict)
-
-
-class Silent:
-    """A listener that says nothing."""
-
-    def surveying(self, cells: int) -> None:
-        """Ignored."""
-
-    def surveyed(self, record: CellRecord) -> None:
-        """Ignored."""
-
-    def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:
-        """Ignored."""
-
-    def passing(self, number: int, cells: int, seconds: float) -> None:
-        """Ignored."""
-
-    def measured(self, cells: int, seconds: float) -> None:
-        """Ignored."""
-
-    def note(self, text: str) -> None:
-        """Ignored."""
 
 
 def sit(repeats: int, folder: Path, tell: Callable[[int], None]) -> Repeats:
@@ -103,8 +82,8 @@ def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
 def _speedups(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
     """A whole run of this suite: survey, parity, five passes; speed-ups over the baseline with their intervals."""
     settings = Settings(devices=("cpu",), implementations=names, baseline=baseline, overrides=axes)
-    run_folder = new_folder(folder, "accuracy")
-    Runner(run_folder, new_manifest(run_folder, settings), Silent()).run()
+    run_folder = run_folders.create(folder, "accuracy")
+    Runner(run_folder, run_folders.begin(run_folder, settings), Listener()).run()
     table = cells(read_run(run_folder)).query("implementation != @baseline")
     if table["speedup"].isna().any():
         raise RuntimeError(f"{run_folder}: {table['reason'].iloc[0]}")

@@ -41,10 +41,11 @@ def write(run: Run, folder: Path) -> Path:
     """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
     table = cells(run)
     found = findings(table, run.manifest.baseline)
-    drawn = pictures(Scene(table, run.manifest))
+    scene = Scene(table, run.manifest)
+    drawn = pictures(scene)
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
-    _write_figures(Scene(table, run.manifest), drawn, folder / "figures")
+    _write_figures(scene, drawn, folder / "figures")
     write_atomically(folder / "summary.md", summary(table, run.manifest, found).encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]

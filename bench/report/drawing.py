@@ -50,7 +50,7 @@ def draw_lines(
         dashes: dict[str, tuple[float, ...]] = {"dashes": look.dashes} if look.dashes else {}
         ax.plot(
             frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2 + 1.4 * below,
-            linewidth=1.9 + below, markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]
+            linewidth=1.9 + below, markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]  # one dict, several kinds of value
         )  # fmt: skip
 
 
