@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from bench.clock import Clock, Run
+from bench.clock import Clock, Reading, Run
 
 CONTROL = "control"
 BLOCK_SECONDS = 2e-3
@@ -99,12 +99,17 @@ def alternate(
 def _measure(clock: Clock, contender: Contender, samples: Samples) -> None:
     """One block."""
     reading = clock.time(contender.run, contender.calls)
-    for what, seconds in (("", reading.seconds), (" by the device's events", reading.event_seconds)):
-        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-            raise BadSample(f"block {len(samples.seconds)} took {seconds} s{what}, which cannot be")
+    check_reading(reading)
     samples.seconds.append(reading.seconds / contender.calls)
     if reading.event_seconds is not None:
         samples.event_seconds.append(reading.event_seconds / contender.calls)
+
+
+def check_reading(reading: Reading) -> None:
+    """Raise BadSample for a reading that no block can have taken."""
+    for what, seconds in (("", reading.seconds), (" by the device's events", reading.event_seconds)):
+        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+            raise BadSample(f"a block took {seconds} s{what}, which cannot be")
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 
 def describe() -> dict[str, Any]:
     """A flat table of facts; sizes in bytes, None where there is nothing to tell."""
@@ -57,6 +55,12 @@ def pin(threads: int) -> list[int]:
     return cores
 
 
+def stand_aside() -> None:
+    """Keep to the cores that `pin` of one thread leaves free, if any: to get ready while another process measures."""
+    if hasattr(os, "sched_setaffinity") and len(_allowed_cores()) > 1:
+        os.sched_setaffinity(0, _allowed_cores()[:-1])
+
+
 def unpin() -> None:
     """Give this thread back the cores it had before the first `pin`."""
     if _cores_at_start:
@@ -72,6 +76,18 @@ def fix_numerics() -> None:
     torch.backends.cudnn.benchmark = False
 
 
+def numerics() -> dict[str, Any]:
+    """What torch is set to at this moment, of what an implementation might change: threads, TF32, cuDNN's search."""
+    import torch
+
+    return {
+        "threads": torch.get_num_threads(),
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+    }
+
+
 _cores_at_start: list[int] = []
 
 
@@ -83,12 +99,18 @@ def _allowed_cores() -> list[int]:
 
 
 def _host() -> dict[str, Any]:
+    try:
+        import psutil
+    except ImportError:  # another interpreter that a gate compares with needs torch alone
+        physical, memory = None, None
+    else:
+        physical, memory = psutil.cpu_count(logical=False), psutil.virtual_memory().total
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": _cpu_name(),
-        "cores": psutil.cpu_count(logical=True),
-        "physical_cores": psutil.cpu_count(logical=False),
-        "memory_bytes": psutil.virtual_memory().total,
+        "cores": os.cpu_count(),
+        "physical_cores": physical,
+        "memory_bytes": memory,
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
         "governor": governor.read_text().strip() if governor.exists() else None,

@@ -11,7 +11,7 @@ from bench.files import BrokenFile, read_json, take, write_json
 
 SCHEMA = 1
 
-MEASURED, FAILED, UNAVAILABLE, LEFT_OUT = "measured", "failed", "unavailable", "left out"
+MEASURED, FAILED, UNAVAILABLE, LEFT_OUT, MISSING = "measured", "failed", "unavailable", "left out", "missing"
 
 
 @dataclass

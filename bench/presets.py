@@ -89,6 +89,13 @@ def smoke() -> Iterable[Grid]:
 
 
 @preset
+def gate() -> Iterable[Grid]:
+    """What `python -m bench gate` compares: three hidden sizes, a short and a longer sequence, batch 1, inference.
+    Source: the cells on which the gate's own error rates are measured, so that they hold for it as it is."""
+    return [{"hidden_size": (64, 128, 256), "seq_len": (16, 64), "mode": ("inference",)}]
+
+
+@preset
 def seed() -> Iterable[Grid]:
     """The tutorial's network, 768 inputs, 128 hidden units, 2 outputs, batch 1, over growing sequences. Source: the
     tutorial whose two models `rnn_impls.manual` and `rnn_impls.looped` keep."""

@@ -1,4 +1,4 @@
-"""Running a worker and listening to it: its findings one by one, its death as an error with a reason."""
+"""Worker processes: started, told things, listened to finding by finding; their death is an error with a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 END = object()
@@ -25,63 +27,87 @@ class WorkerRefused(Exception):
     """The worker will not do the job as asked; the text says why."""
 
 
-def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.executable) -> Iterator[dict[str, Any]]:
-    """Start a fresh process on a job and yield what it tells, its `end` last.
+class Worker:
+    """A fresh process on a job; use it in a with statement, after which it is gone.
 
-    Raises WorkerRefused for a job it refuses, WorkerDied when it ends early or tells nothing for `timeout` seconds.
-    Its standard error goes to `log`. The process is gone when this ends, also when the caller stops listening.
+    Its standard error goes to `log`. `python` is the interpreter; this suite is importable in it from where it lies,
+    whatever the current folder holds.
     """
-    with log.open("ab") as stream:
-        worker = subprocess.Popen(
-            [python, "-m", "bench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            env=environment(),
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
-        )
-        assert worker.stdin is not None and worker.stdout is not None  # both are pipes
-        lines: queue.Queue[Any] = queue.Queue()
-        pump = threading.Thread(target=_pump, args=(worker.stdout, lines), daemon=True)
-        pump.start()
-        try:
-            try:
-                worker.stdin.write(json.dumps(job | {"started": time.time()}).encode())
-                worker.stdin.close()
-            except BrokenPipeError:
-                pass  # it is dead already; listening says how it died
-            yield from _listen(worker, lines, timeout, log)
-        finally:
-            if worker.poll() is None:
-                os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
-            pump.join()
-            worker.stdout.close()
 
+    def __init__(self, job: dict[str, Any], log: Path, python: str = sys.executable) -> None:
+        self._log = log
+        with log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [python, "-P", "-m", "bench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._pump = threading.Thread(target=_pump, args=(self._stdout, self._lines), daemon=True)
+        self._pump.start()
+        self.tell(job | {"started": time.time()})
 
-def _listen(
-    worker: subprocess.Popen[bytes], lines: queue.Queue[Any], timeout: float, log: Path
-) -> Iterator[dict[str, Any]]:
-    """Turn lines into findings until `end`."""
-    while True:
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.end()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send one line. A worker that is dead already says so when it is listened to."""
+        with suppress(BrokenPipeError):
+            self._stdin.write(json.dumps(message).encode() + b"\n")
+            self._stdin.flush()
+
+    def hear(self, timeout: float) -> dict[str, Any]:
+        """Its next finding.
+
+        Raises WorkerRefused for a job it refuses, WorkerDied when it has ended or tells nothing for `timeout` seconds.
+        """
         try:
-            line = lines.get(timeout=timeout)
+            line = self._lines.get(timeout=timeout)
         except queue.Empty:
             raise WorkerDied(f"no answer for {timeout:.0f} s") from None
-        if line is END:
-            raise WorkerDied(_how_it_died(worker.wait(), log))
         try:
-            found = json.loads(line)
+            found: dict[str, Any] = {} if line is END else json.loads(line)
         except json.JSONDecodeError:
-            raise WorkerDied(_how_it_died(worker.wait(), log)) from None
+            found = {}
+        if not found:
+            raise WorkerDied(_how_it_died(self._process.wait(), self._log))
         if found["event"] == "refused":
             raise WorkerRefused(found["reason"])
-        yield found
-        if found["event"] == "end":
-            return
+        return found
+
+    def end(self) -> None:
+        """Kill it, and what it started, where it still runs."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._pump.join()
+        self._stdout.close()
+        with suppress(BrokenPipeError):  # what it never read
+            self._stdin.close()
 
 
-def _pump(stdout: IO[bytes], lines: queue.Queue[Any]) -> None:
+def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.executable) -> Iterator[dict[str, Any]]:
+    """Start a worker on a job and yield what it tells, its `end` last; raises what `Worker.hear` raises.
+
+    The process is gone when this ends, also when the caller stops listening.
+    """
+    with Worker(job, log, python) as worker:
+        while True:
+            found = worker.hear(timeout)
+            yield found
+            if found["event"] == "end":
+                return
+
+
+def _pump(stdout: IO[bytes], lines: queue.SimpleQueue[Any]) -> None:
     """Read lines in a thread of its own, so that listening can time out."""
     for line in stdout:
         lines.put(line)

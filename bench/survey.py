@@ -14,7 +14,7 @@ import torch
 from bench.cases import Case
 from bench.clock import clock_for
 from bench.ledger import Ledger
-from bench.manifest import FAILED, LEFT_OUT, UNAVAILABLE, CellRecord
+from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.memory import peak_bytes
 from bench.parity import ParityError, Reference, check
 from bench.problem import Problem
@@ -32,14 +32,21 @@ LONG_CALL_SECONDS = 0.02
 class Surveyor:
     """Surveys cells one after the other; cells of one Case share its reference."""
 
-    def __init__(self, max_call: float, ledger: Ledger) -> None:
+    def __init__(self, max_call: float, ledger: Ledger, memory: bool = True) -> None:
+        """`max_call` in seconds; without `memory` a cell's peak is not asked for."""
         self.max_call = max_call
+        self.memory = memory
         self.ledger = ledger
         self._reference: Reference | None = None
 
     def survey(self, case: Case, name: str) -> CellRecord:
         """The record of one cell; whatever the implementation raises becomes its status and reason."""
         record = CellRecord(case.id, name)
+        try:
+            registry.select(name, case.device)
+        except ValueError as error:  # another tree may not have it
+            record.status, record.reason = MISSING, str(error)
+            return record
         try:
             implementation = registry.load(name)
             record.about = registry.describe(name)
@@ -74,6 +81,8 @@ class Surveyor:
             workload = Workload(case, implementation, problem)
             record.build_seconds = time.perf_counter() - start
             record.call_seconds = seconds_per_call(workload, case.device)
+        if not self.memory:
+            return
         with self.ledger.on("memory"):
             record.peak_bytes = peak_bytes(workload)
 

@@ -1,0 +1,194 @@
+"""The contest: survey both sides, then pair after pair until every cell is decided or the budget is spent."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.cases import Case
+from bench.gate.judge import LOOKS, REGRESSED, Cell, Comparison, Judge
+from bench.gate.pair import Pair, SideChanged, SideDied, Workers, measure_pair, plan
+from bench.gate.sides import Side
+from bench.gate.survey import INCOMPARABLE, Incomparable, Surveyed, Uncompared, comparable, survey
+from bench.settings import Settings
+
+MOST_LOST = 2
+"""Pairs that may be lost at one case, or before any, until it is given up: a process that dies once may have been
+killed by anybody, one that dies twice at the same place dies of it."""
+
+PATIENCE = 40.0
+"""Seconds after which a gate that has failed already goes on only with the cells that are suspected, too."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """All that a gate found. Times in seconds; `min_effect` a fraction."""
+
+    sides: tuple[Side, Side]
+    min_effect: float
+    comparisons: dict[Cell, Comparison] = field(default_factory=dict)
+    uncompared: list[Uncompared] = field(default_factory=list)
+    machine: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    pairs: int = 0
+    first_look: int = LOOKS[0]
+    lost: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    pair_seconds: float = 0.0
+
+    @property
+    def compared(self) -> dict[Cell, Comparison]:
+        """The comparisons of the cells that were not given up."""
+        given_up = {left.cell for left in self.uncompared}
+        return {cell: found for cell, found in self.comparisons.items() if cell not in given_up}
+
+
+def contest(
+    sides: tuple[Side, Side],
+    settings: Settings,
+    min_effect: float,
+    log: Path,
+    tell: Tell = lambda text: None,
+    different_software: bool = False,
+) -> Outcome:
+    """Hold head against base. `settings.budget` bounds the whole, in seconds.
+
+    Raises Incomparable when they cannot be held against each other at all.
+    """
+    begun = time.perf_counter()
+    outcome = Outcome(sides, min_effect)
+    tell("Checking on both sides that every implementation computes the same network ...")
+    base, head = survey(sides, settings, log)
+    outcome.machine = (base.machine, head.machine)
+    outcome.notes += differences(sides, base, head, different_software)
+    calls, outcome.uncompared = comparable(sides, base, head)
+    judge = Judge(list(calls), min_effect)
+    outcome.comparisons = judge.comparisons
+    tell(f"{len(calls)} cells to compare, {len(outcome.uncompared)} others.")
+    _Bout(outcome, judge, calls, settings, log, tell, begun).fight()
+    outcome.pairs = judge.pairs
+    outcome.seconds = time.perf_counter() - begun
+    return outcome
+
+
+def differences(sides: tuple[Side, Side], base: Surveyed, head: Surveyed, allowed: bool) -> list[str]:
+    """What differs between the machine and software of the two sides, in words. Raises Incomparable if none may."""
+    keys = [key for key in {**base.machine, **head.machine} if base.machine.get(key) != head.machine.get(key)]
+    told = [
+        f"{key}: {base.machine.get(key)} in {sides[0].name}, {head.machine.get(key)} in {sides[1].name}" for key in keys
+    ]
+    if told and not allowed:
+        raise Incomparable(f"the two sides run on different machines or software: {'; '.join(told)}")
+    return told
+
+
+class _Bout:
+    """The pairs of one contest."""
+
+    def __init__(
+        self, outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings, log: Path, tell: Tell,
+        begun: float,
+    ) -> None:  # fmt: skip
+        self.outcome, self.judge, self.calls, self.settings = outcome, judge, calls, settings
+        self.log, self.tell, self.begun = log, tell, begun
+        self.order = random.Random()
+        self.lost: Counter[str] = Counter()
+
+    def fight(self) -> None:
+        """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
+        spent: list[float] = []
+        with self._pairs() as next_pair:
+            while self.judge.open and not self.judge.exhausted:
+                expected = sum(spent) / len(spent) if spent else 0.0
+                if self._elapsed() + expected > (self.settings.budget or float("inf")):
+                    self._last_look()
+                    break
+                start = time.perf_counter()
+                with next_pair() as workers:
+                    looked = self._one_pair(workers)
+                spent.append(time.perf_counter() - start)
+                if looked:
+                    self._after_look()
+        self.outcome.pair_seconds = sum(spent) / max(1, len(spent))
+
+    @contextmanager
+    def _pairs(self) -> Iterator[Callable[[], Workers]]:
+        """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
+        ahead = (os.cpu_count() or 1) > max((Case.parse(case).threads for case, _ in self.calls), default=1)
+        with ExitStack() as stack:
+            waiting: list[Workers] = []
+
+            def start() -> Workers:
+                return stack.enter_context(Workers(self.outcome.sides, self.log))
+
+            def next_pair() -> Workers:
+                pair = waiting.pop() if waiting else start()
+                if ahead:
+                    waiting.append(start())
+                return pair
+
+            yield next_pair
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self.begun
+
+    def _one_pair(self, workers: Workers) -> bool:
+        """Measure a pair and hand it to the judge; whether the judge looked."""
+        cells = {cell: self.calls[cell] for cell in self.judge.open}
+        try:
+            pair = measure_pair(workers, plan(cells), self.order, self.settings.timeout)
+        except SideDied as death:
+            self._lose(death)
+            return False
+        except SideChanged as change:
+            for cell in self.judge.open:
+                self._give_up(cell, str(change))
+            return False
+        return self._take(pair)
+
+    def _take(self, pair: Pair) -> bool:
+        for cell, reason in pair.failures.items():
+            self._give_up(cell, reason)
+        before = len(self.judge.open)
+        looked = self.judge.add(pair.logs)
+        if looked:
+            left = len(self.judge.open)
+            self.tell(f"{self.judge.pairs} pairs, {self._elapsed():.0f} s: {before - left} cells decided, {left} open")
+        return looked
+
+    def _lose(self, death: SideDied) -> None:
+        """A pair is lost. One loss is put up with; a case that loses pairs again and again is given up."""
+        self.outcome.lost.append(str(death))
+        self.tell(f"a pair was lost: {death}")
+        self.lost[death.case] += 1
+        if self.lost[death.case] >= MOST_LOST:
+            for cell in self.judge.open:
+                if death.case in ("", cell[0]):
+                    self._give_up(cell, str(death))
+
+    def _give_up(self, cell: Cell, reason: str) -> None:
+        self.judge.drop(cell)
+        self.outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, reason))
+
+    def _after_look(self) -> None:
+        """Once the gate has failed and patience is out, cells that nobody suspects are left undecided."""
+        failed = any(found.verdict == REGRESSED for found in self.judge.comparisons.values())
+        if failed and self._elapsed() > PATIENCE:
+            for cell in self.judge.open:
+                if self.judge.comparisons[cell].suspected != REGRESSED:
+                    self.judge.drop(cell)
+
+    def _last_look(self) -> None:
+        """The budget is spent between two looks: the next look's share of the error is spent on what there is."""
+        if self.judge.pairs >= self.judge.looks[0]:
+            self.judge.look()
+        self.outcome.notes.append(f"the budget of {self.settings.budget:.0f} s was spent")

@@ -1,0 +1,196 @@
+"""The judge: a verdict on every cell from fresh pairs of processes, looked at again and again until it is clear.
+
+An observation is one pair's log ratio of a cell, head over base: log(1.05) is 5 % slower. Pairs are independent, and
+the logarithms are taken to be roughly normal. Whenever the number of pairs reaches one of LOOKS:
+
+    for each cell not decided, with its t distribution over pairs:
+        a candidate (slower or faster) when its bound lies beyond the minimum effect
+        unchanged                      when both of its bounds lie within it
+    for each candidate, from the pairs that came after it became one, alone:
+        regressed or improved          when its bound lies beyond the minimum effect again
+
+Errors. There are three questions (is it slower, is it faster, is it unchanged), and the first two are asked twice,
+of different processes. Each is a family of one-sided hypotheses over all cells, with the error ERROR:
+
+- over cells by Holm's step-down procedure (S. Holm, Scandinavian Journal of Statistics 6, 1979, 65-70): the smallest
+  p-value is held against level / m, the next against level / (m - 1), and so on;
+- over looks by Bonferroni: every look gets an equal share of the error. Rejections are carried on to the next look (as
+  in Ye, Li, Liu and Yao, Statistics in Medicine 32, 2013, 1112-1124). Why that is right: let t of the m hypotheses be
+  true. Until the first of them is rejected only false ones have been, so its level at look k is at most share_k / t;
+  over K looks and t hypotheses that adds up to no more than the error. Nothing is assumed of how looks depend on each
+  other, nor on which cells are still measured.
+
+A cell whose true change is within the minimum effect is thus called slower in some run with a probability of at most
+ERROR, and, since the confirming pairs know nothing of the first ones, confirmed with at most ERROR x ERROR: 0.25 % of
+runs for slower and as much for faster, all cells together, even with every cell just at the limit. Cells that did not
+change at all lie well within it and are called so far more rarely: `python -m bench trust` counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+Cell = tuple[str, str]
+"""(case id, implementation)."""
+
+REGRESSED, IMPROVED, UNCHANGED, INCONCLUSIVE = "regressed", "improved", "unchanged", "inconclusive"
+
+LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
+"""Numbers of pairs after which the judge looks: fewer than 6 make a t bound too wide to say anything, and each time
+half as many again make the bounds a fifth narrower."""
+
+ERROR = 0.05
+"""Of each family; see above for what it means for a run."""
+
+LEAST_CONFIRMING = 3
+"""Pairs that confirm, at the least: two make a bound that is never narrow enough."""
+
+
+SUSPECTED = "suspected of having "
+"""Before a verdict: the first of the two times that the question is asked."""
+
+
+@dataclass
+class Comparison:
+    """What is known of one cell. `logs` holds one log ratio, head over base, per pair."""
+
+    cell: Cell
+    logs: list[float] = field(default_factory=list)
+    verdict: str = INCONCLUSIVE
+    decided: bool = False
+    suspected: str = ""
+    suspected_after: int = 0
+    level: float = ERROR
+
+    @property
+    def confirming(self) -> list[float]:
+        """The pairs that came after the cell was suspected of a change."""
+        return self.logs[self.suspected_after :] if self.suspected else []
+
+    @property
+    def deciding(self) -> list[float]:
+        """What the verdict rests on: the confirming pairs for a change, which are free of the luck that made the cell
+        a suspect; else all pairs."""
+        return self.confirming if self.verdict in (REGRESSED, IMPROVED) else self.logs
+
+    @property
+    def log_effect(self) -> float:
+        """The mean of the deciding pairs; NaN where there are none."""
+        return float(np.mean(self.deciding)) if self.deciding else math.nan
+
+    @property
+    def log_bounds(self) -> tuple[float, float]:
+        """Lower and upper bound, each at the level at which the cell was decided or last looked at."""
+        if len(self.deciding) < 2:
+            return -math.inf, math.inf
+        mean, error, freedom = _moments(self.deciding)
+        half = float(-stdtrit(freedom, self.level)) * error
+        return mean - half, mean + half
+
+    def pairs_wanted(self, limit: float) -> float:
+        """About how many pairs in all would decide it, if mean and spread stay as they are; `limit` is a log ratio."""
+        logs = self.confirming if len(self.confirming) >= LEAST_CONFIRMING else self.logs
+        if len(logs) < 2:
+            return math.nan
+        mean, error, _ = _moments(logs)
+        distance = abs(abs(mean) - limit)
+        spread = error * math.sqrt(len(logs))
+        wanted = math.inf if distance == 0 else (float(ndtri(self.level)) * spread / distance) ** 2
+        return len(self.logs) - len(logs) + max(wanted, len(logs))
+
+
+class Judge:
+    """Keeps the comparisons, and decides what can be decided."""
+
+    def __init__(self, cells: list[Cell], min_effect: float, looks: tuple[int, ...] = LOOKS) -> None:
+        """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest."""
+        self.comparisons = {cell: Comparison(cell) for cell in cells}
+        self.limit = math.log1p(min_effect)
+        self.looks = looks
+        self.pairs = 0
+        self._looked = 0
+        self._rejected: Counter[str] = Counter()
+
+    @property
+    def open(self) -> list[Cell]:
+        """The cells that are not decided yet."""
+        return [cell for cell, found in self.comparisons.items() if not found.decided]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all looks have been had."""
+        return self._looked == len(self.looks)
+
+    def add(self, pair: dict[Cell, float]) -> bool:
+        """Take in one pair's log ratios, of the open cells; look where it is time to, and say whether it was."""
+        self.pairs += 1
+        for cell, log_ratio in pair.items():
+            self.comparisons[cell].logs.append(log_ratio)
+        due = not self.exhausted and self.pairs >= self.looks[self._looked]
+        if due:
+            self.look()
+        return due
+
+    def drop(self, cell: Cell) -> None:
+        """Leave a cell out from now on; it keeps its place among the hypotheses, so that no level becomes milder."""
+        self.comparisons[cell].decided = True
+
+    def look(self) -> None:
+        """Decide what can be decided, at the cost of one look; also called once when the budget ends before time."""
+        self._looked += 1
+        for change in (REGRESSED, IMPROVED):
+            candidates = {cell: found.confirming for cell, found in self._undecided() if found.suspected == change}
+            enough = {cell: logs for cell, logs in candidates.items() if len(logs) >= LEAST_CONFIRMING}
+            for found in self._reject(change, {cell: self._p_of(change, logs) for cell, logs in enough.items()}):
+                found.verdict, found.decided = change, True
+        p_values = {cell: self._p_of(UNCHANGED, found.logs) for cell, found in self._undecided()}
+        for found in self._reject(UNCHANGED, p_values):
+            found.verdict, found.decided = UNCHANGED, True
+        for change in (REGRESSED, IMPROVED):
+            p_values = {
+                cell: self._p_of(change, found.logs) for cell, found in self._undecided() if not found.suspected
+            }
+            for found in self._reject(SUSPECTED + change, p_values):
+                found.suspected, found.suspected_after = change, len(found.logs)
+
+    def _undecided(self) -> list[tuple[Cell, Comparison]]:
+        return [(cell, self.comparisons[cell]) for cell in self.open]
+
+    def _p_of(self, verdict: str, logs: list[float]) -> float:
+        """The p-value of the hypothesis that a verdict rejects; 1 where there are too few pairs to say."""
+        if len(logs) < 2:
+            return 1.0
+        if verdict == UNCHANGED:
+            return max(_p_above(logs, -self.limit), _p_above([-log for log in logs], -self.limit))
+        return _p_above(logs if verdict == REGRESSED else [-log for log in logs], self.limit)
+
+    def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Comparison]:
+        """Holm's step down through one family at one look; the comparisons whose hypothesis falls."""
+        share = ERROR / len(self.looks)
+        fallen = []
+        for cell in sorted(p_values, key=lambda cell: p_values[cell]):
+            found = self.comparisons[cell]
+            found.level = share / (len(self.comparisons) - self._rejected[family])
+            if p_values[cell] > found.level:
+                break
+            self._rejected[family] += 1
+            fallen.append(found)
+        return fallen
+
+
+def _p_above(logs: list[float], limit: float) -> float:
+    """One-sided p-value of `the mean is at most limit`, by Student's t."""
+    mean, error, freedom = _moments(logs)
+    if error == 0:
+        return 0.0 if mean > limit else 1.0
+    return float(stdtr(freedom, (limit - mean) / error))
+
+
+def _moments(logs: list[float]) -> tuple[float, float, int]:
+    """Mean, standard error of it, degrees of freedom."""
+    return float(np.mean(logs)), float(np.std(logs, ddof=1)) / math.sqrt(len(logs)), len(logs) - 1

@@ -1,0 +1,7 @@
+"""Proof of the gate: how often it cries wolf on an unchanged tree, and how often it misses what was planted.
+
+sitting.py    live gate runs, unchanged and with a planted slowdown, and the peer's runs in between
+peer.py       pytest-benchmark on the same cells, and its --benchmark-compare-fail
+resample.py   thousands of gate runs made of recorded pairs
+show.py       table and figure                                  command.py   all of it in order
+"""

@@ -1,0 +1,126 @@
+"""One sitting: live gate runs of every kind in turn, with a run of the peer after each unchanged one.
+
+Every run is a whole gate: survey, pairs, looks, verdicts, on two trees. The base is a copy of this suite's `rnn_impls`;
+the head is the original, its workers told to wait out a fraction of each block's own time in one implementation. The
+gate is not told. Each run is written to `runs.jsonl` as it is taken, so that a sitting can be interrupted and gone on
+with.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rnn_impls
+from bench.gate.contest import contest
+from bench.gate.sides import Side
+from bench.settings import Settings
+from bench.trust.peer import measure_peer
+from rnn_impls.registry import THREE_WAYS
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of run: the slowdown planted and the minimum effect, both fractions; the budget in seconds; how often.
+
+    `share` is its number of runs over that of rounds.
+    """
+
+    delay: float
+    min_effect: float
+    budget: float
+    share: float
+
+    @property
+    def name(self) -> str:
+        """Its name in runs.jsonl."""
+        return f"{self.delay:+.0%} at {self.min_effect:.0%}, {self.budget:.0f} s"
+
+
+KINDS = (
+    Kind(0.0, 0.02, 180, 1.0),
+    Kind(0.05, 0.02, 180, 2 / 3),
+    Kind(0.03, 0.01, 90, 2 / 3),
+    Kind(0.0, 0.01, 90, 1 / 6),
+    Kind(0.0, 0.03, 180, 1 / 5),
+    Kind(0.10, 0.03, 180, 1 / 5),
+    Kind(0.50, 0.03, 180, 1 / 5),
+)
+"""What the published rates are about: --min-effect 2%, then a finer setting with less time, then the defaults."""
+
+PEER = "peer"
+
+
+def sit(rounds: int, folder: Path, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Take the runs that are not in `runs.jsonl` yet; all of them. Raises Incomparable, OSError, KeyboardInterrupt."""
+    path = folder / "runs.jsonl"
+    found = read(path)
+    plan = list(schedule(rounds))
+    for number, (kind, slowed) in enumerate(plan, start=1):
+        if number <= len(found):
+            continue
+        row = {"kind": PEER, **measure_peer()} if kind is None else gate_run(kind, slowed, folder)
+        with path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        found.append(row)
+        tell(f"{number} of {len(plan)}: {_told(row)}")
+    return found
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The runs taken so far; a last line that was cut off is left out."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    if len(whole) < len(lines):
+        path.write_text("".join(whole))
+    return [json.loads(line) for line in whole]
+
+
+def schedule(rounds: int) -> Iterator[tuple[Kind | None, str]]:
+    """What is run, in order, with the implementation to slow down; None stands for a run of the peer."""
+    yield None, ""
+    taken = dict.fromkeys(KINDS, 0)
+    for number in range(1, rounds + 1):
+        for kind in KINDS:
+            while taken[kind] < round(kind.share * number):
+                yield kind, THREE_WAYS[taken[kind] % len(THREE_WAYS)]
+                taken[kind] += 1
+        yield None, ""
+
+
+def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
+    """One whole gate run, as a row."""
+    settings = Settings(preset="gate", devices=("cpu",), budget=kind.budget, timeout=60.0)
+    with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as name:
+        base = Path(name)
+        shutil.copytree(
+            Path(rnn_impls.__file__).parent, base / "rnn_impls", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        delay = {slowed: kind.delay} if kind.delay else {}
+        sides = (Side("base", base), Side("head", delay=delay))
+        start = time.perf_counter()
+        outcome = contest(sides, settings, kind.min_effect, folder / "worker.log")
+    return {
+        "kind": kind.name, "delay": kind.delay, "min_effect": kind.min_effect, "budget": kind.budget, "slowed": slowed if kind.delay else "",
+        "seconds": time.perf_counter() - start, "pairs": outcome.pairs, "lost": outcome.lost,
+        "uncompared": [[*left.cell, left.reason] for left in outcome.uncompared], "machine": outcome.machine[1],
+        "cells": [{"case": cell[0], "implementation": cell[1], "verdict": found.verdict, "suspected": found.suspected,
+                   "effect": found.log_effect, "bounds": found.log_bounds, "logs": found.logs}
+                  for cell, found in outcome.compared.items()],
+    }  # fmt: skip
+
+
+def _told(row: dict[str, Any]) -> str:
+    """A row in a line."""
+    if row["kind"] == PEER:
+        return f"pytest-benchmark, {row['seconds']:.0f} s"
+    count = {verdict: sum(cell["verdict"] == verdict for cell in row["cells"])
+             for verdict in dict.fromkeys(cell["verdict"] for cell in row["cells"])}  # fmt: skip
+    said = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
+    return f"{row['kind']}, {row['seconds']:.0f} s, {row['pairs']} pairs: {said}"
