@@ -1,5 +1,6 @@
 # make bench    measure, and write the report
 # make test     the tests; nothing is timed
+# make gate     is this tree slower than BASE?
 # make check    style and types
 #
 # The first of them sets up .venv; later ones don't, unless pyproject.toml or constraints.txt changed.
@@ -14,7 +15,9 @@ IMPL ?= default
 MODE ?=
 ARGS ?=
 
-.PHONY: bench test check setup accuracy compare upgrade clean
+BASE ?= origin/main
+
+.PHONY: bench gate trust test check setup accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -23,6 +26,13 @@ bench: $(VENV)/ready
 
 test: $(VENV)/ready
 	@$(RUN) -m pytest $(ARGS)
+
+gate: $(VENV)/ready
+	@$(RUN) -m bench gate --base "$(BASE)" $(if $(filter-out file,$(origin PRESET)),--preset "$(PRESET)") --impl "$(IMPL)" $(if $(DEVICE),--device "$(DEVICE)") \
+	  $(if $(MODE),--mode "$(MODE)") $(ARGS)
+
+trust: $(VENV)/ready
+	@$(RUN) -m bench trust $(ARGS)
 
 accuracy: $(VENV)/ready
 	@$(RUN) -m bench accuracy $(ARGS)

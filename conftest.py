@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench import guard
 from bench.options import AXES, axis_overrides
 from bench.settings import Settings, parse_devices
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.session import Session
 
 ROOT = Path(__file__).parent
-SAVE_HINT = "no saved run to compare with yet; save a first one with: pytest bench --benchmark-autosave"
+SAVE_HINT = "no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
             option.benchmark_autosave,
             option.benchmark_json,
             option.benchmark_histogram,
+            option.benchmark_compare_fail,
         )
     )
     if wants and config.args_source is not pytest.Config.ArgsSource.ARGS:
@@ -55,9 +57,41 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "benchmarks running side by side would time each other; run them without xdist: pytest bench -p no:xdist"
         )
-    if option.benchmark_compare is True and not _saved_runs(config):
+    if wrong := guard.wrong_options(config.invocation_params.args, bool(option.benchmark_compare)):
+        raise pytest.UsageError(wrong)
+    if option.benchmark_compare and not _saved_runs(config):
         raise pytest.UsageError(SAVE_HINT)
     _cells(config)  # what is not known is said here, in one line, before anything is collected
+
+
+def pytest_benchmark_compare_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
+) -> None:
+    """With a threshold, a saved run of another machine or software is refused, where a warning would be overlooked."""
+    if config.option.benchmark_compare_fail:
+        name = str(compared_benchmark.get("datetime", "the saved run"))
+        if wrong := guard.different_machine(machine_info, compared_benchmark, f"saved run of {name}"):
+            raise pytest.UsageError(wrong)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """With a threshold, everything selected has to be in the saved run; this is said before anything is measured."""
+    if not session.config.option.benchmark_compare_fail or session.config.option.collectonly:
+        return
+    if wrong := guard.not_in_baseline(_benchmarks(session), _saved_runs(session.config)):
+        raise pytest.UsageError(wrong)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With a threshold, everything selected has to have been measured."""
+    if session.config.option.benchmark_compare_fail and session.exitstatus == pytest.ExitCode.OK:
+        measured = [benchmark.fullname for benchmark in session.config._benchmarksession.benchmarks if benchmark]  # type: ignore[attr-defined] # pytest-benchmark's
+        if wrong := guard.not_measured(_benchmarks(session), measured):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None:
+                reporter.write_line(f"\nERROR: {wrong}", red=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -127,8 +161,13 @@ def _asks_for_benchmarks(config: pytest.Config) -> bool:
     return any(path == bench or bench in path.parents or path in (ROOT, *ROOT.parents) for path in paths)
 
 
-def _saved_runs(config: pytest.Config) -> bool:
-    """Whether pytest-benchmark's storage holds a run of this machine."""
+def _benchmarks(session: pytest.Session) -> list[str]:
+    """The selected benchmarks, by the names that pytest-benchmark saves them under."""
+    return [item.nodeid for item in session.items if "benchmark" in getattr(item, "fixturenames", ())]
+
+
+def _saved_runs(config: pytest.Config) -> list[dict[str, Any]]:
+    """What --benchmark-compare would compare with: pytest-benchmark's files for this machine."""
     from pytest_benchmark.logger import Logger
     from pytest_benchmark.utils import get_machine_id, load_storage
 
@@ -136,4 +175,6 @@ def _saved_runs(config: pytest.Config) -> bool:
     storage = load_storage(
         config.option.benchmark_storage, logger=logger, default_machine_id=get_machine_id(), netrc=None
     )
-    return any(True for _ in storage.load())
+    name = config.option.benchmark_compare
+    found = list(storage.load() if name is True else storage.load(name))
+    return [content for _, content in (found[-1:] if name is True else found)]

@@ -1,202 +1,34 @@
-"""The command line: python -m bench run | report | list | accuracy.
+"""The command line: python -m bench run | report | list | gate | compare | accuracy | trust.
 
-Exit codes: 0 all is well; 1 something failed while it was measured, and the report says what; 2 wrong usage or a
-broken file; 130 interrupted, and what was measured is kept.
+Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
+nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Both: 2 wrong usage or a broken file; 130
+interrupted, and what was measured is kept.
 """
 
 from __future__ import annotations
 
-import datetime
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
-from rich.console import Console
 
-from bench import folder as run_folders
-from bench.files import BrokenFile
-from bench.manifest import FAILED, Manifest, read_manifest
-from bench.options import AXES, Axis, axis_overrides
-from bench.presets import find
-from bench.process import WorkerRefused
-from bench.results import read_run
-from bench.run import RunFailed, Runner
-from bench.settings import Settings, parse_devices, parse_fraction, parse_seconds
-
-OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-REPORTS = Path("reports")
+from bench.commands import gating, measuring
 
 app = typer.Typer(
-    help="What does each way of running a recurrent network cost on this machine?",
+    help="What does each way of running a recurrent network cost on this machine, and did a change make it slower?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
+for command in (measuring.run, measuring.report, gating.gate, gating.compare, measuring.accuracy, gating.trust):
+    app.command()(command)
+app.command("list")(measuring.list_)
 
 
 def main() -> None:
     """Entry point of `python -m bench`."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     app()
-
-
-@app.command()
-def run(
-    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
-    baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
-    mode: Axis = "",
-    dtype: Axis = "",
-    nonlinearity: Axis = "",
-    input_size: Axis = "",
-    hidden_size: Axis = "",
-    num_layers: Axis = "",
-    batch_size: Axis = "",
-    seq_len: Axis = "",
-    output_size: Axis = "",
-    threads: Axis = "",
-    passes: Annotated[
-        int | None, typer.Option(help="Fresh processes that measure every cell once; default: the preset's, mostly 5.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = "",
-    budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
-    max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
-    timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "120s",
-    resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`.")] = "",
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
-) -> None:
-    """Measure, and write the report."""
-    with clear_errors():
-        if resume:
-            folder = run_folders.find(resume, reports)
-            manifest = read_manifest(folder)
-        else:
-            given = {axis: value for axis, value in locals().items() if axis in AXES}
-            settings = Settings(
-                preset=preset,
-                devices=parse_devices(device),
-                implementations=impl,
-                baseline=baseline,
-                overrides=axis_overrides(given),
-                passes=find(preset).passes if passes is None else passes,
-                precision=parse_fraction(precision) if precision else None,
-                budget=parse_seconds(budget) if budget else None,
-                max_call=parse_seconds(max_call),
-                timeout=parse_seconds(timeout),
-            )
-            settings.cells()  # every name and size is checked before anything is written
-            folder = run_folders.create(reports, preset)
-            manifest = run_folders.begin(folder, settings)
-        code = _measure(folder, manifest, reports)
-    raise typer.Exit(code)
-
-
-@app.command()
-def report(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, ids under reports/runs, `latest`, or the JSON files "
-                                                   "of `pytest bench --benchmark-json`.")],
-    output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
-) -> None:  # fmt: skip
-    """Rebuild reports from the raw files alone."""
-    with clear_errors():
-        from bench import report as pages
-        from bench.results import read_pytest_json
-
-        files = [Path(name) for name in runs if name.endswith(".json")]
-        for name in runs:
-            if not name.endswith(".json"):
-                console.print(str(pages.build(run_folders.find(name, reports))), soft_wrap=True)
-        if files:
-            target = output or reports / "runs" / files[0].stem
-            target.mkdir(parents=True, exist_ok=True)
-            console.print(str(pages.write(read_pytest_json(files), target)), soft_wrap=True)
-
-
-@app.command()
-def accuracy(
-    repeats: Annotated[int, typer.Option(min=2, help="Fresh repeats by each method.")] = 20,
-    simulations: Annotated[int, typer.Option(min=100, help="Simulated runs of each rule.")] = 2000,
-    reports: Annotated[Path, typer.Option(help="Where accuracy/ lies.")] = REPORTS,
-) -> None:
-    """Prove that the numbers are right on this machine; takes a quarter of an hour."""
-    with clear_errors():
-        from bench.accuracy.command import accuracy as prove
-
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
-        folder = reports / "accuracy" / stamp
-        folder.mkdir(parents=True)
-        console.print(f"Table and figure: {prove(repeats, simulations, folder, console)}", soft_wrap=True)
-
-
-@app.command("list")
-def list_() -> None:
-    """Show the presets, where their numbers come from, and the implementations."""
-    from bench.listing import show
-
-    show(console)
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Turn errors that a user can do something about into one line and an exit code."""
-    try:
-        yield
-    except (ValueError, BrokenFile, WorkerRefused) as error:
-        _fail(str(error), USAGE)
-    except (RunFailed, OSError) as error:
-        _fail(str(error), SOMETHING_FAILED)
-
-
-def _measure(folder: Path, manifest: Manifest, reports: Path) -> int:
-    """Run the passes and write the report of what there is; the exit code."""
-    from bench.progress import Bar
-
-    interrupted = False
-    try:
-        with Bar(console) as bar:
-            Runner(folder, manifest, bar).run()
-    except KeyboardInterrupt:
-        interrupted = True
-    except WorkerRefused:
-        run_folders.discard(folder)
-        raise
-    console.print("Writing the report ...")
-    page, code = _report(folder, reports)
-    if interrupted:
-        console.print(f"Interrupted. Go on with: python -m bench run --resume {folder}", soft_wrap=True)
-        return INTERRUPTED
-    console.print(f"\nReport: {page}", soft_wrap=True)
-    return code
-
-
-def _report(folder: Path, reports: Path) -> tuple[Path, int]:
-    """Write the report, print its headlines, let `latest` point to it."""
-    from bench import report as pages
-    from bench.summary import cells
-
-    found = read_run(folder)
-    page = pages.write(found, folder)
-    table = cells(found)
-    console.print()
-    for line in pages.headlines(table, found.manifest):
-        console.print(f"• {line}", highlight=False, markup=False)
-    failed = table.loc[table["status"] == FAILED]
-    for name, group in failed.groupby("implementation", sort=False):
-        told = f"failed: {name} in {len(group)} cells: {group['reason'].iloc[0]}"
-        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
-    return run_folders.point_latest(reports, folder) / page.name, SOMETHING_FAILED if len(failed) else OK
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    errors.print(f"error: {text}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def _as_interrupt(*_: object) -> NoReturn:

@@ -81,6 +81,7 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
 def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dict[str, Any]]:
     """The samples of one pass, checked."""
     rows = []
+    seen: set[tuple[str, str]] = set()
     for index, benchmark in enumerate(take(content, path, "benchmarks", list)):
         where = f"benchmarks[{index}].extra_info"
         info = take(benchmark, path, "extra_info", dict)
@@ -103,6 +104,9 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
                 raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")
         common = {"run": run, "pass": number, **case.as_dict(), "case": case.id}
         common |= {"implementation": take(info, path, "implementation", str), "calls": take(info, path, "calls", int)}
+        if (case.id, common["implementation"]) in seen:
+            raise BrokenFile(f"{path}: the field {where} is the second of {common['implementation']} on {case.id}")
+        seen.add((case.id, common["implementation"]))
         rows += [
             common | {"round": k, "seconds": own, "event_seconds": event, "control_seconds": ctrl}
             for k, (own, event, ctrl) in enumerate(zip(seconds, events, control, strict=True))

@@ -11,8 +11,9 @@ import time
 
 import torch
 
+from bench.alternate import check_reading
 from bench.cases import Case
-from bench.clock import clock_for
+from bench.clock import Reading, clock_for
 from bench.ledger import Ledger
 from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.memory import peak_bytes
@@ -96,18 +97,26 @@ class Surveyor:
 
 
 def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
-    """The best of a few calls, over about `spend` seconds; a rough figure, never a sample."""
+    """The best of a few calls, over about `spend` seconds; a rough figure, never a sample.
+
+    Raises BadSample for a time that cannot be: with such a clock nothing can be measured.
+    """
     clock = clock_for(device)
-    best = clock.time(run, 1).seconds
+    best = _checked(clock.time(run, 1))
     if best > LONG_CALL_SECONDS:  # warm or not makes little difference to it
         return best
     spent = 0.0
     for _ in range(3):
-        seconds = clock.time(run, 1).seconds
+        seconds = _checked(clock.time(run, 1))
         best, spent = min(best, seconds), spent + seconds
         if spent > spend:
             break
     return best
+
+
+def _checked(reading: Reading) -> float:
+    check_reading(reading)
+    return reading.seconds
 
 
 def reason_of(error: BaseException) -> str:

@@ -8,15 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
-from bench.gate.judge import LOOKS, REGRESSED, Cell, Comparison, Judge
+from bench.gate.conclusion import conclude
+from bench.gate.judge import Judge
+from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outcome, Uncompared
 from bench.gate.pair import Pair, SideChanged, SideDied, Workers, measure_pair, plan
 from bench.gate.sides import Side
-from bench.gate.survey import INCOMPARABLE, Incomparable, Surveyed, Uncompared, comparable, survey
+from bench.gate.survey import comparable, survey
 from bench.settings import Settings
 
 MOST_LOST = 2
@@ -27,29 +28,6 @@ PATIENCE = 40.0
 """Seconds after which a gate that has failed already goes on only with the cells that are suspected, too."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass
-class Outcome:
-    """All that a gate found. Times in seconds; `min_effect` a fraction."""
-
-    sides: tuple[Side, Side]
-    min_effect: float
-    comparisons: dict[Cell, Comparison] = field(default_factory=dict)
-    uncompared: list[Uncompared] = field(default_factory=list)
-    machine: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    pairs: int = 0
-    first_look: int = LOOKS[0]
-    lost: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    pair_seconds: float = 0.0
-
-    @property
-    def compared(self) -> dict[Cell, Comparison]:
-        """The comparisons of the cells that were not given up."""
-        given_up = {left.cell for left in self.uncompared}
-        return {cell: found for cell, found in self.comparisons.items() if cell not in given_up}
 
 
 def contest(
@@ -65,27 +43,25 @@ def contest(
     Raises Incomparable when they cannot be held against each other at all.
     """
     begun = time.perf_counter()
-    outcome = Outcome(sides, min_effect)
+    outcome = Outcome(sides[0].name, sides[1].name, min_effect)
     tell("Checking on both sides that every implementation computes the same network ...")
     base, head = survey(sides, settings, log)
-    outcome.machine = (base.machine, head.machine)
-    outcome.notes += differences(sides, base, head, different_software)
-    calls, outcome.uncompared = comparable(sides, base, head)
-    judge = Judge(list(calls), min_effect)
-    outcome.comparisons = judge.comparisons
-    tell(f"{len(calls)} cells to compare, {len(outcome.uncompared)} others.")
-    _Bout(outcome, judge, calls, settings, log, tell, begun).fight()
-    outcome.pairs = judge.pairs
+    outcome.notes += differences(sides, base.machine, head.machine, different_software)
+    outcome.machine = head.machine
+    calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
+    told = f", {len(outcome.uncompared)} that are not compared" if outcome.uncompared else ""
+    tell(f"{len(calls)} cells to compare{told}.")
+    bout = _Bout(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
+    bout.fight()
+    conclude(outcome, bout.judge, bout.given_up, bout.pair_seconds())
     outcome.seconds = time.perf_counter() - begun
     return outcome
 
 
-def differences(sides: tuple[Side, Side], base: Surveyed, head: Surveyed, allowed: bool) -> list[str]:
-    """What differs between the machine and software of the two sides, in words. Raises Incomparable if none may."""
-    keys = [key for key in {**base.machine, **head.machine} if base.machine.get(key) != head.machine.get(key)]
-    told = [
-        f"{key}: {base.machine.get(key)} in {sides[0].name}, {head.machine.get(key)} in {sides[1].name}" for key in keys
-    ]
+def differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[str, Any], allowed: bool) -> list[str]:
+    """What differs between the machine and software of the two sides, in words. Raises Incomparable if nothing may."""
+    keys = [key for key in {**base, **head} if base.get(key) != head.get(key)]
+    told = [f"{key}: {base.get(key)} in {sides[0].name}, {head.get(key)} in {sides[1].name}" for key in keys]
     if told and not allowed:
         raise Incomparable(f"the two sides run on different machines or software: {'; '.join(told)}")
     return told
@@ -95,30 +71,33 @@ class _Bout:
     """The pairs of one contest."""
 
     def __init__(
-        self, outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings, log: Path, tell: Tell,
-        begun: float,
+        self, sides: tuple[Side, Side], outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings,
+        log: Path, tell: Tell, begun: float,
     ) -> None:  # fmt: skip
-        self.outcome, self.judge, self.calls, self.settings = outcome, judge, calls, settings
+        self.sides, self.outcome, self.judge, self.calls, self.settings = sides, outcome, judge, calls, settings
         self.log, self.tell, self.begun = log, tell, begun
         self.order = random.Random()
         self.lost: Counter[str] = Counter()
+        self.spent: list[float] = []
+        self.given_up: set[Cell] = set()
 
     def fight(self) -> None:
         """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
-        spent: list[float] = []
         with self._pairs() as next_pair:
             while self.judge.open and not self.judge.exhausted:
-                expected = sum(spent) / len(spent) if spent else 0.0
-                if self._elapsed() + expected > (self.settings.budget or float("inf")):
+                if self._elapsed() + self.pair_seconds() > (self.settings.budget or float("inf")):
                     self._last_look()
                     break
                 start = time.perf_counter()
                 with next_pair() as workers:
                     looked = self._one_pair(workers)
-                spent.append(time.perf_counter() - start)
+                self.spent.append(time.perf_counter() - start)
                 if looked:
                     self._after_look()
-        self.outcome.pair_seconds = sum(spent) / max(1, len(spent))
+
+    def _pair_seconds(self) -> float:
+        """What a pair takes, by those there were."""
+        return sum(self.spent) / max(1, len(self.spent))
 
     @contextmanager
     def _pairs(self) -> Iterator[Callable[[], Workers]]:
@@ -128,7 +107,7 @@ class _Bout:
             waiting: list[Workers] = []
 
             def start() -> Workers:
-                return stack.enter_context(Workers(self.outcome.sides, self.log))
+                return stack.enter_context(Workers(self.sides, self.log))
 
             def next_pair() -> Workers:
                 pair = waiting.pop() if waiting else start()
@@ -177,6 +156,7 @@ class _Bout:
 
     def _give_up(self, cell: Cell, reason: str) -> None:
         self.judge.drop(cell)
+        self.given_up.add(cell)
         self.outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, reason))
 
     def _after_look(self) -> None:

@@ -35,10 +35,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
-Cell = tuple[str, str]
-"""(case id, implementation)."""
-
-REGRESSED, IMPROVED, UNCHANGED, INCONCLUSIVE = "regressed", "improved", "unchanged", "inconclusive"
+from bench.gate.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
 
 LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
 """Numbers of pairs after which the judge looks: fewer than 6 make a t bound too wide to say anything, and each time

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.gate.judge import Cell
+from bench.gate.outcome import Cell
 from bench.gate.sides import Side
 from bench.process import WorkerDied
 from bench.stats import median_log_ratio

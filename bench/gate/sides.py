@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.gate.worktree import is_dirty, resolve, top, worktree
 from bench.process import Worker
 
 
@@ -30,3 +34,47 @@ class Side:
     def start(self, log: Path) -> Worker:
         """A fresh process that takes turns with one of the other side."""
         return Worker(self.job("turns", delay=dict(self.delay)), log, self.python)
+
+
+@contextmanager
+def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tuple[Side, Side], str]]:
+    """(base, head) as the command line asks for them, and the selection of implementations as both trees know it.
+
+    A commit's tree lies in a worktree for as long as this lasts, and the current folder is the root of the repository.
+    Raises ValueError for a base that is not there, GitError among them.
+    """
+    python = _interpreter(base_python) if base_python else sys.executable
+    if not base:
+        if not base_python:
+            raise ValueError("say what to compare with: --base COMMIT, --base-python PATH or --against RUN")
+        here = Path.cwd()
+        yield (Side(f"{base_python}", here, python), Side("this Python", here)), selection
+        return
+    root = top(Path.cwd())
+    commit = resolve(root, base)
+    selection = relative(selection, root)
+    head = "the working tree" + (f" ({resolve(root, 'HEAD').id[:9]} and uncommitted changes)" if is_dirty(root) else "")
+    os.chdir(root)
+    with worktree(root, commit) as tree:
+        name = f"{commit} under {base_python}" if base_python else str(commit)
+        yield (Side(name, tree, python), Side(head, root)), selection
+
+
+def relative(selection: str, root: Path) -> str:
+    """The selection with its files named from the root, so that each tree has its own; others stay as they are."""
+    parts = []
+    for part in selection.split(","):
+        path, colon, name = part.strip().rpartition(":")
+        if path.endswith(".py"):
+            absolute = Path(path).resolve()
+            path = str(absolute.relative_to(root) if absolute.is_relative_to(root) else absolute)
+        parts.append(f"{path}{colon}{name}")
+    return ",".join(parts)
+
+
+def _interpreter(text: str) -> str:
+    """The path of an interpreter, as it is: a link into a virtual environment must not be followed."""
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"--base-python {text}: there is no such program")
+    return os.path.abspath(found)

@@ -7,28 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.gate.judge import Cell
+from bench.gate.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Incomparable, Uncompared
 from bench.gate.sides import Side
 from bench.manifest import FAILED, MEASURED, MISSING, CellRecord
 from bench.process import WorkerDied, findings
 from bench.settings import Settings
-
-NEW, NOT_RUN, INCOMPARABLE = "new", "not run", "incomparable"
-"""Why a cell has no verdict: the base has no such implementation; neither side can run it or would take too long; or
-one of them fails. Only the last is a fault."""
-
-
-class Incomparable(Exception):
-    """The two sides cannot be held against each other; the text says why."""
-
-
-@dataclass(frozen=True)
-class Uncompared:
-    """A cell without a verdict."""
-
-    cell: Cell
-    status: str
-    reason: str
 
 
 @dataclass
@@ -85,35 +68,36 @@ def _keep(found: Surveyed, remaining: list[Cell], record: CellRecord) -> None:
     remaining.remove(cell)
 
 
-def comparable(sides: tuple[Side, Side], base: Surveyed, head: Surveyed) -> tuple[dict[Cell, float], list[Uncompared]]:
-    """Rough seconds per call of each cell that both sides can run; and the other cells, with the reason."""
+def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[dict[Cell, float], list[Uncompared]]:
+    """Rough seconds per call of each cell that both sides can run; and the other cells, with the reason.
+
+    `names` is what (base, head) are called.
+    """
     calls: dict[Cell, float] = {}
     rest: list[Uncompared] = []
     for cell, ours in head.records.items():
         theirs = base.records.get(cell)
         if theirs is None:
-            rest.append(Uncompared(cell, INCOMPARABLE, f"{sides[0].name} has no such device"))
+            rest.append(Uncompared(cell, INCOMPARABLE, f"{names[0]} has no such device"))
         elif theirs.status == ours.status == MEASURED:
             calls[cell] = ((theirs.call_seconds or 0.0) + (ours.call_seconds or 0.0)) / 2
         elif theirs.status == MISSING and ours.status == MEASURED:
-            rest.append(Uncompared(cell, NEW, f"{sides[0].name} does not have it"))
+            rest.append(Uncompared(cell, NEW, f"{names[0]} does not have it"))
         elif theirs.status == ours.status != FAILED:
             rest.append(Uncompared(cell, NOT_RUN, f"{ours.status}: {ours.reason}"))
         else:
-            rest.append(Uncompared(cell, INCOMPARABLE, _told(sides, theirs, ours)))
-    for device, names in base.names.items():
-        gone = [name for name in names if name not in head.names.get(device, [])]
+            rest.append(Uncompared(cell, INCOMPARABLE, _told(names, theirs, ours)))
+    for device, selected in base.names.items():
+        gone = [name for name in selected if name not in head.names.get(device, [])]
         cases = dict.fromkeys(case for case, _ in head.records if case.startswith(f"{device}-"))
-        rest += [
-            Uncompared((case, name), INCOMPARABLE, f"only {sides[0].name} has it") for name in gone for case in cases
-        ]
+        rest += [Uncompared((case, name), INCOMPARABLE, f"only {names[0]} has it") for name in gone for case in cases]
     return calls, rest
 
 
-def _told(sides: tuple[Side, Side], base: CellRecord, head: CellRecord) -> str:
+def _told(names: tuple[str, str], base: CellRecord, head: CellRecord) -> str:
     """How a cell stands on the side, or the sides, where it is not measured."""
     return "; ".join(
-        f"{side.name}: {record.status}: {record.reason}"
-        for side, record in zip(sides, (base, head), strict=True)
+        f"{name}: {record.status}: {record.reason}"
+        for name, record in zip(names, (base, head), strict=True)
         if record.status != MEASURED
     )

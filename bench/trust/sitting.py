@@ -8,6 +8,7 @@ with.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any
 
 import rnn_impls
 from bench.gate.contest import contest
+from bench.gate.outcome import Outcome
 from bench.gate.sides import Side
 from bench.settings import Settings
 from bench.trust.peer import measure_peer
@@ -106,13 +108,26 @@ def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
         sides = (Side("base", base), Side("head", delay=delay))
         start = time.perf_counter()
         outcome = contest(sides, settings, kind.min_effect, folder / "worker.log")
+    return _row(kind, slowed if kind.delay else "", time.perf_counter() - start, outcome)
+
+
+def _row(kind: Kind, slowed: str, seconds: float, outcome: Outcome) -> dict[str, Any]:
+    """What is kept of a gate run: the log ratios of its pairs among it, from which other runs are made up."""
+    logs = {(case, name): values for case, name, values in outcome.raw["log_ratios"]}
     return {
-        "kind": kind.name, "delay": kind.delay, "min_effect": kind.min_effect, "budget": kind.budget, "slowed": slowed if kind.delay else "",
-        "seconds": time.perf_counter() - start, "pairs": outcome.pairs, "lost": outcome.lost,
-        "uncompared": [[*left.cell, left.reason] for left in outcome.uncompared], "machine": outcome.machine[1],
-        "cells": [{"case": cell[0], "implementation": cell[1], "verdict": found.verdict, "suspected": found.suspected,
-                   "effect": found.log_effect, "bounds": found.log_bounds, "logs": found.logs}
-                  for cell, found in outcome.compared.items()],
+        **dataclasses.asdict(kind),
+        "kind": kind.name,
+        "slowed": slowed,
+        "seconds": seconds,
+        "pairs": outcome.pairs,
+        "lost": outcome.lost,
+        "uncompared": [[*left.cell, left.reason] for left in outcome.uncompared],
+        "machine": outcome.machine,
+        "cells": [
+            {"case": v.cell[0], "implementation": v.cell[1], "verdict": v.verdict, "effect": v.effect,
+             "bounds": [v.low, v.high], "logs": logs[v.cell]}
+            for v in outcome.verdicts
+        ],
     }  # fmt: skip
 
 

@@ -1,0 +1,189 @@
+"""The commands that give verdicts: gate, compare, trust."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import folder as run_folders
+from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail
+from bench.gate.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
+from bench.options import AXES, Axis, axis_overrides
+from bench.results import Run, read_run
+from bench.settings import Settings, parse_devices, parse_fraction, parse_seconds
+
+MinEffect = Annotated[str, typer.Option(help="Changes smaller than this are of no interest, such as 3%.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="Write a pull request's comment.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 4 when a cell is inconclusive.")]
+AllowDifferent = Annotated[
+    str, typer.Option(help="Keys of machine and software that may differ, comma-separated, or `all`.")
+]
+
+
+def gate(
+    base: Annotated[str, typer.Option(help="The commit to compare with, such as origin/main.")] = "",
+    base_python: Annotated[
+        str, typer.Option(help="An interpreter to run the base with, such as of another torch.")
+    ] = "",
+    against: Annotated[str, typer.Option(help="A stored run to compare with, such as under reports/reference.")] = "",
+    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "gate",
+    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
+    mode: Axis = "",
+    dtype: Axis = "",
+    nonlinearity: Axis = "",
+    input_size: Axis = "",
+    hidden_size: Axis = "",
+    num_layers: Axis = "",
+    batch_size: Axis = "",
+    seq_len: Axis = "",
+    output_size: Axis = "",
+    threads: Axis = "",
+    min_effect: MinEffect = "3%",
+    budget: Annotated[str, typer.Option(help="Most time for all of it.")] = "3m",
+    strict: Strict = False,
+    json: JsonFile = None,
+    markdown: MarkdownFile = None,
+    allow_different: AllowDifferent = "",
+    max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
+    timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "60s",
+    reports: Annotated[Path, typer.Option(help="Where stored runs lie.")] = REPORTS,
+) -> None:
+    """Is this tree slower than another commit, another torch, or a stored run?"""
+    with clear_errors(), _clear_ends():
+        given = {axis: value for axis, value in locals().items() if axis in AXES}
+        least = _min_effect(min_effect)
+        files = [path.resolve() if path else None for path in (json, markdown)]
+        if against:
+            if base or base_python or impl != "default" or preset != "gate" or any(given.values()):
+                raise ValueError("--against measures what the stored run measured; it goes with none of the options "
+                                 "that choose a base or cells")  # fmt: skip
+            outcome = _against(read_run(run_folders.find(against, reports)), least, budget, allow_different, timeout)
+        else:
+            options = {
+                "preset": preset, "devices": parse_devices(device), "overrides": axis_overrides(given),
+                "budget": parse_seconds(budget), "max_call": parse_seconds(max_call), "timeout": parse_seconds(timeout),
+            }  # fmt: skip
+            outcome = _live(base, base_python, impl, options, least)
+        _end(outcome, strict, *files)
+
+
+def compare(
+    run_a: Annotated[str, typer.Argument(help="A run: its folder, its id, or `latest`.")],
+    run_b: Annotated[str, typer.Argument(help="Another, which is told to be slower or faster than the first.")],
+    min_effect: MinEffect = "3%",
+    strict: Strict = False,
+    json: JsonFile = None,
+    markdown: MarkdownFile = None,
+    allow_different: AllowDifferent = "",
+    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+) -> None:
+    """Hold a saved run against another of the same machine, by control-normalised times."""
+    with clear_errors(), _clear_ends():
+        from bench.gate.saved import compare as hold
+
+        runs = [read_run(run_folders.find(name, reports)) for name in (run_a, run_b)]
+        outcome = hold(*runs, _min_effect(min_effect), _keys(allow_different))
+        _end(outcome, strict, json, markdown)
+
+
+def trust(
+    rounds: Annotated[int, typer.Option(min=3, help="Unchanged gate runs; other kinds follow from it.")] = 30,
+    resampled: Annotated[int, typer.Option(min=100, help="Gate runs made of recorded pairs, of each kind.")] = 1000,
+    resume: Annotated[str, typer.Option(help="Go on with this folder.")] = "",
+    reports: Annotated[Path, typer.Option(help="Where trust/ lies.")] = REPORTS,
+) -> None:
+    """Measure the gate itself: how often it cries wolf, and what it misses; takes an hour and a half."""
+    with clear_errors(), _clear_ends():
+        from bench.trust.command import trust as prove
+
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
+        folder = Path(resume) if resume else reports / "trust" / stamp
+        folder.mkdir(parents=True, exist_ok=bool(resume))
+        console.print(f"Table and figure: {prove(rounds, resampled, folder, console)}", soft_wrap=True)
+
+
+def _live(base: str, base_python: str, impl: str, options: dict[str, object], min_effect: float) -> Outcome:
+    """Two sides measured in alternation."""
+    from bench.gate.contest import contest
+    from bench.gate.sides import prepared
+
+    with prepared(base, base_python, impl) as (sides, selection), tempfile.TemporaryDirectory() as logs:
+        settings = Settings(implementations=selection, **options)  # type: ignore[arg-type] # by name
+        settings.cells()  # every name and size is checked before anything is started
+        _tell(f"{sides[1].name}, against {sides[0].name}")
+        return contest(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))
+
+
+def _against(stored: Run, min_effect: float, budget: str, allow_different: str, timeout: str) -> Outcome:
+    """A stored run against fresh processes."""
+    import dataclasses
+
+    from bench.gate.against import against
+    from bench.progress import Bar
+
+    settings = dataclasses.replace(
+        Settings.from_dict(stored.manifest.settings), budget=parse_seconds(budget), timeout=parse_seconds(timeout)
+    )
+    with Bar(console) as bar:
+        return against(stored, settings, min_effect, _keys(allow_different), bar)
+
+
+def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | None) -> None:
+    """Show, write, and end with the exit code; the last line is the sentence."""
+    from bench.gate.export import write
+    from bench.gate.show import sentence, table
+
+    found = table(outcome)
+    if found.row_count:
+        console.print()
+        console.print(found, markup=False)
+    for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
+        _tell(f"note: {note}")
+    write(outcome, strict, json, markdown)
+    console.print()
+    _tell(sentence(outcome))
+    raise typer.Exit(outcome.exit_code(strict))
+
+
+@contextmanager
+def _clear_ends() -> Iterator[None]:
+    """One line and an exit code also for sides that cannot be compared and for Ctrl-C."""
+    try:
+        yield
+    except Incomparable as error:
+        _summary(f"Incomparable: {error}")
+        fail(f"incomparable: {error}", INCOMPARABLE_CODE)
+    except KeyboardInterrupt:
+        fail("interrupted; nothing is left behind", INTERRUPTED)
+
+
+def _summary(text: str) -> None:
+    """A job on GitHub whose gate came to no outcome says so in its summary, too."""
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as stream:
+            stream.write(f"### RNN gate: incomparable\n\n{text}\n")
+
+
+def _min_effect(text: str) -> float:
+    """A fraction between nothing and all. Raises ValueError."""
+    fraction = parse_fraction(text)
+    if not 0 < fraction < 1:
+        raise ValueError(f"--min-effect must be more than 0 and less than 100%, not {text}")
+    return fraction
+
+
+def _keys(text: str) -> set[str]:
+    return set(filter(None, (key.strip() for key in text.split(","))))
+
+
+def _tell(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,66 @@
+"""An outcome as files: JSON for programs, Markdown for people, and GitHub's summary of a job."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.files import write_atomically, write_json
+from bench.gate.outcome import CellVerdict, Outcome
+from bench.gate.show import markdown, sentence
+
+SCHEMA = 1
+
+
+def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
+    """All of an outcome; fractions for changes, None where something is not known or without bound."""
+    return {
+        "schema": SCHEMA,
+        "base": outcome.base,
+        "head": outcome.head,
+        "min_effect": outcome.min_effect,
+        "exit_code": outcome.exit_code(strict),
+        "sentence": sentence(outcome),
+        "cells": [_cell(verdict) for verdict in outcome.verdicts],
+        "uncompared": [
+            {"case": left.cell[0], "implementation": left.cell[1], "status": left.status, "reason": left.reason}
+            for left in outcome.uncompared
+        ],
+        "pairs": outcome.pairs,
+        "seconds": outcome.seconds,
+        "notes": outcome.notes,
+        "lost_pairs": outcome.lost,
+        "machine": outcome.machine,
+        "raw": outcome.raw,
+    }
+
+
+def write(outcome: Outcome, strict: bool, json_file: Path | None, markdown_file: Path | None) -> None:
+    """Write the files asked for, and the job's summary where GitHub names one. Raises OSError naming the file."""
+    if json_file is not None:
+        write_json(json_file, as_json(outcome, strict))
+    if markdown_file is not None:
+        write_atomically(markdown_file, markdown(outcome).encode())
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as stream:
+            stream.write(markdown(outcome) + "\n")
+
+
+def _cell(verdict: CellVerdict) -> dict[str, Any]:
+    case, implementation = verdict.cell
+    return {
+        "case": case,
+        "implementation": implementation,
+        "verdict": verdict.verdict,
+        "change": _finite(verdict.effect),
+        "low": _finite(verdict.low),
+        "high": _finite(verdict.high),
+        "observations": verdict.seen,
+        "note": verdict.note,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,156 @@
+"""Two saved runs held against each other, by their control-normalised times.
+
+Absolute times of two runs differ by a third with nothing changed; a time divided by that of the control, taken within
+milliseconds of it, does so by a few percent. An observation is one pass: the median over its rounds of
+log(time / control). The change of a cell is the difference of the two runs' means, with Welch's t interval
+(B. L. Welch, Biometrika 34, 1947, 28-35), Holm's correction over the cells and ERROR for each of the three questions.
+There are no fresh processes to confirm a change here, hence the smaller error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from bench.gate.outcome import (
+    IMPROVED,
+    INCOMPARABLE,
+    INCONCLUSIVE,
+    REGRESSED,
+    UNCHANGED,
+    Cell,
+    CellVerdict,
+    Incomparable,
+    Outcome,
+    Uncompared,
+)
+from bench.gate.survey import Surveyed, comparable
+from bench.manifest import MISSING, CellRecord
+from bench.results import Run
+from bench.stats import median_log_ratio
+from bench.summary import measured_samples
+
+ERROR = 0.01
+"""Of each family of hypotheses, all cells together."""
+
+LEAST_PASSES = 3
+"""In each run: from fewer the spread between processes cannot be told."""
+
+
+def compare(base: Run, head: Run, min_effect: float, allow_different: Collection[str] = ()) -> Outcome:
+    """Hold run `head` against run `base`; `min_effect` is a fraction.
+
+    Raises Incomparable when they are of different machines or software, unless every key that differs is allowed to
+    (or `all` are).
+    """
+    outcome = Outcome(f"run {base.manifest.id}", f"run {head.manifest.id}", min_effect, machine=head.manifest.machine)
+    outcome.notes = differing(base.manifest.machine, head.manifest.machine, allow_different)
+    if outcome.base == outcome.head:
+        outcome.base, outcome.head = f"run {base.folder}", f"run {head.folder}"
+    sides = [Surveyed(records={(r.case, r.implementation): r for r in run.manifest.cells}) for run in (base, head)]
+    for cell in sides[1].records:  # what only the later run has is new
+        sides[0].records.setdefault(cell, CellRecord(*cell, status=MISSING))
+    calls, outcome.uncompared = comparable((outcome.base, outcome.head), *sides)
+    known = {left.cell for left in outcome.uncompared} | set(calls)
+    gone = [cell for cell in sides[0].records if cell not in known]
+    outcome.uncompared += [Uncompared(cell, INCOMPARABLE, f"only {outcome.base} has it") for cell in gone]
+    logs = (log_controls(base), log_controls(head))
+    outcome.verdicts = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome)
+    outcome.notes.append("by times over the control's; the verdicts are not confirmed by fresh processes")
+    return outcome
+
+
+def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[str]) -> list[str]:
+    """What differs, in words, if it may. Raises Incomparable naming the keys that differ and may not."""
+    keys = [key for key in {**base, **head} if base.get(key) != head.get(key)]
+    told = {key: f"{key}: {base.get(key)} then, {head.get(key)} now" for key in keys}
+    if forbidden := [key for key in keys if key not in allowed and "all" not in allowed]:
+        raise Incomparable(
+            f"the two runs are of different machines or software ({'; '.join(told[key] for key in forbidden)}); "
+            f"to compare them all the same: --allow-different {','.join(forbidden)}"
+        )
+    return list(told.values())
+
+
+def log_controls(run: Run) -> dict[Cell, list[float]]:
+    """(case, implementation) -> log(time / control) of each pass."""
+    return {
+        cell: [
+            median_log_ratio(part["seconds"].to_numpy(), part["control_seconds"].to_numpy())
+            for _, part in samples.groupby("pass", sort=True)
+        ]
+        for cell, samples in measured_samples(run).items()
+    }
+
+
+def _verdicts(logs: dict[Cell, tuple[list[float], list[float]]], outcome: Outcome) -> list[CellVerdict]:
+    """A verdict on each cell that has passes enough; the others are left out, and said to be."""
+    welch = {}
+    for cell, (before, after) in logs.items():
+        if min(len(before), len(after)) >= LEAST_PASSES:
+            welch[cell] = _welch(before, after)
+        else:
+            few = f"{len(before)} and {len(after)} passes, and each run needs {LEAST_PASSES} to tell their spread"
+            outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, f"too few passes: {few}"))
+    limit = math.log1p(outcome.min_effect)
+    p_values = {
+        REGRESSED: {cell: _p_above(found, limit) for cell, found in welch.items()},
+        IMPROVED: {cell: _p_above((-found[0], *found[1:]), limit) for cell, found in welch.items()},
+        UNCHANGED: {
+            cell: max(_p_above(found, -limit), _p_above((-found[0], *found[1:]), -limit))
+            for cell, found in welch.items()
+        },
+    }
+    levels = dict.fromkeys(welch, ERROR / max(1, len(welch)))
+    decided: dict[Cell, str] = {}
+    for verdict, of_cells in p_values.items():
+        for cell, level in holm(of_cells).items():
+            decided[cell], levels[cell] = verdict, level
+    found = []
+    for cell, (mean, error, freedom) in welch.items():
+        half = float(-stdtrit(freedom, levels[cell])) * error
+        verdict = decided.get(cell, INCONCLUSIVE)
+        effect, low, high = (math.expm1(log) for log in (mean, mean - half, mean + half))
+        note = _wanted(mean, half, limit) if verdict == INCONCLUSIVE else ""
+        found.append(CellVerdict(cell, verdict, effect, low, high, min(map(len, logs[cell])), note))
+    return found
+
+
+def holm(p_values: dict[Cell, float], error: float = ERROR) -> dict[Cell, float]:
+    """The hypotheses that Holm's step-down procedure rejects, each with the level it was held against."""
+    rejected: dict[Cell, float] = {}
+    for cell in sorted(p_values, key=lambda cell: p_values[cell]):
+        level = error / (len(p_values) - len(rejected))
+        if p_values[cell] > level:
+            break
+        rejected[cell] = level
+    return rejected
+
+
+def _welch(before: list[float], after: list[float]) -> tuple[float, float, float]:
+    """Difference of the means, its standard error, degrees of freedom after Welch and Satterthwaite."""
+    parts = [float(np.var(values, ddof=1)) / len(values) for values in (before, after)]
+    variance = sum(parts)
+    weights = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
+    freedom = variance**2 / weights if weights else float(len(before) + len(after) - 2)
+    return float(np.mean(after) - np.mean(before)), math.sqrt(variance), freedom
+
+
+def _p_above(found: tuple[float, float, float], limit: float) -> float:
+    """One-sided p-value of `the difference is at most limit`."""
+    mean, error, freedom = found
+    if error == 0:
+        return 0.0 if mean > limit else 1.0
+    return float(stdtr(freedom, (limit - mean) / error))
+
+
+def _wanted(mean: float, half: float, limit: float) -> str:
+    """What it would take: the half width goes down with the root of the passes."""
+    distance = abs(abs(mean) - limit)
+    if distance == 0 or (half / distance) ** 2 > 20:
+        return "it lies at the limit: another --min-effect would decide it, more passes hardly"
+    return f"about {math.ceil((half / distance) ** 2 * 10) / 10:g} times as many passes in both runs would decide it"

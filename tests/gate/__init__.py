@@ -1,0 +1,1 @@
+"""The gate: verdicts, faults, and what people see of them."""

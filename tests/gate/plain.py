@@ -1,0 +1,75 @@
+"""Plain pytest-benchmark, without this suite's conftest: a saved run, and another held against it with a threshold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FILE = """
+import json, os, signal, time
+import pytest
+from bench.playback import PlaybackClock
+
+clock = PlaybackClock()
+PLAN = json.loads(os.environ["PLAN"])
+
+@pytest.mark.parametrize("name", list(PLAN))
+@pytest.mark.benchmark(timer=clock.read, disable_gc=False, warmup=False)
+def test_rnn(name, benchmark):
+    if PLAN[name] == "skip":
+        pytest.skip("cannot run here")
+    if PLAN[name] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if PLAN[name] == "hang":
+        time.sleep(1000)
+    clock.load(PLAN[name])
+    benchmark.pedantic(clock.play, rounds=len(PLAN[name]), iterations=1)
+"""
+
+STEADY = [1e-3, 1.01e-3, 0.99e-3, 1e-3, 1e-3, 1.005e-3]
+"""Seconds of a benchmark's rounds."""
+
+GREEN, RED, TRACEBACK, NO_END = "green", "red", "a traceback", "no end"
+"""How it ends: exit code 0; another, with a line that says why; another, with a traceback or without a word; not."""
+
+
+def ending(
+    folder: Path,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    edit: Callable[[Path], None] = lambda saved: None,
+    compare: str = "",
+    check: str = "mean:5%",
+) -> tuple[str, str]:
+    """Save a run with these samples, edit the file, hold another against it: how that ends, and what it says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test_plain.py").write_text(FILE)
+    _pytest(folder, before, "--benchmark-save=base")
+    (saved,) = (folder / "storage").rglob("*.json")
+    edit(saved)
+    option = f"--benchmark-compare={compare}" if compare else "--benchmark-compare"
+    try:
+        done = _pytest(folder, after, option, f"--benchmark-compare-fail={check}")
+    except subprocess.TimeoutExpired:
+        return NO_END, ""
+    text = done.stdout + done.stderr
+    if done.returncode == 0:
+        return GREEN, text
+    return (TRACEBACK if "Traceback" in text or not text.strip() or done.returncode < 0 else RED), text
+
+
+def _pytest(folder: Path, plan: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest on the file, with pytest-benchmark as it comes."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"PLAN": json.dumps(plan), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder),
+               "-p", "no:cacheprovider", f"--benchmark-storage={folder / 'storage'}", *arguments,
+               str(folder / "test_plain.py")]  # fmt: skip
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=20)

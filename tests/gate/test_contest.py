@@ -1,0 +1,235 @@
+"""The contest: budgets, lost pairs, what is compared and what is not; pairs and surveys are made up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cases import Case
+from bench.gate import contest as contests
+from bench.gate.contest import contest, differences
+from bench.gate.judge import LOOKS
+from bench.gate.outcome import (
+    IMPROVED,
+    INCOMPARABLE,
+    INCONCLUSIVE,
+    NEW,
+    NOT_RUN,
+    REGRESSED,
+    UNCHANGED,
+    Cell,
+    Incomparable,
+    Outcome,
+)
+from bench.gate.pair import Pair, SideChanged, SideDied
+from bench.gate.sides import Side
+from bench.gate.survey import Surveyed
+from bench.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
+from bench.settings import Settings
+from tests.gate.test_faults import FakeWorkers
+
+CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]
+CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whole")]
+Truth = Callable[[Cell, int], float]
+
+
+class Ticks:
+    """A clock that moves by a second with every pair."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        """The time."""
+        return self.now
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """A contest on made-up pairs: `truth` gives each cell's log ratio, or raises, by the number of the pair."""
+
+    def held(
+        truth: Truth = lambda cell, number: 0.0,
+        base: dict[Cell, CellRecord] | None = None,
+        head: dict[Cell, CellRecord] | None = None,
+        budget: float = 1000.0,
+        min_effect: float = 0.03,
+        names: tuple[list[str], list[str]] = (["manual", "whole"], ["manual", "whole"]),
+        machines: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    ) -> Outcome:
+        ticks, draw, counter = Ticks(), random.Random(1), iter(range(10000))
+        sound = {cell: CellRecord(*cell, call_seconds=1e-4) for cell in CELLS}
+        surveys = [
+            Surveyed(machine, {"cpu": own}, {**sound, **(records or {})})
+            for machine, own, records in zip(machines, names, (base, head), strict=True)
+        ]
+
+        def measured(workers: object, plans: dict[Cell, Any], order: object, timeout: float) -> Pair:
+            number = next(counter)
+            ticks.now += 1.0
+            return Pair({cell: draw.gauss(truth(cell, number), 0.01) for cell in plans})
+
+        monkeypatch.setattr(contests, "measure_pair", measured)
+        monkeypatch.setattr(contests, "survey", lambda *_: surveys)
+        monkeypatch.setattr(contests, "Workers", FakeWorkers)
+        monkeypatch.setattr(contests, "time", ticks)
+        settings = Settings(preset="gate", budget=budget)
+        return contest((Side("base"), Side("head")), settings, min_effect, Path("log"))
+
+    return held
+
+
+def by_cell(outcome: Outcome) -> dict[Cell, str]:
+    """Verdicts."""
+    return {verdict.cell: verdict.verdict for verdict in outcome.verdicts}
+
+
+def test_nothing_changed(hold: Callable[..., Outcome]) -> None:
+    """All unchanged, exit code 0, long before the budget ends."""
+    outcome = hold()
+    assert set(by_cell(outcome).values()) == {UNCHANGED}
+    assert outcome.exit_code(strict=True) == 0
+    assert outcome.pairs <= LOOKS[3]
+
+
+def test_a_regression_fails(hold: Callable[..., Outcome]) -> None:
+    """And so it does beside an improvement and a cell that cannot be compared."""
+    outcome = hold(
+        lambda cell, number: {"manual": 0.1, "whole": -0.1}[cell[1]],
+        base={CELLS[2]: CellRecord(*CELLS[2], status=FAILED, reason="not equal")},
+    )
+    assert by_cell(outcome) == {CELLS[0]: REGRESSED, CELLS[1]: IMPROVED, CELLS[3]: IMPROVED}
+    assert outcome.exit_code() == 1
+
+
+def test_the_budget_ends_it(hold: Callable[..., Outcome]) -> None:
+    """A cell at the limit stays open till then; what it would take is said; 0, or 4 when asked to be strict."""
+    outcome = hold(lambda cell, number: 0.0295 if cell == CELLS[0] else 0.0, budget=45)
+    assert outcome.pairs <= 45
+    found = next(verdict for verdict in outcome.verdicts if verdict.cell == CELLS[0])
+    assert found.verdict == INCONCLUSIVE
+    assert "more pairs" in found.note
+    assert any("budget of 45 s" in note for note in outcome.notes)
+    assert (outcome.exit_code(), outcome.exit_code(strict=True)) == (0, 4)
+
+
+def test_too_few_pairs_are_no_green(hold: Callable[..., Outcome]) -> None:
+    """A budget that ends before the first look compares nothing."""
+    outcome = hold(budget=LOOKS[0] - 2)
+    assert "a first look takes 6" in outcome.too_few
+    assert outcome.exit_code() == 3
+
+
+def test_one_lost_pair_is_put_up_with(hold: Callable[..., Outcome]) -> None:
+    """It is said, and another takes its place."""
+    died = iter([2])
+
+    def truth(cell: Cell, number: int) -> float:
+        if number == 2 and next(died, None):
+            raise SideDied("head: the process was killed by SIGKILL", CASES[0])
+        return 0.0
+
+    outcome = hold(truth)
+    assert outcome.lost == ["head: the process was killed by SIGKILL"]
+    assert outcome.exit_code() == 0
+
+
+def test_a_case_that_kills_twice_is_given_up(hold: Callable[..., Outcome]) -> None:
+    """Its cells could not be compared, the others are."""
+
+    def truth(cell: Cell, number: int) -> float:
+        if cell[0] == CASES[1]:
+            raise SideDied("base: no answer for 60 s", CASES[1])
+        return 0.0
+
+    outcome = hold(truth)
+    assert {left.cell for left in outcome.faults} == set(CELLS[2:])
+    assert set(by_cell(outcome)) == set(CELLS[:2])
+    assert len(outcome.lost) == 2
+    assert outcome.exit_code() == 3
+
+
+def test_processes_that_never_start_end_it(hold: Callable[..., Outcome]) -> None:
+    """Nothing is tried for ever."""
+
+    def truth(cell: Cell, number: int) -> float:
+        raise SideDied("base: the process ended with exit code 1", "")
+
+    outcome = hold(truth)
+    assert (len(outcome.lost), outcome.verdicts, outcome.exit_code()) == (2, [], 3)
+
+
+def test_a_side_that_changes_torch_ends_it(hold: Callable[..., Outcome]) -> None:
+    """No cell is compared."""
+
+    def truth(cell: Cell, number: int) -> float:
+        raise SideChanged("head changes what torch is set to")
+
+    outcome = hold(truth)
+    assert {left.reason for left in outcome.faults} == {"head changes what torch is set to"}
+    assert outcome.exit_code() == 3
+
+
+def test_patience_ends_with_a_failure(hold: Callable[..., Outcome]) -> None:
+    """Once it has failed and 40 s are over, a cell that nobody suspects is not pursued."""
+    outcome = hold(lambda cell, number: {CELLS[0]: 0.2, CELLS[1]: 0.0295}.get(cell, 0.0), budget=1000)
+    found = {verdict.cell: verdict for verdict in outcome.verdicts}
+    assert found[CELLS[0]].verdict == REGRESSED
+    assert (found[CELLS[1]].verdict, found[CELLS[1]].note) == (
+        INCONCLUSIVE,
+        "not pursued, since the gate had failed already",
+    )
+    assert outcome.pairs == LOOKS[5]
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "status", "code"),
+    [
+        (MISSING, MEASURED, NEW, 0),
+        (UNAVAILABLE, UNAVAILABLE, NOT_RUN, 0),
+        (LEFT_OUT, LEFT_OUT, NOT_RUN, 0),
+        (FAILED, FAILED, INCOMPARABLE, 3),
+        (FAILED, MEASURED, INCOMPARABLE, 3),
+        (MEASURED, FAILED, INCOMPARABLE, 3),
+        (MEASURED, UNAVAILABLE, INCOMPARABLE, 3),
+        (MEASURED, LEFT_OUT, INCOMPARABLE, 3),
+    ],
+)
+def test_what_is_not_measured_on_both_sides(
+    hold: Callable[..., Outcome], base: str, head: str, status: str, code: int
+) -> None:
+    """New and not run anywhere are no faults while others are compared; everything else is."""
+    cell = CELLS[0]
+    outcome = hold(
+        base={cell: CellRecord(*cell, status=base, reason="because", call_seconds=1e-4)},
+        head={cell: CellRecord(*cell, status=head, reason="because", call_seconds=1e-4)},
+    )
+    assert [(left.cell, left.status) for left in outcome.uncompared] == [(cell, status)]
+    assert outcome.exit_code() == code
+
+
+def test_an_implementation_that_is_gone_is_a_fault(hold: Callable[..., Outcome]) -> None:
+    """The base's selection has a name that head's does not know."""
+    outcome = hold(names=(["manual", "whole", "old"], ["manual", "whole"]))
+    assert {left.cell for left in outcome.faults} == {(case, "old") for case in CASES}
+    assert outcome.exit_code() == 3
+
+
+def test_only_new_cells_are_no_green(hold: Callable[..., Outcome]) -> None:
+    """With nothing to compare there is no verdict."""
+    missing = {cell: CellRecord(*cell, status=MISSING) for cell in CELLS}
+    assert hold(base=missing).exit_code() == 3
+
+
+def test_machines_must_be_alike_unless_software_is_the_question(hold: Callable[..., Outcome]) -> None:
+    """Between two interpreters the differences are told; otherwise they are refused."""
+    with pytest.raises(Incomparable, match=r"torch: 2.12 in base, 2.13 in head"):
+        hold(machines=({"torch": "2.12"}, {"torch": "2.13"}))
+    sides = (Side("base"), Side("head"))
+    assert differences(sides, {"torch": "2.12"}, {"torch": "2.13"}, allowed=True) == [
+        "torch: 2.12 in base, 2.13 in head"
+    ]

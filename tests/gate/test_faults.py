@@ -1,0 +1,313 @@
+"""Everything that may go wrong with a comparison, planted: how this gate ends, and how plain pytest-benchmark does.
+
+A fault must not end as a green that means nothing, nor in a traceback; the README gives both scores, and a test here
+holds it to these tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cases import Case
+from bench.gate import contest as contests
+from bench.gate.contest import contest
+from bench.gate.outcome import UNCHANGED, Outcome
+from bench.gate.pair import Pair, Plan, Workers
+from bench.gate.sides import Side
+from bench.gate.survey import Surveyed
+from bench.manifest import CellRecord
+from bench.settings import Settings
+from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
+from tests.gate.repository import AFTER_A_WHILE, ROOT, SOUND, Ended, Repository
+from tests.synthetic import write_run
+
+WRONG = (
+    SOUND
+    + """
+    def forward(self, inputs, hidden):
+        outputs, state = super().forward(inputs, hidden)
+        return outputs * 2, state
+"""
+)
+NEVER = (
+    SOUND
+    + """
+    def __init__(self, shape):
+        from rnn_impls.interface import Unavailable
+        raise Unavailable("not here")
+"""
+)
+CLOCK = """
+import itertools, time
+from rnn_impls.whole import Whole
+
+ticks = itertools.count()
+time.perf_counter = lambda: {reading}
+
+
+class Mine(Whole):
+    '''one `nn.RNN` call, and a clock that is not one'''
+"""
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a JSON file."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def saved_runs(tmp_path: Path, change: Callable[[Path], None]) -> Ended:
+    """`bench compare` of a run and its twin, of which the second was changed."""
+    runs = [write_run(tmp_path / name, presets=("smoke",), seed=seed) for name, seed in (("a", 1), ("b", 2))]
+    change(runs[1])
+    return Repository(tmp_path, git=False).bench("compare", *map(str, runs))
+
+
+def machine(**changed: object) -> Callable[[Path], Ended]:
+    """The second run is of another machine."""
+
+    def fault(tmp_path: Path) -> Ended:
+        return saved_runs(
+            tmp_path, lambda run: edited(run / "run.json", lambda found: found["machine"].update(changed))
+        )
+
+    return fault
+
+
+def first_pass(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], Ended]:
+    """The second run's first pass file is changed."""
+    return lambda tmp_path: saved_runs(tmp_path, lambda run: edited(run / "passes" / "pass-001.json", change))
+
+
+def committed(tmp_path: Path, base: str, head: str, *arguments: str) -> Ended:
+    """The gate in a repository whose last commit holds `base`, its working tree `head`."""
+    repository = Repository(tmp_path / "theirs").write(base).commit().write(head)
+    return repository.gate(*arguments)
+
+
+def missing_on_one_side(tmp_path: Path) -> Ended:
+    """The second run has one implementation less."""
+
+    def drop(content: dict[str, Any]) -> None:
+        content["cells"] = [cell for cell in content["cells"] if cell["implementation"] != "whole"]
+
+    return saved_runs(tmp_path, lambda run: edited(run / "run.json", drop))
+
+
+def base_lacks_it(tmp_path: Path) -> Ended:
+    """The base commit is empty."""
+    return Repository(tmp_path / "theirs").write("", "other.py").commit().write(SOUND).gate()
+
+
+def truncated(tmp_path: Path) -> Ended:
+    """A pass file ends half-way."""
+
+    def cut(run: Path) -> None:
+        path = run / "passes" / "pass-002.json"
+        path.write_text(path.read_text()[:2000])
+
+    return saved_runs(tmp_path, cut)
+
+
+def unknown_base(tmp_path: Path) -> Ended:
+    """There is no such commit."""
+    return Repository(tmp_path / "theirs").write(SOUND).commit().gate(base="nosuch")
+
+
+def no_git(tmp_path: Path) -> Ended:
+    """The folder is no repository."""
+    return Repository(tmp_path / "theirs", git=False).write(SOUND).gate()
+
+
+def load_half_way(tmp_path: Path) -> Ended:
+    """From the middle of the pairs on everything takes twice as long: simulated, since a test must not wait."""
+    outcome = simulated(load_from=4)
+    assert {verdict.verdict for verdict in outcome.verdicts} == {UNCHANGED}
+    return Ended(outcome.exit_code(strict=True), "within")
+
+
+def simulated(load_from: int) -> Outcome:
+    """A contest on a simulated machine that gets busy; blocks of a round share its mood."""
+    import random
+
+    from bench.stats import median_log_ratio
+
+    draw, pairs = random.Random(3), iter(range(1000))
+    case = Case(hidden_size=8, input_size=8, seq_len=2).id
+    record = CellRecord(case, "whole", call_seconds=1e-4)
+
+    def measured(workers: Workers, plans: dict[Any, Plan], order: random.Random, timeout: float) -> Pair:
+        busy = next(pairs) >= load_from
+        base, head = [], []
+        for _ in range(20):
+            mood = (2.0 if busy else 1.0) * draw.lognormvariate(0, 0.3)
+            base.append(1e-4 * mood * draw.lognormvariate(0, 0.04))
+            head.append(1e-4 * mood * draw.lognormvariate(0, 0.04))
+        return Pair(dict.fromkeys(plans, median_log_ratio(head, base)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contests, "measure_pair", measured)
+        patch.setattr(contests, "survey", lambda *_: [Surveyed(records={(case, "whole"): record})] * 2)
+        patch.setattr(contests, "Workers", FakeWorkers)
+        return contest((Side("base"), Side("head")), Settings(preset="gate", budget=60), 0.03, Path("log"))
+
+
+class FakeWorkers:
+    """No processes."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> FakeWorkers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def set_first(content: dict[str, Any], value: object) -> None:
+    """Give the first sample of a pass this value."""
+    content["benchmarks"][0]["extra_info"]["seconds"][0] = value
+
+
+Fault = tuple[Callable[[Path], Ended], int, str]
+
+FAULTS: dict[str, Fault] = {
+    "benchmark missing on one side": (missing_on_one_side, 3, r"only run .* has it"),
+    "nothing selected": (lambda tmp: committed(tmp, NEVER, NEVER), 3, "no cell that both"),
+    "base doesn't have the implementation": (base_lacks_it, 3, "does not have it"),
+    "base fails parity": (lambda tmp: committed(tmp, WRONG, SOUND), 3, "not equal to the reference"),
+    "a worker killed mid-run": (
+        lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="os.kill(os.getpid(), signal.SIGKILL)")),
+        3,
+        "killed by SIGKILL",
+    ),
+    "a worker that hangs": (
+        lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="time.sleep(1000)"), "--timeout", "4s"),
+        3,
+        "no answer for 4 s",
+    ),
+    "NaN sample": (first_pass(lambda content: set_first(content, float("nan"))), 2, r"seconds\[0\] is nan"),
+    "zero sample": (lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="1.0")), 3, "took 0.0 s"),
+    "changed torch": (machine(torch="2.12.0"), 3, "torch: 2.13.0 then, 2.12.0 now"),
+    "changed threads": (
+        lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="torch.set_num_threads(2)")),
+        3,
+        "threads is 2, not 1",
+    ),
+    "changed TF32": (machine(tf32=True), 3, "tf32: False then, True now"),
+    "changed CPU": (machine(cpu="Another"), 3, "cpu: Imaginary CPU 9000 then"),
+    "changed GPU": (machine(gpu="Another"), 3, "gpu: None then, Another now"),
+    "dirty tree": (lambda tmp: committed(tmp, SOUND, SOUND + "\n"), 0, "and uncommitted changes"),
+    "base ref unknown": (unknown_base, 2, "git knows no such commit"),
+    "no git": (no_git, 2, "not a git repository"),
+    "truncated run file": (truncated, 2, "not JSON, or cut off"),
+    "duplicate ids": (
+        first_pass(lambda content: content["benchmarks"].append(content["benchmarks"][0])),
+        2,
+        "is the second of",
+    ),
+    "too few pairs": (lambda tmp: committed(tmp, SOUND, SOUND, "--budget", "5s"), 3, "a first look takes 6"),
+    "other load starting half-way": (load_half_way, 0, "within"),
+    "clock going backwards": (
+        lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="-1e-3 * next(ticks)")),
+        3,
+        "which cannot be",
+    ),
+}
+"""What is planted; the exit code stated for it; what has to be said."""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_gate_ends_as_stated(name: str, tmp_path: Path) -> None:
+    """With the stated exit code and reason, without a traceback, a worktree or a process left."""
+    fault, code, said = FAULTS[name]
+    ended = fault(tmp_path)
+    assert ended.code == code, ended.text
+    assert re.search(said, ended.text), ended.text
+
+
+def dropped(path: Path, keys: tuple[str, ...]) -> None:
+    """Change a machine's fields in a saved file of plain pytest-benchmark."""
+    edited(path, lambda content: content["machine_info"]["cpu"].update(dict.fromkeys(keys, "another")))
+
+
+Ends = Callable[[Path], str]
+ONE, TWO = {"manual": STEADY}, {"manual": STEADY, "whole": STEADY}
+HALF_WAY = {"manual": STEADY, "whole": [seconds * 1.5 for seconds in STEADY]}
+
+PEER: dict[str, tuple[Ends, str, str]] = {
+    "benchmark missing on one side": (lambda tmp: ending(tmp, ONE, TWO)[0], GREEN, "not compared, not said"),
+    "nothing selected": (lambda tmp: ending(tmp, ONE, {"manual": "skip"})[0], GREEN, "nothing compared, not said"),
+    "base doesn't have the implementation": (
+        lambda tmp: ending(tmp, ONE, {"whole": STEADY})[0],
+        GREEN,
+        "not compared, not said",
+    ),
+    "base fails parity": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "nobody looks"),
+    "a worker killed mid-run": (lambda tmp: ending(tmp, ONE, {"manual": "die"})[0], TRACEBACK, "dies without a word"),
+    "a worker that hangs": (lambda tmp: ending(tmp, ONE, {"manual": "hang"})[0], NO_END, "hangs"),
+    "NaN sample": (lambda tmp: ending(tmp, ONE, {"manual": [float("nan")] * 3})[0], GREEN, "NaN is not above 5 %"),
+    "zero sample": (lambda tmp: ending(tmp, ONE, {"manual": [0.0] * 3})[0], GREEN, "a great improvement"),
+    "changed torch": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
+    "changed threads": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
+    "changed TF32": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
+    "changed CPU": (
+        lambda tmp: ending(tmp, ONE, ONE, lambda saved: dropped(saved, ("brand_raw",)))[0],
+        GREEN,
+        "a warning, and green",
+    ),
+    "changed GPU": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
+    "dirty tree": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "recorded, not said"),
+    "base ref unknown": (lambda tmp: ending(tmp, ONE, ONE, compare="0099")[0], TRACEBACK, "a traceback"),
+    "no git": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not needed"),
+    "truncated run file": (
+        lambda tmp: ending(tmp, ONE, ONE, _cut)[0],
+        TRACEBACK,
+        "a traceback",
+    ),
+    "duplicate ids": (
+        lambda tmp: ending(tmp, ONE, ONE, lambda saved: edited(saved, _doubled))[0],
+        GREEN,
+        "the last one counts",
+    ),
+    "too few pairs": (lambda tmp: ending(tmp, {"manual": [1e-3]}, {"manual": [1e-3]})[0], GREEN, "one round is enough"),
+    "other load starting half-way": (lambda tmp: ending(tmp, TWO, HALF_WAY)[0], TRACEBACK, "fails, nothing changed"),
+    "clock going backwards": (lambda tmp: ending(tmp, ONE, {"manual": [-1e-3] * 3})[0], GREEN, "a great improvement"),
+}
+"""The nearest thing to each fault in plain pytest-benchmark; how it ends, and how the README puts it."""
+
+GOOD_ENOUGH = {"no git", "dirty tree"}
+"""Faults that are none to pytest-benchmark, which needs no git and allows a dirty tree as this gate does."""
+
+
+def _cut(path: Path) -> None:
+    path.write_text(path.read_text()[:500])
+
+
+def _doubled(content: dict[str, Any]) -> None:
+    content["benchmarks"].append(content["benchmarks"][0])
+
+
+@pytest.mark.parametrize("name", PEER)
+def test_the_peer_ends_as_the_readme_says(name: str, tmp_path: Path) -> None:
+    """Should pytest-benchmark mend one of these, this fails, and the README is to be changed."""
+    how, stated, _ = PEER[name]
+    assert how(tmp_path) == stated
+
+
+def test_the_readme_has_both_scores() -> None:
+    """Its table has every fault, with the exit code of this gate and how the peer ends."""
+    assert set(FAULTS) == set(PEER)
+    readme = (ROOT / "README.md").read_text()
+    for name, (_, code, _) in FAULTS.items():
+        assert f"| {name} | {code} | {PEER[name][1]}: {PEER[name][2]} |" in readme, name
+    good = sum(PEER[name][1] == RED or name in GOOD_ENOUGH for name in PEER)
+    assert f"{len(FAULTS)} of {len(FAULTS)} here, {good} of {len(PEER)} there" in readme

@@ -1,0 +1,123 @@
+"""The gate as a command, with real processes: in another's repository, interrupted, between interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.gate.repository import ROOT, SMALLEST, SOUND, Repository, living
+from tests.synthetic import write_run
+
+TWICE = SOUND + """
+    def forward(self, inputs, hidden):
+        super().forward(inputs, hidden)
+        super().forward(inputs, hidden)
+        return super().forward(inputs, hidden)
+"""
+
+
+def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> None:
+    """In a repository that is not this suite's: three times the work is called regressed, in all three forms."""
+    repository = Repository(tmp_path / "theirs").write(SOUND).commit().write(TWICE)
+    (repository.folder / "sub").mkdir()
+    summary = tmp_path / "summary.md"
+    ended = repository.bench(
+        "gate", "--base", "main", "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "20%",
+        "--json", "out.json", "--markdown", "out.md", environment={"GITHUB_STEP_SUMMARY": str(summary)},
+    )  # fmt: skip
+    assert ended.code == 1, ended.text
+    assert ended.last_line.startswith("Regressed: 1 of 1 cell slower than main (")
+    found = json.loads((repository.folder / "out.json").read_text())
+    assert found["cells"][0]["verdict"] == "regressed"
+    assert 1.0 < found["cells"][0]["change"] < 3.0
+    assert summary.read_text() == (repository.folder / "out.md").read_text() + "\n"
+
+
+def test_the_base_is_another_interpreter(tmp_path: Path) -> None:
+    """The same tree under a second environment: what differs is told, and it is measured all the same."""
+    link = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", link], check=True)
+    site = next((link / "lib").glob("python*")) / "site-packages"
+    (site / "outer.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    repository = Repository(tmp_path / "theirs", git=False).write(SOUND)
+    ended = repository.bench(
+        "gate", "--base-python", str(link / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "60%"
+    )
+    assert ended.code == 0, ended.text
+    assert str(link) in ended.last_line
+
+
+def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
+    """With what it died of."""
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    ended = Repository(tmp_path / "theirs", git=False).write(SOUND).bench(
+        "gate", "--base-python", str(bare / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST
+    )
+    assert ended.code == 3
+    assert "No module named 'torch'" in ended.last_line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    """Exit code 130, one line; no worktree and no process is left."""
+    repository = Repository(tmp_path / "theirs").write(SOUND).commit()
+    mark = uuid.uuid4().hex
+    command = [sys.executable, "-m", "bench", "gate", "--base", "HEAD", "--impl", "mine.py:Mine", *SMALLEST]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark}
+    with subprocess.Popen(
+        command, cwd=repository.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len(living(mark)) < 3 and time.monotonic() < deadline:  # the gate and a worker of each side
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, text = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert text.strip() == "error: interrupted; nothing is left behind"
+    repository.assert_clean(mark)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gate",), "say what to compare with"),
+        (("gate", "--base", "HEAD", "--min-effect", "0"), "--min-effect must be more than 0"),
+        (("gate", "--base", "HEAD", "--min-effect", "much"), "'much' is no fraction"),
+        (("gate", "--base", "HEAD", "--preset", "nosuch"), "unknown preset 'nosuch'"),
+        (("gate", "--base", "HEAD", "--impl", "gone.py:Mine"), "there is no file gone.py"),
+        (("gate", "--against", "nosuch"), "nosuch: no run folder"),
+        (("gate", "--against", "run", "--base", "HEAD"), "--against measures what the stored run measured"),
+        (("compare", "nosuch", "nosuch"), "nosuch: no run folder"),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """One line, exit code 2, nothing started."""
+    repository = Repository(tmp_path / "theirs").write(SOUND).commit()
+    write_run(repository.folder / "run", presets=("smoke",))
+    ended = repository.bench(*arguments)
+    assert ended.code == 2, ended.text
+    assert len(ended.text.strip().splitlines()) == 1
+    assert said in ended.last_line
+
+
+def test_against_a_stored_run(tmp_path: Path) -> None:
+    """A run of this machine is measured anew and compared; one of another machine is refused before that."""
+    repository = Repository(tmp_path / "theirs", git=False)
+    ended = repository.bench("run", *SMALLEST, "--impl", "whole", "--passes", "3", "--reports", "reports")
+    assert ended.code == 0, ended.text
+    ended = repository.bench("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
+    assert ended.code == 0, ended.text
+    assert ended.last_line.startswith("Nothing regressed")
+    write_run(tmp_path / "other", presets=("smoke",))
+    ended = repository.bench("gate", "--against", str(tmp_path / "other"))
+    assert ended.code == 3
+    assert "the two runs are of different machines or software" in ended.last_line
