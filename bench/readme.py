@@ -1,7 +1,8 @@
 """Keeps the README in step with the reference run: `python -m bench.readme` writes its picture, findings and tables.
 
-The reference is the first folder under reports/reference that holds a run; `accuracy/accuracy.md` in it is the table of
-`python -m bench accuracy`. Nothing here is typed by hand, and a test compares the README with what this gives.
+The reference is the first folder under reports/reference that holds a run; `accuracy/accuracy.md` and `trust/trust.md`
+in it are the tables of `python -m bench accuracy` and `python -m bench trust`. Nothing here is typed by hand, and a
+test compares the README with what this gives.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def reference() -> Path:
 
 def updated(text: str, folder: Path) -> str:
     """The README's text with the parts between the markers made anew from the reference run."""
-    return _between(_between(text, "reference", _reference(folder)), "accuracy", _accuracy(folder))
+    text = _between(text, "reference", _reference(folder))
+    text = _between(text, "accuracy", _proof(folder, "accuracy", "Repeats of one speed-up by each method"))
+    return _between(text, "trust", _proof(folder, "trust", "Share of gate runs that fail, by the slowdown planted"))
 
 
 def _reference(folder: Path) -> str:
@@ -51,11 +54,11 @@ def _reference(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _accuracy(folder: Path) -> str:
-    """The table of the accuracy command, and its picture."""
+def _proof(folder: Path, name: str, what: str) -> str:
+    """The table of a command that measures the suite itself, and its picture."""
     relative = folder.relative_to(ROOT)
-    text = (folder / "accuracy" / "accuracy.md").read_text().strip()
-    return f"![Repeats of one speed-up by each method]({relative}/accuracy/accuracy.png)\n\n{text}"
+    text = (folder / name / f"{name}.md").read_text().strip()
+    return f"![{what}]({relative}/{name}/{name}.png)\n\n{text}"
 
 
 def _between(text: str, name: str, content: str) -> str:

@@ -60,7 +60,10 @@ def main() -> None:
     except ValueError as error:
         tell("refused", reason=str(error))
         return
-    tell("ready", machine=machine.describe(), devices=present, names=_names(job, present))
+    if job["kind"] == "turns":
+        tell("ready")
+    else:
+        tell("ready", machine=machine.describe(), devices=present, names=_names(job, present))
     if job["kind"] == "survey":
         _survey(job, present, ledger, tell)
     elif job["kind"] == "turns":

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from bench import guard
+from tests.gate.repository import SOUND
+from tests.gate.test_faults import NEVER
 from tests.test_pytest_face import SMALL, run_pytest
 
 FAIL = "--benchmark-compare-fail=median:900%"
@@ -106,8 +108,14 @@ def test_a_run_of_another_machine_is_refused(storage: Path, tmp_path: Path, key:
     assert "Traceback" not in text
 
 
-def test_a_cell_that_cannot_be_measured_any_more(storage: Path) -> None:
+def test_a_cell_that_cannot_be_measured_any_more(tmp_path: Path) -> None:
     """Skipped, it would be green: the saved run has it, this one does not."""
-    code, text = compared(storage, "--impl=whole", "--max-call=1e-9")
+    mine, storage = tmp_path / "mine.py", tmp_path / "storage"
+    mine.write_text(SOUND)
+    selection = f"--impl={mine}:Mine"
+    code, text = run_pytest("bench", *SMALL, selection, "--benchmark-autosave", storage=storage)
+    assert code == 0, text
+    mine.write_text(NEVER)
+    code, text = compared(storage, selection)
     assert code == 1, text
     assert "is not measured, and so not compared" in text

@@ -23,6 +23,7 @@ READERS = [
     for name in FILES
     if name.removeprefix("bench.") in {"results", "summary", "stats", "files", "cases", "presets"}
     or name.split(".")[:2] == ["bench", "report"]
+    or name.removeprefix("bench.gate.") in {"outcome", "judge", "comparable", "saved", "conclusion", "show", "export"}
 ]
 """What has to work on a laptop that only has the files of a run."""
 

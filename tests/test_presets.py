@@ -13,7 +13,18 @@ from bench.cases import Case
 from bench.presets import HIDDEN, PRESETS, Grid, find, parse_axis, powers
 
 BOTH = ("inference", "training")
-NAMES = ["quick", "smoke", "seed", "full", "fastrnns", "deepbench-train", "deepbench-device", "cudnn-cliffs", "glample"]
+NAMES = [
+    "quick",
+    "smoke",
+    "gate",
+    "seed",
+    "full",
+    "fastrnns",
+    "deepbench-train",
+    "deepbench-device",
+    "cudnn-cliffs",
+    "glample",
+]
 
 
 def product(**axes: tuple[Any, ...]) -> set[Case]:

@@ -90,8 +90,8 @@ def compare(
     with clear_errors(), _clear_ends():
         from bench.gate.saved import compare as hold
 
-        runs = [read_run(run_folders.find(name, reports)) for name in (run_a, run_b)]
-        outcome = hold(*runs, _min_effect(min_effect), _keys(allow_different))
+        first, second = (read_run(run_folders.find(name, reports)) for name in (run_a, run_b))
+        outcome = hold(first, second, _min_effect(min_effect), _keys(allow_different))
         _end(outcome, strict, json, markdown)
 
 

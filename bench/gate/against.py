@@ -63,7 +63,7 @@ def confirmed(first: list[CellVerdict], second: list[CellVerdict]) -> list[CellV
 def _machine(log: Path, timeout: float) -> dict[str, object]:
     """What a worker finds this machine and its software to be."""
     job = {"kind": "survey", "devices": [], "max_call": 1.0, "cells": []}
-    return next(found["machine"] for found in findings(job, timeout, log) if found["event"] == "ready")  # type: ignore[no-any-return] # JSON
+    return next(found["machine"] for found in findings(job, timeout, log) if found["event"] == "ready")
 
 
 def _measured(reports: Path, settings: Settings, listener: Listener) -> Run:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
+from bench.gate.comparable import comparable
 from bench.gate.conclusion import conclude
 from bench.gate.judge import Judge
 from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outcome, Uncompared
 from bench.gate.pair import Pair, SideChanged, SideDied, Workers, measure_pair, plan
 from bench.gate.sides import Side
-from bench.gate.survey import comparable, survey
+from bench.gate.survey import survey
 from bench.settings import Settings
 
 MOST_LOST = 2
@@ -95,7 +96,7 @@ class _Bout:
                 if looked:
                     self._after_look()
 
-    def _pair_seconds(self) -> float:
+    def pair_seconds(self) -> float:
         """What a pair takes, by those there were."""
         return sum(self.spent) / max(1, len(self.spent))
 

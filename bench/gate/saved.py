@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from bench.gate.comparable import Surveyed, comparable
 from bench.gate.outcome import (
     IMPROVED,
     INCOMPARABLE,
@@ -28,7 +29,6 @@ from bench.gate.outcome import (
     Outcome,
     Uncompared,
 )
-from bench.gate.survey import Surveyed, comparable
 from bench.manifest import MISSING, CellRecord
 from bench.results import Run
 from bench.stats import median_log_ratio

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.gate.worktree import is_dirty, resolve, top, worktree
+from bench.gate.worktree import Commit, is_dirty, resolve, top, worktree
 from bench.process import Worker
 
 
@@ -48,16 +48,24 @@ def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tupl
         if not base_python:
             raise ValueError("say what to compare with: --base COMMIT, --base-python PATH or --against RUN")
         here = Path.cwd()
-        yield (Side(f"{base_python}", here, python), Side("this Python", here)), selection
+        yield (Side(base_python, here, python), Side("this interpreter", here)), selection
         return
     root = top(Path.cwd())
     commit = resolve(root, base)
     selection = relative(selection, root)
-    head = "the working tree" + (f" ({resolve(root, 'HEAD').id[:9]} and uncommitted changes)" if is_dirty(root) else "")
+    head = f"the working tree ({_state(root, commit)})"
     os.chdir(root)
     with worktree(root, commit) as tree:
         name = f"{commit} under {base_python}" if base_python else str(commit)
         yield (Side(name, tree, python), Side(head, root)), selection
+
+
+def _state(root: Path, base: Commit) -> str:
+    """What the working tree is, so that nobody takes one thing for another."""
+    commit = resolve(root, "HEAD")
+    if is_dirty(root):
+        return f"{commit.id[:9]} and uncommitted changes"
+    return f"{commit.id[:9]}{', the base itself' if commit.id == base.id else ''}"
 
 
 def relative(selection: str, root: Path) -> str:

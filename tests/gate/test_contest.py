@@ -27,7 +27,7 @@ from bench.gate.outcome import (
 )
 from bench.gate.pair import Pair, SideChanged, SideDied
 from bench.gate.sides import Side
-from bench.gate.survey import Surveyed
+from bench.gate.comparable import Surveyed
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
 from bench.settings import Settings
 from tests.gate.test_faults import FakeWorkers

@@ -20,7 +20,7 @@ from bench.gate.contest import contest
 from bench.gate.outcome import UNCHANGED, Outcome
 from bench.gate.pair import Pair, Plan, Workers
 from bench.gate.sides import Side
-from bench.gate.survey import Surveyed
+from bench.gate.comparable import Surveyed
 from bench.manifest import CellRecord
 from bench.settings import Settings
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
@@ -254,7 +254,11 @@ PEER: dict[str, tuple[Ends, str, str]] = {
     "base fails parity": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "nobody looks"),
     "a worker killed mid-run": (lambda tmp: ending(tmp, ONE, {"manual": "die"})[0], TRACEBACK, "dies without a word"),
     "a worker that hangs": (lambda tmp: ending(tmp, ONE, {"manual": "hang"})[0], NO_END, "hangs"),
-    "NaN sample": (lambda tmp: ending(tmp, ONE, {"manual": [float("nan")] * 3})[0], GREEN, "NaN is not above 5 %"),
+    "NaN sample": (
+        lambda tmp: ending(tmp, ONE, {"manual": [float("nan")] * 3})[0],
+        TRACEBACK,
+        "its statistics stumble",
+    ),
     "zero sample": (lambda tmp: ending(tmp, ONE, {"manual": [0.0] * 3})[0], GREEN, "a great improvement"),
     "changed torch": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
     "changed threads": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
@@ -266,12 +270,12 @@ PEER: dict[str, tuple[Ends, str, str]] = {
     ),
     "changed GPU": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
     "dirty tree": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "recorded, not said"),
-    "base ref unknown": (lambda tmp: ending(tmp, ONE, ONE, compare="0099")[0], TRACEBACK, "a traceback"),
+    "base ref unknown": (lambda tmp: ending(tmp, ONE, ONE, compare="0099")[0], TRACEBACK, "at the very end"),
     "no git": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not needed"),
     "truncated run file": (
         lambda tmp: ending(tmp, ONE, ONE, _cut)[0],
         TRACEBACK,
-        "a traceback",
+        "of the JSON reader",
     ),
     "duplicate ids": (
         lambda tmp: ending(tmp, ONE, ONE, lambda saved: edited(saved, _doubled))[0],

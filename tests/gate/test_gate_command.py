@@ -14,14 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Repository, living
+from tests.gate.test_faults import edited
 from tests.synthetic import write_run
 
-TWICE = SOUND + """
+TWICE = (
+    SOUND
+    + """
     def forward(self, inputs, hidden):
         super().forward(inputs, hidden)
         super().forward(inputs, hidden)
         return super().forward(inputs, hidden)
 """
+)
 
 
 def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> None:
@@ -49,7 +53,14 @@ def test_the_base_is_another_interpreter(tmp_path: Path) -> None:
     (site / "outer.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     repository = Repository(tmp_path / "theirs", git=False).write(SOUND)
     ended = repository.bench(
-        "gate", "--base-python", str(link / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "60%"
+        "gate",
+        "--base-python",
+        str(link / "bin" / "python"),
+        "--impl",
+        "mine.py:Mine",
+        *SMALLEST,
+        "--min-effect",
+        "60%",
     )
     assert ended.code == 0, ended.text
     assert str(link) in ended.last_line
@@ -59,8 +70,10 @@ def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
     """With what it died of."""
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
-    ended = Repository(tmp_path / "theirs", git=False).write(SOUND).bench(
-        "gate", "--base-python", str(bare / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST
+    ended = (
+        Repository(tmp_path / "theirs", git=False)
+        .write(SOUND)
+        .bench("gate", "--base-python", str(bare / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST)
     )
     assert ended.code == 3
     assert "No module named 'torch'" in ended.last_line
@@ -117,7 +130,8 @@ def test_against_a_stored_run(tmp_path: Path) -> None:
     ended = repository.bench("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
     assert ended.code == 0, ended.text
     assert ended.last_line.startswith("Nothing regressed")
-    write_run(tmp_path / "other", presets=("smoke",))
-    ended = repository.bench("gate", "--against", str(tmp_path / "other"))
-    assert ended.code == 3
+    (stored,) = (repository.folder / "reports" / "runs").iterdir()
+    edited(stored / "run.json", lambda content: content["machine"].update(torch="1.0"))
+    ended = repository.bench("gate", "--against", str(stored))
+    assert ended.code == 3, ended.text
     assert "the two runs are of different machines or software" in ended.last_line

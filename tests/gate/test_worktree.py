@@ -43,7 +43,9 @@ def test_it_goes_also_after_an_error(repository: Repository, error: type[BaseExc
 
 def test_what_a_killed_gate_left_is_swept_up(repository: Repository, tmp_path: Path) -> None:
     """A worktree whose process is no more goes with the next gate; one of a living process stays."""
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
     orphan = tmp_path / f"{PREFIX}{dead.stdout.strip()}-x"
     living = tmp_path / f"{PREFIX}{os.getpid()}-x"
     for folder in (orphan, living):

@@ -1,0 +1,53 @@
+"""Which cells two sides have in common, and why the others cannot be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.gate.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Uncompared
+from bench.manifest import FAILED, MEASURED, MISSING, CellRecord
+
+
+@dataclass
+class Surveyed:
+    """One side: its machine and software, and what is known of each cell."""
+
+    machine: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    records: dict[Cell, CellRecord] = field(default_factory=dict)
+
+
+def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[dict[Cell, float], list[Uncompared]]:
+    """Rough seconds per call of each cell that both sides can run; and the other cells, with the reason.
+
+    `names` is what (base, head) are called.
+    """
+    calls: dict[Cell, float] = {}
+    rest: list[Uncompared] = []
+    for cell, ours in head.records.items():
+        theirs = base.records.get(cell)
+        if theirs is None:
+            rest.append(Uncompared(cell, INCOMPARABLE, f"{names[0]} has no such device"))
+        elif theirs.status == ours.status == MEASURED:
+            calls[cell] = ((theirs.call_seconds or 0.0) + (ours.call_seconds or 0.0)) / 2
+        elif theirs.status == MISSING and ours.status == MEASURED:
+            rest.append(Uncompared(cell, NEW, f"{names[0]} does not have it"))
+        elif theirs.status == ours.status != FAILED:
+            rest.append(Uncompared(cell, NOT_RUN, f"{ours.status}: {ours.reason}"))
+        else:
+            rest.append(Uncompared(cell, INCOMPARABLE, _told(names, theirs, ours)))
+    for device, selected in base.names.items():
+        gone = [name for name in selected if name not in head.names.get(device, [])]
+        cases = dict.fromkeys(case for case, _ in head.records if case.startswith(f"{device}-"))
+        rest += [Uncompared((case, name), INCOMPARABLE, f"only {names[0]} has it") for name in gone for case in cases]
+    return calls, rest
+
+
+def _told(names: tuple[str, str], base: CellRecord, head: CellRecord) -> str:
+    """How a cell stands on the side, or the sides, where it is not measured."""
+    return "; ".join(
+        f"{name}: {record.status}: {record.reason}"
+        for name, record in zip(names, (base, head), strict=True)
+        if record.status != MEASURED
+    )
