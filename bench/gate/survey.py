@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.gate.comparable import Surveyed
 from bench.gate.outcome import Cell, Incomparable
 from bench.gate.sides import Side
 from bench.manifest import FAILED, CellRecord
-from bench.process import WorkerDied, findings
+from bench.process import Worker, WorkerDied
 from bench.settings import Settings
 
 
 def survey(sides: tuple[Side, Side], settings: Settings, log: Path) -> tuple[Surveyed, Surveyed]:
-    """Survey (base, head) side by side. Raises Incomparable where one of them has no worker that starts."""
-    with ThreadPoolExecutor(2) as pool:
+    """Survey (base, head), both at work at the same time. Raises Incomparable where one has no worker that starts."""
+    with ExitStack() as stack:
         logs = (log.with_name("base.log"), log.with_name("head.log"))
-        base, head = pool.map(lambda side, own: _survey(side, settings, own), sides, logs)
-    return base, head
+        base, head = (_Survey(side, settings, own, stack) for side, own in zip(sides, logs, strict=True))
+        return base.listen(), head.listen()
 
 
-def _survey(side: Side, settings: Settings, log: Path) -> Surveyed:
-    """One side, by one worker after the other where one dies."""
-    remaining: list[Cell] = [(case.id, name) for case, name in settings.cells()]
-    found = Surveyed()
-    while remaining:
-        job = side.job(
+class _Survey:
+    """One side's, which is under way from the start; what it finds waits until it is listened to."""
+
+    def __init__(self, side: Side, settings: Settings, log: Path, stack: ExitStack) -> None:
+        self.side, self.settings, self.log, self.stack = side, settings, log, stack
+        self.remaining: list[Cell] = [(case.id, name) for case, name in settings.cells()]
+        self.found = Surveyed()
+        self.worker = self._start()
+
+    def listen(self) -> Surveyed:
+        """All of it; a worker that dies costs the cell it was at, and another goes on behind it."""
+        while True:
+            try:
+                self._listen()
+            except WorkerDied as death:
+                if self.current is None or self.current not in self.remaining:
+                    raise Incomparable(f"{self.side.name} cannot be measured: {death}") from None
+                self._keep(CellRecord(*self.current, status=FAILED, reason=str(death)))
+                self.worker = self._start()
+            else:
+                return self.found
+
+    def _listen(self) -> None:
+        """To one worker, until it ends."""
+        while (told := self.worker.hear(self.settings.timeout))["event"] != "end":
+            if told["event"] == "ready":
+                self.found.machine, self.found.names = told["machine"], told["names"]
+                self.remaining = [cell for cell in self.remaining if cell[0].split("-")[0] in told["devices"]]
+            elif told["event"] == "start":
+                self.current = (told["case"], told["implementation"])
+            elif told["event"] == "cell":
+                self._keep(CellRecord(**told["record"]))
+
+    def _keep(self, record: CellRecord) -> None:
+        cell = (record.case, record.implementation)
+        self.found.records[cell] = record
+        self.remaining.remove(cell)
+
+    def _start(self) -> Worker:
+        """A worker on what remains."""
+        self.current: Cell | None = None
+        job = self.side.job(
             "survey",
-            cells=remaining,
-            devices=list(settings.devices),
-            max_call=settings.max_call,
-            selection=settings.implementations,
+            cells=self.remaining,
+            devices=list(self.settings.devices),
+            max_call=self.settings.max_call,
+            selection=self.settings.implementations,
             memory=False,
         )
-        current: Cell | None = None
-        try:
-            for told in findings(job, settings.timeout, log, side.python):
-                if told["event"] == "ready":
-                    found.machine, found.names = told["machine"], told["names"]
-                    remaining = [cell for cell in remaining if cell[0].split("-")[0] in told["devices"]]
-                elif told["event"] == "start":
-                    current = (told["case"], told["implementation"])
-                elif told["event"] == "cell":
-                    record = CellRecord(**told["record"])
-                    _keep(found, remaining, record)
-        except WorkerDied as death:
-            if current is None or current not in remaining:
-                raise Incomparable(f"{side.name} cannot be measured: {death}") from None
-            _keep(found, remaining, CellRecord(*current, status=FAILED, reason=str(death)))
-    return found
-
-
-def _keep(found: Surveyed, remaining: list[Cell], record: CellRecord) -> None:
-    cell = (record.case, record.implementation)
-    found.records[cell] = record
-    remaining.remove(cell)
+        return self.stack.enter_context(Worker(job, self.log, self.side.python))

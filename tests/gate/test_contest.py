@@ -11,6 +11,7 @@ import pytest
 
 from bench.cases import Case
 from bench.gate import contest as contests
+from bench.gate.comparable import Surveyed
 from bench.gate.contest import contest, differences
 from bench.gate.judge import LOOKS
 from bench.gate.outcome import (
@@ -27,7 +28,6 @@ from bench.gate.outcome import (
 )
 from bench.gate.pair import Pair, SideChanged, SideDied
 from bench.gate.sides import Side
-from bench.gate.comparable import Surveyed
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
 from bench.settings import Settings
 from tests.gate.test_faults import FakeWorkers

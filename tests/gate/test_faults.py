@@ -16,11 +16,11 @@ import pytest
 
 from bench.cases import Case
 from bench.gate import contest as contests
+from bench.gate.comparable import Surveyed
 from bench.gate.contest import contest
 from bench.gate.outcome import UNCHANGED, Outcome
 from bench.gate.pair import Pair, Plan, Workers
 from bench.gate.sides import Side
-from bench.gate.comparable import Surveyed
 from bench.manifest import CellRecord
 from bench.settings import Settings
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
