@@ -25,8 +25,9 @@ MOST_LOST = 2
 """Pairs that may be lost at one case, or before any, until it is given up: a process that dies once may have been
 killed by anybody, one that dies twice at the same place dies of it."""
 
-PATIENCE = 40.0
-"""Seconds after which a gate that has failed already goes on only with the cells that are suspected, too."""
+PATIENCE = 20.0
+"""Seconds after which a gate that has failed already goes on only with the cells that are suspected, too: nothing that
+the others could say would change how it ends."""
 
 Tell = Callable[[str], None]
 
