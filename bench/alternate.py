@@ -99,17 +99,17 @@ def alternate(
 def _measure(clock: Clock, contender: Contender, samples: Samples) -> None:
     """One block."""
     reading = clock.time(contender.run, contender.calls)
-    check_reading(reading)
+    check_reading(reading, f"block {len(samples.seconds)}")
     samples.seconds.append(reading.seconds / contender.calls)
     if reading.event_seconds is not None:
         samples.event_seconds.append(reading.event_seconds / contender.calls)
 
 
-def check_reading(reading: Reading) -> None:
+def check_reading(reading: Reading, what_took: str = "a block") -> None:
     """Raise BadSample for a reading that no block can have taken."""
     for what, seconds in (("", reading.seconds), (" by the device's events", reading.event_seconds)):
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-            raise BadSample(f"a block took {seconds} s{what}, which cannot be")
+            raise BadSample(f"{what_took} took {seconds} s{what}, which cannot be")
 
 
 @contextmanager

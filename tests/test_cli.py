@@ -57,7 +57,7 @@ def test_a_failing_contender_is_exit_1(tmp_path: Path) -> None:
     [
         (["--device", "cuda"], "no cuda here; this machine has cpu"),
         (["--device", "tpu"], "unknown device 'tpu'; known are cpu, cuda, mps"),
-        (["--preset", "nope"], "unknown preset 'nope'; known are quick, smoke, seed"),
+        (["--preset", "nope"], "unknown preset 'nope'; known are quick, smoke, gate, seed"),
         (["--impl", "nope"], "unknown implementation 'nope'; known are manual, looped, whole"),
         (["--impl", "nowhere.py:Mine"], "there is no file nowhere.py"),
         (["--hidden-size", "64,x"], "--hidden-size 'x': write numbers as 64,128 or 1:1024:x2"),

@@ -94,7 +94,7 @@ def test_compare_without_a_saved_run(tmp_path: Path) -> None:
     code, text = run_pytest("--benchmark-compare", storage=tmp_path)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert text.strip().splitlines() == [
-        "ERROR: no saved run to compare with yet; save a first one with: pytest bench --benchmark-autosave"
+        "ERROR: no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
     ]
 
 

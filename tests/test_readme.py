@@ -89,6 +89,6 @@ def test_options_are_those_of_the_command() -> None:
         env={"COLUMNS": "200"},
     )  # fmt: skip
     known = set(re.findall(r"--[a-z][a-z-]*", done.stdout))
-    shown = set(re.findall(r"--[a-z][a-z-]*", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes:")]))
+    shown = set(re.findall(r"--[a-z][a-z-]*", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes of `run`:")]))
     assert shown
     assert shown <= known

@@ -28,6 +28,7 @@ class _Survey:
         self.side, self.settings, self.log, self.stack = side, settings, log, stack
         self.remaining: list[Cell] = [(case.id, name) for case, name in settings.cells()]
         self.found = Surveyed()
+        self.current: Cell | None = None
         self.worker = self._start()
 
     def listen(self) -> Surveyed:
@@ -61,7 +62,7 @@ class _Survey:
 
     def _start(self) -> Worker:
         """A worker on what remains."""
-        self.current: Cell | None = None
+        self.current = None
         job = self.side.job(
             "survey",
             cells=self.remaining,
