@@ -140,12 +140,12 @@ def _against(stored: Run, min_effect: float, budget: str, allow_different: str, 
 def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | None) -> None:
     """Show, write, and end with the exit code; the last line is the sentence."""
     from bench.gate.export import write
-    from bench.gate.show import sentence, table
+    from bench.gate.show import lines, sentence
 
-    found = table(outcome)
-    if found.row_count:
+    if found := lines(outcome):
         console.print()
-        console.print(found, markup=False)
+    for line in found:
+        console.print(line, soft_wrap=True)
     for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
         _tell(f"note: {note}")
     write(outcome, strict, json, markdown)

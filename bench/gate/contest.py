@@ -29,6 +29,9 @@ PATIENCE = 20.0
 """Seconds after which a gate that has failed already goes on only with the cells that are suspected, too: nothing that
 the others could say would change how it ends."""
 
+WIND_UP = 3.0
+"""Seconds of the budget for what is not measuring: the command's start, a pair longer than the others, the worktree."""
+
 Tell = Callable[[str], None]
 
 
@@ -87,7 +90,7 @@ class _Bout:
         """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
         with self._pairs() as next_pair:
             while self.judge.open and not self.judge.exhausted:
-                if self._elapsed() + self.pair_seconds() > (self.settings.budget or float("inf")):
+                if self._elapsed() + self.pair_seconds() + WIND_UP > (self.settings.budget or float("inf")):
                     self._last_look()
                     break
                 start = time.perf_counter()

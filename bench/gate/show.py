@@ -6,12 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
 from bench.cases import FIELDS, Case
 from bench.gate.outcome import (
     IMPROVED,
+    INCOMPARABLE,
     INCONCLUSIVE,
+    NEW,
+    NOT_RUN,
     REGRESSED,
     UNCHANGED,
     Cell,
@@ -25,6 +28,7 @@ from bench.report.names import axis_value, short_names
 MOST_ROWS = 150
 """Rows of a Markdown table; a pull request's comment holds 65,536 characters, and JSON has the rest."""
 
+STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARABLE: "red", NEW: "dim", NOT_RUN: "dim"}
 MARKS = {REGRESSED: "🔴", IMPROVED: "🟢", UNCHANGED: "⚪", INCONCLUSIVE: "🟡"}
 
 
@@ -106,24 +110,19 @@ def sentence(outcome: Outcome) -> str:
     return f"Nothing regressed: all {_cells(total)} {within}."
 
 
-def table(outcome: Outcome) -> Table:
-    """What is worth a line on a terminal: changes, what is inconclusive, what could not be compared."""
+def lines(outcome: Outcome) -> list[Text]:
+    """What is worth a line on a terminal: changes, what is inconclusive, what could not be compared; notes below."""
     named = labels(outcome)
-    found = Table(box=None, pad_edge=False, header_style="bold")
-    found.add_column("verdict", no_wrap=True)
-    found.add_column("implementation", no_wrap=True)
-    found.add_column("case")
-    found.add_column("change [interval]", no_wrap=True)
-    found.add_column("")
-    colours = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow"}
-    for verdict in outcome.changed + outcome.of(INCONCLUSIVE):
-        place = (named.implementation(verdict.cell), named.case(verdict.cell))
-        style = colours[verdict.verdict]
-        found.add_row(verdict.verdict, *place, change(verdict), verdict.note, style=style)
-    for left in outcome.uncompared:
-        style = "red" if left in outcome.faults else "dim"
-        place = (named.implementation(left.cell), named.case(left.cell))
-        found.add_row(left.status, *place, "", one_line(left.reason), style=style)
+    rows = [(v.cell, v.verdict, change(v), v.note) for v in outcome.changed + outcome.of(INCONCLUSIVE)]
+    rows += [(left.cell, left.status, "", one_line(left.reason)) for left in outcome.uncompared]
+    names = max((len(named.implementation(cell)) for cell, *_ in rows), default=0)
+    places = max((len(named.case(cell)) for cell, *_ in rows), default=0)
+    found = []
+    for cell, said, changed, note in rows:
+        place = f"{named.implementation(cell):<{names}}  {named.case(cell):<{places}}"
+        found.append(Text(f"{said:<12}  {place}  {changed}".rstrip(), style=STYLES[said]))
+        if note:
+            found.append(Text(f"{'':<12}  {note}", style="dim"))
     return found
 
 
