@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bench.machine import differences
+
 OPTION = "--benchmark-compare-fail"
 
 
@@ -27,8 +29,7 @@ def different_machine(now: Mapping[str, Any], saved: Mapping[str, Any], name: st
     ours, theirs = now.get("rnn_bench", {}), saved.get("machine_info", {}).get("rnn_bench")
     if theirs is None:
         return f"{name}: not a run of this suite, {OPTION} cannot tell whether it is of this machine"
-    keys = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
-    told = ", ".join(f"{key} {theirs.get(key)} then, {ours.get(key)} now" for key in keys)
+    told = ", ".join(f"{key} {then} then, {now} now" for key, (then, now) in differences(theirs, ours).items())
     return f"{name}: of another machine or software, {OPTION} would compare what can't be ({told})" if told else ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,12 @@ from typing import Any
 def describe() -> dict[str, Any]:
     """A flat table of facts; sizes in bytes, None where there is nothing to tell."""
     return _host() | _torch() | _gpu()
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs between two descriptions: key -> (before, after), None where one has nothing to tell."""
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return {key: (before.get(key), after.get(key)) for key in keys}
 
 
 def devices() -> list[str]:

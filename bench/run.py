@@ -22,6 +22,7 @@ from bench.alternate import CONTROL
 from bench.cases import Case
 from bench.ledger import Ledger
 from bench.listener import Listener
+from bench.machine import differences
 from bench.manifest import FAILED, CellRecord, Manifest, write_manifest
 from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.plan import CasePlan, plan_pass
@@ -196,10 +197,8 @@ class Runner:
 
     def _check_machine(self, machine: dict[str, Any]) -> None:
         """Passes of one run are of one machine and software, also when it is resumed. Raises ValueError."""
-        before = self.manifest.machine
-        changed = [key for key in {**before, **machine} if before.get(key) != machine.get(key)]
-        if changed:
-            told = ", ".join(f"{key} {before.get(key)} then, {machine.get(key)} now" for key in changed)
+        if changed := differences(self.manifest.machine, machine):
+            told = ", ".join(f"{key} {then} then, {now} now" for key, (then, now) in changed.items())
             raise ValueError(f"{self.folder}: begun on another machine or software, start a new run ({told})")
 
     def _benchmarks(self, found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,14 +7,17 @@ passes are independent and that the logarithms of ratios are roughly normal; the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,35 @@ def passes_needed(log_ratios: Sequence[float], half_width: float, confidence: fl
     spread = float(np.std(log_ratios, ddof=1))
     needed = (_quantile(len(log_ratios) - 1, confidence) * spread / half_width) ** 2
     return max(len(log_ratios), math.ceil(needed - 1e-9))
+
+
+def p_above(mean: float, error: float, degrees_of_freedom: float, limit: float) -> float:
+    """One-sided p-value of `the mean is at most limit`, by Student's t; `error` is the standard error of the mean."""
+    if error == 0:
+        return 0.0 if mean > limit else 1.0
+    return float(stdtr(degrees_of_freedom, (limit - mean) / error))
+
+
+def t_half_width(error: float, degrees_of_freedom: float, level: float) -> float:
+    """How far a one-sided bound at this level lies from the mean."""
+    return float(-stdtrit(degrees_of_freedom, level)) * error
+
+
+def holm(p_values: Mapping[Key, float], level: float, family: int, rejected: int = 0) -> tuple[dict[Key, float], float]:
+    """Holm's step-down procedure (S. Holm, Scandinavian Journal of Statistics 6, 1979, 65-70).
+
+    The smallest p-value is held against level / m, the next against level / (m - 1), and so on until one stands; m is
+    the size of the family less those that were rejected before. Returns the hypotheses that fall, each with the level
+    it was held against, and the level of the first that stands (of the last there was, if none does).
+    """
+    fallen: dict[Key, float] = {}
+    held = level / max(1, family - rejected)
+    for key in sorted(p_values, key=lambda key: p_values[key]):
+        held = level / (family - rejected - len(fallen))
+        if p_values[key] > held:
+            break
+        fallen[key] = held
+    return fallen, held
 
 
 def coefficient_of_variation(values: ArrayLike) -> float:

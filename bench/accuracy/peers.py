@@ -16,6 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.cases import Case
+from bench.clock import Run
+
 CONTENDERS = ("manual", "whole")
 
 PYTEST_FILE = """
@@ -34,10 +37,14 @@ def test_rnn(benchmark, name):
 """The test file of pytest-benchmark's turn; half a second is left for writing its JSON."""
 
 
-def workloads(case_id: str) -> dict[str, object]:
-    """The contenders of a Case, built, loaded and called twice, on the core and thread of a run."""
+def workloads(case_id: str) -> dict[str, Run]:
+    """The contenders of a Case, ready to be timed."""
+    return {name: workload(case_id, name) for name in CONTENDERS}
+
+
+def workload(case_id: str, name: str) -> Run:
+    """A contender, built, loaded and called twice, on the core and thread of a run."""
     from bench import machine
-    from bench.cases import Case
     from bench.problem import Problem
     from bench.workload import Workload
     from rnn_impls import registry
@@ -45,11 +52,9 @@ def workloads(case_id: str) -> dict[str, object]:
     case = Case.parse(case_id)
     machine.fix_numerics()
     machine.pin(case.threads)
-    problem = Problem.of(case)
-    built = {name: Workload(case, registry.load(name), problem) for name in CONTENDERS}
-    for workload in built.values():
-        workload(2)
-    return dict(built)
+    built = Workload(case, registry.load(name), Problem.of(case))
+    built(2)
+    return built
 
 
 def blocked_autorange(case_id: str, wall: float, started: float) -> list[float]:

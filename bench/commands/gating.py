@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,7 +116,7 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, object], mi
     from bench.gate.sides import prepared
 
     with prepared(base, base_python, impl) as (sides, selection), tempfile.TemporaryDirectory() as logs:
-        settings = Settings(implementations=selection, **options)  # type: ignore[arg-type] # by name
+        settings = Settings(implementations=selection, **options)  # type: ignore[arg-type] # a dict of all kinds; Settings checks each
         settings.cells()  # every name and size is checked before anything is started
         _tell(f"{sides[1].name}, against {sides[0].name}")
         return contest(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))
@@ -160,17 +159,12 @@ def _clear_ends() -> Iterator[None]:
     try:
         yield
     except Incomparable as error:
-        _summary(f"Incomparable: {error}")
+        from bench.gate.export import add_summary
+
+        add_summary(f"### RNN gate: incomparable\n\n{error}\n")
         fail(f"incomparable: {error}", INCOMPARABLE_CODE)
     except KeyboardInterrupt:
         fail("interrupted; nothing is left behind", INTERRUPTED)
-
-
-def _summary(text: str) -> None:
-    """A job on GitHub whose gate came to no outcome says so in its summary, too."""
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(f"### RNN gate: incomparable\n\n{text}\n")
 
 
 def _min_effect(text: str) -> float:

@@ -19,6 +19,7 @@ from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outc
 from bench.gate.pair import Pair, SideChanged, SideDied, Workers, measure_pair, plan
 from bench.gate.sides import Side
 from bench.gate.survey import survey
+from bench.machine import differences
 from bench.settings import Settings
 
 MOST_LOST = 2
@@ -51,7 +52,7 @@ def contest(
     outcome = Outcome(sides[0].name, sides[1].name, min_effect)
     tell("Checking on both sides that every implementation computes the same network ...")
     base, head = survey(sides, settings, log)
-    outcome.notes += differences(sides, base.machine, head.machine, different_software)
+    outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
     told = f", {len(outcome.uncompared)} that are not compared" if outcome.uncompared else ""
@@ -63,10 +64,10 @@ def contest(
     return outcome
 
 
-def differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[str, Any], allowed: bool) -> list[str]:
+def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[str, Any], allowed: bool) -> list[str]:
     """What differs between the machine and software of the two sides, in words. Raises Incomparable if nothing may."""
-    keys = [key for key in {**base, **head} if base.get(key) != head.get(key)]
-    told = [f"{key}: {base.get(key)} in {sides[0].name}, {head.get(key)} in {sides[1].name}" for key in keys]
+    names = [side.name for side in sides]
+    told = [f"{key}: {old} in {names[0]}, {new} in {names[1]}" for key, (old, new) in differences(base, head).items()]
     if told and not allowed:
         raise Incomparable(f"the two sides run on different machines or software: {'; '.join(told)}")
     return told

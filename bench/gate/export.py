@@ -43,9 +43,14 @@ def write(outcome: Outcome, strict: bool, json_file: Path | None, markdown_file:
         write_json(json_file, as_json(outcome, strict))
     if markdown_file is not None:
         write_atomically(markdown_file, markdown(outcome).encode())
+    add_summary(markdown(outcome))
+
+
+def add_summary(text: str) -> None:
+    """Add Markdown to the summary of a job on GitHub; nothing elsewhere. Raises OSError naming the file."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(markdown(outcome) + "\n")
+            stream.write(text + "\n")
 
 
 def _cell(verdict: CellVerdict) -> dict[str, Any]:

@@ -33,9 +33,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtri
 
 from bench.gate.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
+from bench.stats import holm, p_above, t_half_width
 
 LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
 """Numbers of pairs after which the judge looks: fewer than 6 make a t bound too wide to say anything, and each time
@@ -86,7 +87,7 @@ class Comparison:
         if len(self.deciding) < 2:
             return -math.inf, math.inf
         mean, error, freedom = _moments(self.deciding)
-        half = float(-stdtrit(freedom, self.level)) * error
+        half = t_half_width(error, freedom, self.level)
         return mean - half, mean + half
 
     def pairs_wanted(self, limit: float) -> float:
@@ -162,30 +163,19 @@ class Judge:
         """The p-value of the hypothesis that a verdict rejects; 1 where there are too few pairs to say."""
         if len(logs) < 2:
             return 1.0
+        mean, error, freedom = _moments(logs)
         if verdict == UNCHANGED:
-            return max(_p_above(logs, -self.limit), _p_above([-log for log in logs], -self.limit))
-        return _p_above(logs if verdict == REGRESSED else [-log for log in logs], self.limit)
+            return max(p_above(mean, error, freedom, -self.limit), p_above(-mean, error, freedom, -self.limit))
+        return p_above(mean if verdict == REGRESSED else -mean, error, freedom, self.limit)
 
     def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Comparison]:
         """Holm's step down through one family at one look; the comparisons whose hypothesis falls."""
-        share = ERROR / len(self.looks)
-        fallen = []
-        for cell in sorted(p_values, key=lambda cell: p_values[cell]):
-            found = self.comparisons[cell]
-            found.level = share / (len(self.comparisons) - self._rejected[family])
-            if p_values[cell] > found.level:
-                break
-            self._rejected[family] += 1
-            fallen.append(found)
-        return fallen
-
-
-def _p_above(logs: list[float], limit: float) -> float:
-    """One-sided p-value of `the mean is at most limit`, by Student's t."""
-    mean, error, freedom = _moments(logs)
-    if error == 0:
-        return 0.0 if mean > limit else 1.0
-    return float(stdtr(freedom, (limit - mean) / error))
+        share, before = ERROR / len(self.looks), self._rejected[family]
+        fallen, standing = holm(p_values, share, len(self.comparisons), before)
+        for cell in p_values:
+            self.comparisons[cell].level = fallen.get(cell, standing)
+        self._rejected[family] += len(fallen)
+        return [self.comparisons[cell] for cell in fallen]
 
 
 def _moments(logs: list[float]) -> tuple[float, float, int]:

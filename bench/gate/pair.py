@@ -18,13 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.alternate import calls_per_block
 from bench.gate.outcome import Cell
 from bench.gate.sides import Side
 from bench.process import WorkerDied
 from bench.stats import median_log_ratio
-
-BLOCK_SECONDS = 2e-3
-"""As `bench.alternate.BLOCK_SECONDS`, for the same reasons."""
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
 MIN_ROUNDS_OF_LONG_CALLS, LONG_CALL_SECONDS = 3, 0.5
@@ -68,7 +66,7 @@ def plan(call_seconds: dict[Cell, float]) -> dict[Cell, Plan]:
     aim = PAIR_SECONDS / max(1, len(call_seconds))
     plans = {}
     for cell, seconds in call_seconds.items():
-        calls = max(1, round(BLOCK_SECONDS / seconds))
+        calls = calls_per_block(seconds)
         least = MIN_ROUNDS_OF_LONG_CALLS if seconds > LONG_CALL_SECONDS else MIN_ROUNDS
         rounds = min(MAX_ROUNDS, max(least, round(aim / (2 * calls * seconds))))
         plans[cell] = Plan(calls, rounds)

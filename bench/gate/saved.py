@@ -14,7 +14,6 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from bench.gate.comparable import Surveyed, comparable
 from bench.gate.outcome import (
@@ -29,9 +28,10 @@ from bench.gate.outcome import (
     Outcome,
     Uncompared,
 )
+from bench.machine import differences
 from bench.manifest import MISSING, CellRecord
 from bench.results import Run
-from bench.stats import median_log_ratio
+from bench.stats import holm, median_log_ratio, p_above, t_half_width
 from bench.summary import measured_samples
 
 ERROR = 0.01
@@ -66,9 +66,8 @@ def compare(base: Run, head: Run, min_effect: float, allow_different: Collection
 
 def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[str]) -> list[str]:
     """What differs, in words, if it may. Raises Incomparable naming the keys that differ and may not."""
-    keys = [key for key in {**base, **head} if base.get(key) != head.get(key)]
-    told = {key: f"{key}: {base.get(key)} then, {head.get(key)} now" for key in keys}
-    if forbidden := [key for key in keys if key not in allowed and "all" not in allowed]:
+    told = {key: f"{key}: {then} then, {now} now" for key, (then, now) in differences(base, head).items()}
+    if forbidden := [key for key in told if key not in allowed and "all" not in allowed]:
         raise Incomparable(
             f"the two runs are of different machines or software ({'; '.join(told[key] for key in forbidden)}); "
             f"to compare them all the same: --allow-different {','.join(forbidden)}"
@@ -98,37 +97,25 @@ def _verdicts(logs: dict[Cell, tuple[list[float], list[float]]], outcome: Outcom
             outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, f"too few passes: {few}"))
     limit = math.log1p(outcome.min_effect)
     p_values = {
-        REGRESSED: {cell: _p_above(found, limit) for cell, found in welch.items()},
-        IMPROVED: {cell: _p_above((-found[0], *found[1:]), limit) for cell, found in welch.items()},
+        REGRESSED: {cell: p_above(*found, limit) for cell, found in welch.items()},
+        IMPROVED: {cell: p_above(-found[0], *found[1:], limit) for cell, found in welch.items()},
         UNCHANGED: {
-            cell: max(_p_above(found, -limit), _p_above((-found[0], *found[1:]), -limit))
-            for cell, found in welch.items()
+            cell: max(p_above(*found, -limit), p_above(-found[0], *found[1:], -limit)) for cell, found in welch.items()
         },
     }
     levels = dict.fromkeys(welch, ERROR / max(1, len(welch)))
     decided: dict[Cell, str] = {}
     for verdict, of_cells in p_values.items():
-        for cell, level in holm(of_cells).items():
+        for cell, level in holm(of_cells, ERROR, len(welch))[0].items():
             decided[cell], levels[cell] = verdict, level
     found = []
     for cell, (mean, error, freedom) in welch.items():
-        half = float(-stdtrit(freedom, levels[cell])) * error
+        half = t_half_width(error, freedom, levels[cell])
         verdict = decided.get(cell, INCONCLUSIVE)
         effect, low, high = (math.expm1(log) for log in (mean, mean - half, mean + half))
         note = _wanted(mean, half, limit) if verdict == INCONCLUSIVE else ""
         found.append(CellVerdict(cell, verdict, effect, low, high, min(map(len, logs[cell])), note))
     return found
-
-
-def holm(p_values: dict[Cell, float], error: float = ERROR) -> dict[Cell, float]:
-    """The hypotheses that Holm's step-down procedure rejects, each with the level it was held against."""
-    rejected: dict[Cell, float] = {}
-    for cell in sorted(p_values, key=lambda cell: p_values[cell]):
-        level = error / (len(p_values) - len(rejected))
-        if p_values[cell] > level:
-            break
-        rejected[cell] = level
-    return rejected
 
 
 def _welch(before: list[float], after: list[float]) -> tuple[float, float, float]:
@@ -138,14 +125,6 @@ def _welch(before: list[float], after: list[float]) -> tuple[float, float, float
     weights = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
     freedom = variance**2 / weights if weights else float(len(before) + len(after) - 2)
     return float(np.mean(after) - np.mean(before)), math.sqrt(variance), freedom
-
-
-def _p_above(found: tuple[float, float, float], limit: float) -> float:
-    """One-sided p-value of `the difference is at most limit`."""
-    mean, error, freedom = found
-    if error == 0:
-        return 0.0 if mean > limit else 1.0
-    return float(stdtr(freedom, (limit - mean) / error))
 
 
 def _wanted(mean: float, half: float, limit: float) -> str:

@@ -23,28 +23,12 @@ CHECKS = ("mean:5%", "median:5%", "min:10%")
 
 PYTEST_FILE = """
 import pytest
-from bench.trust.peer import workload
+from bench.accuracy.peers import workload
 
 @pytest.mark.parametrize("case,name", {cells!r})
 def test_rnn(benchmark, case, name):
     benchmark(workload(case, name), 1)
 """
-
-
-def workload(case_id: str, name: str) -> Any:
-    """A contender, built, loaded and called twice, on the core and thread of a run."""
-    from bench import machine
-    from bench.cases import Case
-    from bench.problem import Problem
-    from bench.workload import Workload
-    from rnn_impls import registry
-
-    case = Case.parse(case_id)
-    machine.fix_numerics()
-    machine.pin(case.threads)
-    built = Workload(case, registry.load(name), Problem.of(case))
-    built(2)
-    return built
 
 
 def cells() -> list[tuple[str, str]]:

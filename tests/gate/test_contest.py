@@ -12,7 +12,7 @@ import pytest
 from bench.cases import Case
 from bench.gate import contest as contests
 from bench.gate.comparable import Surveyed
-from bench.gate.contest import contest, differences
+from bench.gate.contest import contest, told_differences
 from bench.gate.judge import LOOKS
 from bench.gate.outcome import (
     IMPROVED,
@@ -230,6 +230,6 @@ def test_machines_must_be_alike_unless_software_is_the_question(hold: Callable[.
     with pytest.raises(Incomparable, match=r"torch: 2.12 in base, 2.13 in head"):
         hold(machines=({"torch": "2.12"}, {"torch": "2.13"}))
     sides = (Side("base"), Side("head"))
-    assert differences(sides, {"torch": "2.12"}, {"torch": "2.13"}, allowed=True) == [
+    assert told_differences(sides, {"torch": "2.12"}, {"torch": "2.13"}, allowed=True) == [
         "torch: 2.12 in base, 2.13 in head"
     ]

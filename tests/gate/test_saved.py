@@ -21,8 +21,9 @@ from bench.gate.outcome import (
     CellVerdict,
     Incomparable,
 )
-from bench.gate.saved import ERROR, compare, differing, holm
+from bench.gate.saved import ERROR, compare, differing
 from bench.results import Run, read_run
+from bench.stats import holm
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
 
@@ -130,7 +131,7 @@ def test_holm_steps_down() -> None:
     """Each rejection leaves a milder level for the next, and the first that stands ends it."""
     cells = [(str(number), "whole") for number in range(3)]
     p_values = dict(zip(cells, (0.001, 0.004, 0.02), strict=True))
-    assert holm(p_values, 0.01) == {cells[0]: 0.01 / 3, cells[1]: 0.005}
+    assert holm(p_values, 0.01, 3) == ({cells[0]: 0.01 / 3, cells[1]: 0.005}, 0.01)
 
 
 def test_a_change_not_confirmed_is_inconclusive() -> None:
