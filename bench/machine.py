@@ -61,6 +61,11 @@ def pin(threads: int) -> list[int]:
     return cores
 
 
+def cores() -> int:
+    """How many cores this process was given."""
+    return len(_allowed_cores()) if hasattr(os, "sched_setaffinity") else os.cpu_count() or 1
+
+
 def stand_aside() -> None:
     """Keep to the cores that `pin` of one thread leaves free, if any: to get ready while another process measures."""
     if hasattr(os, "sched_setaffinity") and len(_allowed_cores()) > 1:

@@ -6,13 +6,16 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "survey", "devices": [...], "max_call": s, "cells": [[case id, implementation], ...]}; a `selection` is
         answered with the names it stands for, `"memory": false` leaves that part out
     {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
+    {"kind": "limits", "threads": [...]}: what the machine allows, with one thread, with as many as it has cores, and
+        with these counts; see `bench.limits`
     {"kind": "turns"}: one side of a pair, which is told what to do line by line; see `bench.turns`
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `case` (a pass's samples), `end` (the ledger).
+`cell` (a survey's record), `case` (a pass's samples), `facts`, `limit` and `missing` (of the machine), `end` (the
+ledger).
 """
 
 from __future__ import annotations
@@ -68,6 +71,8 @@ def main() -> None:
         _survey(job, present, ledger, tell)
     elif job["kind"] == "turns":
         take_turns(sys.stdin, tell, job.get("delay", {}))
+    elif job["kind"] == "limits":
+        _limits(job, present, tell)
     else:
         _pass(job, ledger, tell)
     tell("end", ledger=ledger.seconds)
@@ -124,6 +129,14 @@ def _pass(job: dict[str, Any], ledger: Ledger, tell: Callable[..., None]) -> Non
             control_seconds=found.control_seconds,
             failures=found.failures,
         )
+
+
+def _limits(job: dict[str, Any], present: list[str], tell: Callable[..., None]) -> None:
+    """What this machine allows."""
+    from bench.limits.job import measure_limits
+    from bench.machine import cores
+
+    measure_limits(present, sorted({1, cores(), *job["threads"]}), tell)
 
 
 def _private_stdout() -> TextIO:

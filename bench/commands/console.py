@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bench.files import BrokenFile
-from bench.process import WorkerRefused
+from bench.process import WorkerDied, WorkerRefused
 from bench.run import RunFailed
 
 OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -28,7 +28,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except (ValueError, BrokenFile, WorkerRefused) as error:
         fail(str(error), USAGE)
-    except (RunFailed, OSError) as error:
+    except (RunFailed, WorkerDied, OSError) as error:
         fail(str(error), SOMETHING_FAILED)
 
 

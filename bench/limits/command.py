@@ -1,0 +1,82 @@
+"""Measures the limits in fresh processes, and keeps them until the machine or its software is another."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.files import BrokenFile
+from bench.limits.limits import Limits, fingerprint, read_limits, write_limits
+from bench.process import findings
+
+PROCESSES = 3
+TIMEOUT = 120.0
+
+
+def kept_path(reports: Path, machine: dict[str, Any]) -> Path:
+    """Where the limits of this machine are kept."""
+    return reports / "limits" / f"{fingerprint(machine)}.json"
+
+
+def limits_of(
+    machine: dict[str, Any], reports: Path, note: Callable[[str], None] = lambda text: None, threads: Sequence[int] = ()
+) -> Limits:
+    """The limits of this machine, as kept under `reports`, or measured now and kept.
+
+    `machine` is its description, `threads` are counts that they are needed for. A file that is broken, or lacks one of
+    these counts, is measured anew. Raises what `measured` raises.
+    """
+    path = kept_path(reports, machine)
+    if path.exists():
+        try:
+            kept = read_limits(path)
+        except BrokenFile as error:
+            note(f"{error}; measured anew")
+        else:
+            if set(threads) <= set(kept.threads()):
+                return kept
+    note(f"Measuring what this machine allows (once; kept in {path}) ...")
+    found = measured(threads)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_limits(path, found)
+    return found
+
+
+def this_machine(reports: Path, again: bool, note: Callable[[str], None]) -> tuple[Limits, Path]:
+    """The limits of the machine this runs on, and where they are kept; `again` measures them whatever is kept there.
+
+    Raises what `measured` raises.
+    """
+    from bench.machine import describe
+
+    machine = describe()
+    path = kept_path(reports, machine)
+    if again:
+        path.unlink(missing_ok=True)
+    return limits_of(machine, reports, note), path
+
+
+def measured(threads: Sequence[int] = (), processes: int = PROCESSES) -> Limits:
+    """Measure now, in fresh processes one after the other. Raises WorkerDied, and OSError."""
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    found = Limits({}, started)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(processes):
+            job = {"kind": "limits", "threads": sorted(threads)}
+            for finding in findings(job, TIMEOUT, Path(folder) / "worker.log"):
+                _take(found, finding)
+    return found
+
+
+def _take(found: Limits, finding: dict[str, Any]) -> None:
+    if finding["event"] == "ready":
+        found.machine = finding["machine"]
+    elif finding["event"] == "facts":
+        found.facts |= finding["facts"]
+    elif finding["event"] == "limit":
+        found.values.setdefault(finding["name"], []).append(finding["value"])
+    elif finding["event"] == "missing":
+        found.missing[finding["name"]] = finding["reason"]

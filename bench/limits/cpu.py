@@ -1,0 +1,151 @@
+"""The limits of the CPU, in the process that measures: pairs of a name and a value.
+
+cpu.product.<dtype>.t<n>   torch.mm of square matrices
+cpu.peak.<dtype>.t<n>      the faster of that and a 3 x 3 convolution, which oneDNN computes as a product of its own
+                           making: on a CPU whose BLAS leaves vector units idle it shows what they can do
+cpu.stream.<level>.t<n>    reading from a cache or memory, in torch.sum and torch.dot
+cpu.matvec.<level>.t<n>    torch.mv with its matrix there, call included
+cpu.call.operator          one eager operator on one number, in inference mode
+cpu.call.module            one step of a Python loop that calls an nn.Module which does nothing
+cpu.call.node              one autograd node, forward and backward, less the operators themselves
+cpu.chain.add              one addition that waits for the one before
+
+Units are those of `bench.limits.limits`; threads are set by the caller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.clock import Clock
+from bench.limits.best import best_seconds, slope
+from bench.limits.caches import LEVELS
+
+Found = tuple[str, float]
+
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+SIDES = (256, 512)
+CONVOLUTION = (256, 32)
+"""Channels and side of the image: 1.2 GFLOP, with operands of 1 and 2.3 MiB."""
+SLOW = 2e10
+"""A rate below which a routine is no match for the hardware, and larger sizes are not worth the wait."""
+MEMORY_SPANS = 2**25, 2**27
+"""Bytes that are read to see the memory, when the last cache is no larger; four times it otherwise."""
+SHARED = ("L3", "memory")
+"""What several cores read from; of L1 and L2 each has its own, and n threads have n times as much, as fast each."""
+CHAIN = 2**15
+
+
+def cpu_limits(clock: Clock, threads: int, caches: dict[str, int]) -> Iterator[Found]:
+    """Everything that depends on the number of threads, which the caller has set."""
+    for dtype in DTYPES:
+        yield from _products(clock, getattr(torch, dtype), f"{dtype}.t{threads}")
+    for level, (small, large) in spans(caches, threads).items():
+        if (threads == 1 or level in SHARED) and (rate := _stream(clock, small, large)):
+            yield f"cpu.stream.{level}.t{threads}", rate
+        side = math.isqrt(large // 4)
+        matrix, vector, result = torch.randn(side, side), torch.randn(side), torch.empty(side)
+        seconds = best_seconds(clock, lambda: torch.mv(matrix, vector, out=result))  # noqa: B023  # called here
+        yield f"cpu.matvec.{level}.t{threads}", 4 * side * side / seconds
+
+
+def spans(caches: dict[str, int], threads: int) -> dict[str, tuple[int, int]]:
+    """Level -> the bytes of a small and a large array that lie there and not further in, for several threads together.
+
+    The large one takes half of its level, since others use it, too.
+    """
+    found, inner = {}, 0
+    for level in LEVELS:
+        if level in caches:
+            size = caches[level] * (1 if level in SHARED else threads)
+            small, large = max(inner, size // 8), size // 2
+            if small < large:
+                found[level] = (small, large)
+            inner = size
+    largest = max(2 * inner, MEMORY_SPANS[0]), max(4 * inner, MEMORY_SPANS[1])
+    return found | {"memory": largest}
+
+
+def _products(clock: Clock, dtype: torch.dtype, name: str) -> Iterator[Found]:
+    best = 0.0
+    for side in SIDES:
+        one, other, result = torch.randn(side, side).to(dtype), torch.randn(side, side).to(dtype), None
+        result = torch.empty(side, side, dtype=dtype)
+        seconds = best_seconds(clock, lambda: torch.mm(one, other, out=result), 5)  # noqa: B023  # called here
+        best = max(best, 2 * side**3 / seconds)
+        if best < SLOW:
+            break
+    yield f"cpu.product.{name}", best
+    yield f"cpu.peak.{name}", max(best, _convolution(clock, dtype) if best >= SLOW else 0.0)
+
+
+def _convolution(clock: Clock, dtype: torch.dtype) -> float:
+    """Operations per second in a 3 x 3 convolution, 0 where oneDNN has none for this dtype."""
+    if not torch.backends.mkldnn.is_available() or dtype not in (torch.float32, torch.bfloat16):
+        return 0.0
+    channels, side = CONVOLUTION
+    image = torch.randn(1, channels, side, side).to(dtype).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
+    seconds = best_seconds(clock, lambda: functional.conv2d(image, weight, padding=1), 5)
+    inner = (3 * side - 2) ** 2  # products that a window at the border leaves out don't count
+    return 2 * channels**2 * inner / seconds
+
+
+def _stream(clock: Clock, small: int, large: int) -> float | None:
+    """Bytes per second by the difference between reading `large` and `small` bytes; the faster of two ways."""
+    one, other = torch.randn(large // 4), torch.randn(large // 8)
+    few, half, few_of_one, few_of_other = one[: small // 4], one[: large // 8], one[: small // 8], other[: small // 8]
+    rates = [
+        slope(clock, few.sum, one.sum, large - small),
+        slope(clock, lambda: torch.dot(few_of_one, few_of_other), lambda: torch.dot(half, other), large - small),
+    ]
+    return max((rate for rate in rates if rate), default=None)
+
+
+def call_limits(clock: Clock) -> Iterator[Found]:
+    """What calls cost, and how long a dependent addition takes; by one thread."""
+    number, result = torch.ones(1), torch.empty(1)
+    operator = best_seconds(clock, lambda: torch.add(number, number, out=result))
+    yield "cpu.call.operator", operator
+    idle, steps = nn.Identity(), range(64)
+
+    def loop() -> None:
+        for _ in steps:
+            idle(number)
+
+    yield "cpu.call.module", best_seconds(clock, loop) / len(steps)
+    yield "cpu.call.node", _node(clock)
+    line = torch.ones(CHAIN)
+    yield "cpu.chain.add", best_seconds(clock, lambda: torch.cumsum(line, 0)) / CHAIN
+
+
+def _node(clock: Clock) -> float:
+    """Seconds that one more node adds to forward and backward, less the two operators that compute: 64 negations."""
+    start = torch.ones(1, requires_grad=True)
+
+    def forward_and_backward(nodes: int) -> Callable[[], None]:
+        def call() -> None:
+            value: Tensor = start
+            for _ in range(nodes):
+                value = torch.neg(value)
+            value.backward()
+            start.grad = None
+
+        return call
+
+    def alone() -> None:
+        value = start
+        for _ in range(2 * 64):
+            value = torch.neg(value)
+
+    with torch.enable_grad():
+        both = best_seconds(clock, forward_and_backward(65)) - best_seconds(clock, forward_and_backward(1))
+    with torch.inference_mode():
+        start = torch.ones(1)
+        bare = best_seconds(clock, alone)
+    return max(both - bare, 1e-9) / 64

@@ -1,0 +1,50 @@
+"""What a worker does to measure the limits of its machine: one value of each, told as it is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+
+from bench.alternate import BadSample, no_garbage_collection
+from bench.clock import HostClock, clock_for
+from bench.limits.caches import cache_bytes
+from bench.limits.cpu import call_limits, cpu_limits
+from bench.limits.cuda import cuda_call_limits, cuda_facts, cuda_limits
+from bench.machine import pin
+
+Part = Callable[[], Iterable[tuple[str, float]]]
+
+
+def measure_limits(devices: Sequence[str], threads: Sequence[int], tell: Callable[..., None]) -> None:
+    """Tell `facts`, then `limit` for each name, or `missing` where a part fails, and go on with the next."""
+    caches = cache_bytes()
+    tell("facts", facts={f"cpu.cache.{level}": size for level, size in caches.items()})
+    if not caches:
+        tell("missing", name="cpu.cache", reason="the system does not tell the sizes of its caches")
+    with torch.inference_mode(), no_garbage_collection():
+        for count in threads:
+            pin(count)
+            _try(tell, f"cpu, {count} threads", lambda: cpu_limits(HostClock(), count, caches))  # noqa: B023
+    pin(1)
+    with no_garbage_collection():
+        _try(tell, "cpu.call", lambda: call_limits(HostClock()))
+        if "cuda" not in devices:
+            tell("missing", name="cuda", reason="there is no CUDA device here")
+            return
+        facts = cuda_facts()
+        tell("facts", facts=facts)
+        clock = clock_for("cuda")
+        with torch.inference_mode():
+            _try(tell, "cuda", lambda: cuda_limits(clock, facts.get("cuda.cache.L2", 0)))
+            _try(tell, "cuda.call", lambda: cuda_call_limits(clock, HostClock()))
+
+
+def _try(tell: Callable[..., Any], name: str, part: Part) -> None:
+    """Tell what a part finds until it fails, and then why; a machine without one thing may have the others."""
+    try:
+        for limit, value in part():
+            tell("limit", name=limit, value=value)
+    except (RuntimeError, BadSample, AttributeError, NotImplementedError) as error:
+        tell("missing", name=name, reason=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")

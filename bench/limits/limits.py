@@ -1,0 +1,94 @@
+"""The limits of a machine as a table: for each name one value per fresh process, kept as JSON.
+
+Names are dotted, from the device inwards: `cpu.product.float32.t1` is the rate of products in float32 with one thread.
+Units go by the second part of the name, see `UNITS`. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.files import BrokenFile, read_json, take, write_json
+
+SCHEMA = 1
+
+UNITS = {
+    "product": "operations/s",  # torch.mm: a multiply-add is two operations
+    "peak": "operations/s",  # the fastest product that any routine here makes
+    "matvec": "bytes/s",  # torch.mv: bytes of the matrix per second, call included
+    "stream": "bytes/s",  # reading, free of the cost of the call
+    "copy": "bytes/s",  # bytes copied, each read and written
+    "call": "s",  # what one call of its kind costs, with nothing to compute
+    "chain": "s",  # one step of a chain of dependent operations
+}
+RATES = ("operations/s", "bytes/s")
+
+FINGERPRINTED = ("cpu", "cores", "memory_bytes", "os", "architecture", "python", "torch", "cpu_capability", "mkl",
+                 "onednn", "gpu", "gpu_driver", "cuda", "cudnn")  # fmt: skip
+"""What of a machine's description makes it another one, as far as its limits go."""
+
+
+@dataclass
+class Limits:
+    """What a machine allows.
+
+    `values` has one entry per process under each name; `facts` are sizes by name, in bytes or counts, such as
+    `cpu.cache.L1`; `missing` says of a name, or the beginning of some, why it could not be measured.
+    """
+
+    machine: dict[str, Any]
+    measured: str
+    values: dict[str, list[float]] = field(default_factory=dict)
+    facts: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def best(self, name: str) -> float | None:
+        """The most favourable value of all processes, the highest rate or the least time: what a floor rests on,
+        since a machine that was slow for a while allows no less than it did at its best. None where there is none."""
+        values = self.values.get(name)
+        if not values:
+            return None
+        return max(values) if unit(name) in RATES else min(values)
+
+    def threads(self) -> list[int]:
+        """The thread counts at which products were measured on the CPU."""
+        return sorted({int(name.rpartition(".t")[2]) for name in self.values if name.startswith("cpu.peak.")})
+
+
+def unit(name: str) -> str:
+    """The unit of a limit by its name. Raises KeyError for a name of no known kind."""
+    return UNITS[name.split(".")[1]]
+
+
+def fingerprint(machine: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that are the same for equal machines and software only."""
+    kept = json.dumps([machine.get(name) for name in FINGERPRINTED])
+    return hashlib.sha256(kept.encode()).hexdigest()[:12]
+
+
+def write_limits(path: Path, limits: Limits) -> None:
+    """Write them, whole or not at all. Raises OSError."""
+    write_json(path, limits.__dict__)
+
+
+def read_limits(path: Path) -> Limits:
+    """Read them. Raises BrokenFile naming file and field."""
+    content = read_json(path)
+    if take(content, path, "schema", int) != SCHEMA:
+        raise BrokenFile(f"{path}: schema {content['schema']}; this version reads {SCHEMA}")
+    for name, kind in (("machine", dict), ("measured", str), ("values", dict), ("facts", dict), ("missing", dict)):
+        take(content, path, name, kind)
+    for name, values in content["values"].items():
+        if name.count(".") < 1 or name.split(".")[1] not in UNITS:
+            raise BrokenFile(f"{path}: the field values holds {name!r}, which is no limit")
+        if not isinstance(values, list) or not all(type(v) in (int, float) and 0 < v < 1e30 for v in values):
+            raise BrokenFile(f"{path}: the field values.{name} is no list of positive numbers")
+    if extra := set(content) - set(Limits.__dataclass_fields__):
+        raise BrokenFile(f"{path}: the field {', '.join(sorted(extra))} is not known")
+    return Limits(**content)

@@ -1,0 +1,64 @@
+"""What a Case asks of any implementation: operations and bytes, counted from its sizes alone.
+
+Shapes: T steps, B sequences, I inputs, H hidden units, L layers, O outputs. A multiply-add is two operations, as
+everywhere (LINPACK counts so). Only products are counted; the nonlinearity and the sums beside them are a hundredth of
+it from hidden 64 on, and a floor may leave out what it likes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.cases import Case
+
+ITEM_BYTES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations and bytes of one call.
+
+    `free` operations belong to no step: the input products of all steps, and in training the products that give the
+    weights' gradients, can be made at once. `chained` operations belong to the T steps (2T in training: forward, then
+    backward), each of which needs the one before. `weights` are the bytes of one layer's W_hh, which every step of
+    every layer reads; `once` the bytes that a call must read or write at least once: inputs, outputs, W_ih, and in
+    training the gradients of the weights.
+    """
+
+    free: float
+    chained: float
+    links: int
+    layers: int
+    weights: int
+    once: int
+
+    @property
+    def operations(self) -> float:
+        """All of them."""
+        return self.free + self.chained
+
+
+def work(case: Case) -> Work:
+    """Count the operations and bytes of one call of a Case.
+
+    Forward, for each layer and step: W_ih x of 2 B I H operations, W_hh h of 2 B H H. Backward: the gradient passed
+    to the step before, 2 B H H, and to the layer below, 2 B H H, but none to the inputs, which nobody asks for; the
+    gradients of W_ih and W_hh, as much as their products. The head: 2 B H O forward, twice that backward.
+    """
+    steps, batch, hidden, layers = case.seq_len, case.batch_size, case.hidden_size, case.num_layers
+    item = ITEM_BYTES[case.dtype]
+    recurrent = 2.0 * batch * hidden * hidden
+    inputs = 2.0 * batch * hidden * (case.input_size + (layers - 1) * hidden)
+    head = 2.0 * batch * hidden * case.output_size
+    weights = hidden * (case.input_size + (layers - 1) * hidden) + hidden * case.output_size
+    once = steps * batch * (case.input_size + (case.output_size or hidden)) + weights
+    if case.mode == "inference":
+        return Work(
+            steps * (inputs + head), steps * layers * recurrent, steps, layers, hidden * hidden * item, once * item
+        )
+    below = 2.0 * batch * hidden * hidden * (layers - 1)
+    backward = inputs + layers * recurrent + below + 2 * head
+    return Work(
+        steps * (inputs + head + backward), 2 * steps * layers * recurrent, 2 * steps, layers, hidden * hidden * item,
+        (once + weights + layers * hidden * hidden) * item,
+    )  # fmt: skip
