@@ -1,4 +1,4 @@
-"""The command line: python -m bench run | report | list | gate | compare | accuracy | trust.
+"""The command line: python -m bench run | report | list | gate | compare | accuracy | gradients | trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
 nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Both: 2 wrong usage or a broken file; 130
@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 
 from bench.commands import gating, measuring
+from bench.commands.gradients import gradients
 
 app = typer.Typer(
     help="What does each way of running a recurrent network cost on this machine, and did a change make it slower?",
@@ -20,7 +21,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (measuring.run, measuring.report, gating.gate, gating.compare, measuring.accuracy, gating.trust):
+for command in (
+    measuring.run,
+    measuring.report,
+    gating.gate,
+    gating.compare,
+    measuring.accuracy,
+    gradients,
+    gating.trust,
+):
     app.command()(command)
 app.command("list")(measuring.list_)
 
