@@ -1,4 +1,5 @@
-"""The command line: python -m bench run | report | list | limits | gate | compare | accuracy | trust.
+"""The command line: python -m bench run | report | list | limits | profile | gradients | gate | compare | accuracy |
+trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
 nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Both: 2 wrong usage or a broken file; 130
@@ -13,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from bench.commands import explaining, gating, measuring
+from bench.commands.gradients import gradients
 
 app = typer.Typer(
     help="What does each way of running a recurrent network cost on this machine, and did a change make it slower?",
@@ -20,9 +22,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (measuring.run, measuring.report, gating.gate, gating.compare, measuring.accuracy, gating.trust):
+for command in (
+    measuring.run,
+    measuring.report,
+    gating.gate,
+    gating.compare,
+    measuring.accuracy,
+    gating.trust,
+):
     app.command()(command)
-app.command()(explaining.limits)
+for command in (explaining.limits, gradients):
+    app.command()(command)
 app.command("list")(measuring.list_)
 
 
