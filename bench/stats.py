@@ -49,20 +49,28 @@ def interval_of_ratio(
 ) -> Estimate:
     """Geometric mean over passes, with Student's t interval on the logarithms.
 
+    `first` is as in `interval_of_mean`.
+    """
+    logs = interval_of_mean(log_ratios, first, confidence)
+    return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), logs.passes)
+
+
+def interval_of_mean(values: Sequence[float], first: int | None = None, confidence: float = CONFIDENCE) -> Estimate:
+    """Mean over passes with Student's t interval, in the unit of the values, which may lie on either side of 0.
+
     `first` is how many passes were planned before any was seen. Passes added afterwards because the interval was
     still wide would make the usual interval promise too much; so the spread is taken from those first passes alone,
     with their degrees of freedom, and the later ones only move the mean: Stein's two-stage procedure, exact for
     normal values whatever the number added (C. Stein, Annals of Mathematical Statistics 16, 1945, 243-258).
     """
-    values = np.asarray(log_ratios, float)
-    count = len(values)
-    mean = float(values.mean())
-    planned = values[: first or count]
+    array = np.asarray(values, float)
+    count = len(array)
+    mean = float(array.mean())
+    planned = array[: first or count]
     if len(planned) < 2:
-        return Estimate(math.exp(mean), math.nan, math.nan, count)
-    spread = float(planned.std(ddof=1))
-    half = _quantile(len(planned) - 1, confidence) * spread / math.sqrt(count)
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), count)
+        return Estimate(mean, math.nan, math.nan, count)
+    half = _quantile(len(planned) - 1, confidence) * float(planned.std(ddof=1)) / math.sqrt(count)
+    return Estimate(mean, mean - half, mean + half, count)
 
 
 def passes_needed(log_ratios: Sequence[float], half_width: float, confidence: float = CONFIDENCE) -> int:

@@ -47,6 +47,19 @@ def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
     return {cell: samples for cell, samples in by_cell.items() if cell in sound}
 
 
+def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
+    """(case, implementation) -> seconds per call by pass, the geometric median over its rounds, of measured cells.
+
+    Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
+    """
+    first = run.manifest.first_passes or np.inf
+    return {
+        cell: np.exp(_by_pass(samples[samples["pass"] <= first].assign(unit=1.0), "seconds", "unit"))
+        for cell, samples in measured_samples(run).items()
+        if (samples["pass"] <= first).any()
+    }
+
+
 def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:
     """log(time of the baseline / time of these samples) by pass, over the passes and rounds that both have."""
     both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))

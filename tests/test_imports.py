@@ -21,7 +21,8 @@ FILES = {
 READERS = [
     name
     for name in FILES
-    if name.removeprefix("bench.") in {"results", "summary", "stats", "files", "cases", "presets"}
+    if name.removeprefix("bench.")
+    in {"results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover"}
     or name.split(".")[:2] == ["bench", "report"]
     or name.removeprefix("bench.gate.") in {"outcome", "judge", "comparable", "saved", "conclusion", "show", "export"}
 ]

@@ -11,6 +11,7 @@ from scipy import stats as scipy_stats
 from bench.stats import (
     Estimate,
     coefficient_of_variation,
+    interval_of_mean,
     interval_of_ratio,
     median_log_ratio,
     passes_needed,
@@ -33,6 +34,15 @@ def test_interval_by_hand() -> None:
     assert estimate.high == pytest.approx(math.exp(2 + half))
     assert estimate.half_width == pytest.approx(half)
     assert estimate.passes == 3
+
+
+def test_interval_of_a_mean_by_hand() -> None:
+    """Values -1, 0, 1 in their own unit: mean 0, spread 1, half width t(2) / sqrt(3); one pass gives no interval."""
+    half = T_975[2] / math.sqrt(3)
+    estimate = interval_of_mean([-1.0, 0.0, 1.0])
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0, -half, half))
+    alone = interval_of_mean([3.0])
+    assert (alone.value, alone.passes) == (3.0, 1) and math.isnan(alone.low) and math.isnan(alone.high)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])

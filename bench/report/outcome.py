@@ -49,12 +49,13 @@ def cases_in_words(part: pd.DataFrame) -> str:
     words = [listed([device(name) for name in sorted(part["device"].unique())])]
     words.append(listed(sorted(part["mode"].unique())))
     for axis in ("hidden_size", "seq_len", "batch_size"):
-        words.append(_range(axis, [int(value) for value in part[axis].unique()]))
+        words.append(value_range(axis, [int(value) for value in part[axis].unique()]))
     words += [listed(sorted(part[axis].unique())) for axis in ("dtype",)]
     return ", ".join(words)
 
 
-def _range(axis: str, values: Sequence[int]) -> str:
+def value_range(axis: str, values: Sequence[int]) -> str:
+    """The least and the greatest of the values of one axis in words: `hidden 32 to 512`, `1 to 8 steps`."""
     ends = pick(values, 2)
     text = axis_value(axis, ends[-1])
     return text if len(ends) == 1 else text.replace(str(ends[-1]), f"{ends[0]} to {ends[-1]}", 1)

@@ -41,7 +41,7 @@ class Entry:
     hint: str = ""
 
 
-_AXES = {
+AXES = {
     "mode": "Mode", "device": "Device", "dtype": "Dtype", "nonlinearity": "Nonlinearity", "input_size": "Input",
     "hidden_size": "Hidden", "num_layers": "Layers", "batch_size": "Batch", "seq_len": "Steps",
     "output_size": "Output", "threads": "Threads",
@@ -55,7 +55,7 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     short = short_names(cells["implementation"])
     found = [Column("Implementation", lambda row: short[row["implementation"]], _field("implementation"), False, True)]
     varying = set(varying_axes(cells)) if len(cells) else set()
-    for axis, title in _AXES.items():
+    for axis, title in AXES.items():
         if axis in varying or axis in _ALWAYS:
             numeric = cells[axis].dtype.kind in "iuf"
             text: Callable[[pd.Series], str] = _device if axis == "device" else _plain(axis)
@@ -100,6 +100,11 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
 def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:
     """The full table: every cell of the run, also those without a result."""
     frame = with_outcome(cells).assign(too_wide=~reached(cells, precision) if precision else False)
+    return entries(frame, shown)
+
+
+def entries(frame: pd.DataFrame, shown: list[Column]) -> list[list[Entry]]:
+    """One list for each row of a frame, which has a column `implementation`; one entry for each column shown."""
     return [[_entry(column, row) for column in shown] for _, row in frame.iterrows()]
 
 

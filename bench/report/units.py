@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps"))
 _SIZES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _SPANS = 10
 """Intervals whose ends are further apart than this have no decimals, or unit, in common."""
@@ -22,13 +22,13 @@ def duration(seconds: float) -> str:
     """Seconds with three significant digits and a unit that fits: `12.3 µs`."""
     if missing(seconds):
         return NOTHING
-    return _scaled(seconds, _TIMES, 3)
+    return _scaled(seconds, _TIMES, 3) if seconds else "0 s"
 
 
 def duration_in(seconds: float, low: float, high: float) -> str:
     """A time with its interval in the same unit, where there is one: `12.3 µs [12.1, 12.6]`."""
     text = duration(seconds)
-    if missing(low) or missing(high):
+    if missing(low) or missing(high) or not high:
         return text
     if high > _SPANS * low:
         return f"{text} {durations(low, high)}"

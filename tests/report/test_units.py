@@ -18,6 +18,8 @@ from bench.report.units import duration, duration_in, durations, size, times
         (2.5, "2.50 s"),
         (120.0, "120 s"),
         (3e-9, "3.00 ns"),
+        (5.87e-11, "58.7 ps"),
+        (0.0, "0 s"),
         (math.nan, "–"),
     ],
 )
@@ -30,6 +32,12 @@ def test_intervals_share_a_unit() -> None:
     """Both ends stand in the unit of the upper one, or of the value beside them."""
     assert durations(9.5e-4, 1.2e-3) == "[0.95, 1.20] ms"
     assert duration_in(1e-3, 9.5e-4, 1.2e-3) == "1.00 ms [0.95, 1.20]"
+
+
+def test_an_interval_may_begin_or_be_at_zero() -> None:
+    """Nothing has no unit to share."""
+    assert duration_in(1e-6, 0.0, 3e-6) == "1.00 µs [0 s, 3.00 µs]"
+    assert duration_in(0.0, 0.0, 0.0) == "0 s"
 
 
 def test_intervals_over_decades_have_a_unit_for_each_end() -> None:
