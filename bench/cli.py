@@ -31,8 +31,8 @@ for command in (
     gating.trust,
 ):
     app.command()(command)
-for command in (explaining.limits, gradients):
-    app.command()(command)
+app.command()(explaining.limits)
+app.command()(gradients)
 app.command("list")(measuring.list_)
 
 

@@ -8,14 +8,16 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
     {"kind": "limits", "threads": [...]}: what the machine allows, with one thread, with as many as it has cores, and
         with these counts; see `bench.limits`
+    {"kind": "profile", "cells": [[case id, implementation], ...], "steps": n, "folder": path}: where their time goes,
+        at n steps at most; see `bench.profile`
     {"kind": "turns"}: one side of a pair, which is told what to do line by line; see `bench.turns`
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `case` (a pass's samples), `facts`, `limit` and `missing` (of the machine), `end` (the
-ledger).
+`cell` (a survey's record), `case` (a pass's samples), `facts`, `limit` and `missing` (of the machine), `profile` (a
+record), `end` (the ledger).
 """
 
 from __future__ import annotations
@@ -73,6 +75,8 @@ def main() -> None:
         take_turns(sys.stdin, tell, job.get("delay", {}))
     elif job["kind"] == "limits":
         _limits(job, present, tell)
+    elif job["kind"] == "profile":
+        _profile(job, tell)
     else:
         _pass(job, ledger, tell)
     tell("end", ledger=ledger.seconds)
@@ -137,6 +141,13 @@ def _limits(job: dict[str, Any], present: list[str], tell: Callable[..., None]) 
     from bench.machine import cores
 
     measure_limits(present, sorted({1, cores(), *job["threads"]}), tell)
+
+
+def _profile(job: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Where the time of some cells goes."""
+    from bench.profile.job import profile_cells
+
+    profile_cells(job, tell)
 
 
 def _private_stdout() -> TextIO:

@@ -1,0 +1,52 @@
+"""What a worker does to profile cells, each told as it is done."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.alternate import no_garbage_collection
+from bench.cases import Case
+from bench.machine import pin
+from bench.profile.profiler import Profiler
+from bench.profile.session import traced
+
+_KEEP = ((-1, 2**30), (-3, 2**25), (-2, 2**26))  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_TOP_PAD of glibc's malloc.h
+_POOL = (24, 2**22)
+"""Blocks and items of each that are touched once: 384 MiB."""
+
+
+def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Profile the cells of a job: tells `start`, then `profile` with the record, for each."""
+    keep_memory()
+    folder = Path(job["folder"]) if job.get("folder") else None
+    profiler = Profiler(job["steps"], folder)
+    with no_garbage_collection():
+        traced({"start": (lambda calls: None, 1)})  # the first session takes a second to begin
+        for case_id, name in job["cells"]:
+            case = Case.parse(case_id)
+            tell("start", case=case_id, implementation=name)
+            pin(case.threads)
+            tell("profile", record=dataclasses.asdict(profiler.profile(case, name)))
+
+
+def keep_memory() -> None:
+    """Let the heap keep what it has, and have enough.
+
+    A training step that frees megabytes gives them back to the kernel and fetches them again, page by page, in some
+    states of the heap and not in others; the profiler's own records push it from one into the other. With memory that
+    stays, the time under the profiler and without it can be compared. Does nothing where malloc is not glibc's.
+    """
+    try:
+        malloc_option = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    for option, value in _KEEP:
+        malloc_option(option, value)
+    blocks = [torch.ones(_POOL[1]) for _ in range(_POOL[0])]
+    del blocks

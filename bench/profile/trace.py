@@ -1,0 +1,151 @@
+"""A trace file, in the format that torch's profiler writes and Perfetto reads, as events inside one another.
+
+The format is Chrome's trace events: `ts` and `dur` in microseconds, categories in `cat`. Read with no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.files import BrokenFile
+from bench.profile.kinds import AUTOGRAD, ELEMENTWISE, OUTSIDE, WORK, kind_of
+
+WINDOW = "rnn-bench: "
+"""Calls are marked in a trace by an annotation of this name and a label."""
+
+
+@dataclass
+class Event:
+    """An operator, or a stretch of Python: seconds from the trace's beginning, and what lies inside it."""
+
+    name: str
+    start: float
+    end: float
+    kind: str
+    thread: Any = None
+    args: dict[str, Any] = field(default_factory=dict)
+    children: list[Event] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """From beginning to end."""
+        return self.end - self.start
+
+    @property
+    def own_seconds(self) -> float:
+        """Less what lies inside."""
+        return self.seconds - sum(child.seconds for child in self.children)
+
+    def walk(self) -> Iterator[Event]:
+        """It and all inside it, outer ones first."""
+        waiting = [self]
+        while waiting:
+            event = waiting.pop()
+            yield event
+            waiting.extend(reversed(event.children))
+
+
+@dataclass
+class DeviceEvent:
+    """A kernel or a copy on the device: seconds, its name, and the operator that launched it where that is known."""
+
+    name: str
+    start: float
+    end: float
+    operator: str = ""
+
+
+@dataclass
+class Window:
+    """One marked stretch of a trace: a root event that holds what the host did in it, in all threads; what the device
+    did; and changes of memory in bytes, in order of time."""
+
+    label: str
+    root: Event
+    device: list[DeviceEvent]
+    allocations: list[int]
+
+
+def read_trace(path: Path, python: bool = False) -> list[Window]:
+    """The marked windows of a trace file, with Python's own functions among the events where that is wanted and they
+    were recorded. Raises BrokenFile for one that can't be read or has none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        return windows(content["traceEvents"], python)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BrokenFile(f"{path}: no trace of this suite: {type(error).__name__}: {error}") from None
+
+
+def windows(raw: list[dict[str, Any]], python: bool = False) -> list[Window]:
+    """The marked windows among trace events. Raises ValueError when there is none."""
+    marks = [each for each in raw if each.get("cat") == "user_annotation" and each["name"].startswith(WINDOW)]
+    if not marks:
+        raise ValueError("no call is marked in it")
+    wanted = ("cpu_op", "python_function") if python else ("cpu_op",)
+    host = [_host_event(each) for each in raw if each.get("ph") == "X" and each.get("cat") in wanted]
+    device = _device_events(raw)
+    memory = [each for each in raw if each["name"] == "[memory]" and each["args"].get("Device Type", 0) == 0]
+    found = []
+    for mark in sorted(marks, key=lambda each: float(each["ts"])):
+        start, end = float(mark["ts"]) / 1e6, (float(mark["ts"]) + float(mark["dur"])) / 1e6
+        root = Event(mark["name"].removeprefix(WINDOW), start, end, OUTSIDE, mark.get("tid"))
+        _nest(root, [event for event in host if start <= event.start and event.end <= end])
+        within = [event for event in device if start <= event.start < end]
+        changes = [each["args"]["Bytes"] for each in memory if start <= float(each["ts"]) / 1e6 < end]
+        found.append(Window(root.name, root, within, changes))
+    return found
+
+
+def _host_event(raw: dict[str, Any]) -> Event:
+    start = float(raw["ts"]) / 1e6
+    name = str(raw["name"])
+    end = start + float(raw.get("dur", 0)) / 1e6
+    return Event(name, start, end, kind_of(name), raw.get("tid"), raw.get("args", {}))
+
+
+def _nest(root: Event, events: list[Event]) -> None:
+    """Put each event into the innermost one of its thread that holds it; those of other threads hang on the root, but
+    add nothing to its own time (see `Event.own_seconds` and `other_threads`)."""
+    by_thread: dict[Any, list[Event]] = {}
+    for event in events:
+        by_thread.setdefault(event.thread, []).append(event)
+    for own in by_thread.values():
+        own.sort(key=lambda event: (event.start, -event.end))
+        open_events = [root]
+        for event in own:
+            while len(open_events) > 1 and open_events[-1].end < event.end:
+                open_events.pop()
+            open_events[-1].children.append(event)
+            open_events.append(event)
+
+
+def _device_events(raw: list[dict[str, Any]]) -> list[DeviceEvent]:
+    """Kernels, copies and fills on the device, with the operator whose external id each carries."""
+    operators = {each["args"].get("External id"): str(each["name"]) for each in raw if each.get("cat") == "cpu_op"}
+    found = []
+    for each in raw:
+        if each.get("ph") == "X" and each.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
+            start = float(each["ts"]) / 1e6
+            launched_by = operators.get(each.get("args", {}).get("External id"), "")
+            found.append(DeviceEvent(str(each["name"]), start, start + float(each["dur"]) / 1e6, launched_by))
+    return sorted(found, key=lambda event: event.start)
+
+
+def counted(event: Event) -> bool:
+    """Whether an event is an operator that computes or moves data, rather than one that only calls such.
+
+    One of no known kind counts unless it calls another that computes: `aten::sum` counts, and so does the `aten::fill_`
+    inside it.
+    """
+    if event.kind == ELEMENTWISE:
+        return not any(child.kind in (WORK[0], ELEMENTWISE) for child in event.walk() if child is not event)
+    return event.kind in WORK
+
+
+def is_node(event: Event) -> bool:
+    """Whether an event is an autograd node's own, not the engine's wrapping around it."""
+    return event.kind == AUTOGRAD and not event.name.startswith("autograd::")
