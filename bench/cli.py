@@ -32,6 +32,7 @@ for command in (
 ):
     app.command()(command)
 app.command()(explaining.limits)
+app.command()(explaining.profile)
 app.command()(gradients)
 app.command("list")(measuring.list_)
 

@@ -2,6 +2,8 @@
 
 reports/runs/<id>/run.json              the manifest: see `bench.manifest`
 reports/runs/<id>/passes/pass-001.json  one per pass: see `bench.passes`
+reports/runs/<id>/limits.json, profile.json, gradients.json
+                                        why it takes that long, where that was asked for: see `bench.explanation`
 """
 
 from __future__ import annotations
@@ -15,8 +17,14 @@ import pandas as pd
 
 from bench.cases import FIELDS
 from bench.files import BrokenFile, read_json, take
+from bench.gradients.file import read as read_gradients
+from bench.limits.limits import Limits, read_limits
 from bench.manifest import FAILED, MEASURED, CellRecord, Manifest, read_manifest
 from bench.passes import pass_files, rows
+from bench.profile.record import Profile, read_profile
+
+LIMITS, PROFILE, GRADIENTS = "limits.json", "profile.json", "gradients.json"
+"""Files beside run.json that explain what was measured."""
 
 COLUMNS = ("run", "pass", *FIELDS, "case", "implementation", "round", "calls", "seconds", "event_seconds",
            "control_seconds")  # fmt: skip
@@ -27,12 +35,16 @@ class Run:
     """A run read back: its manifest, one row per sample, and the cells that failed while being measured.
 
     Columns of `samples`: run, pass, the fields of Case, case (its id), implementation, round, calls, seconds,
-    event_seconds (NaN off CUDA), control_seconds (the control's block of the same round).
+    event_seconds (NaN off CUDA), control_seconds (the control's block of the same round). What explains them is None
+    where it was not asked for.
     """
 
     folder: Path
     manifest: Manifest
     samples: pd.DataFrame
+    limits: Limits | None = None
+    profile: Profile | None = None
+    gradients: dict[str, Any] | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -49,7 +61,7 @@ def read_run(folder: Path) -> Run:
         samples += rows(content, path, manifest.id, number)
         for failure in take(content, path, "rnn_bench.failures", list):
             _mark_failed(manifest, failure, path)
-    return Run(folder, manifest, _frame(samples))
+    return Run(folder, manifest, _frame(samples), *_explanation(folder))
 
 
 def read_pytest_json(paths: Iterable[Path]) -> Run:
@@ -78,6 +90,16 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
     names = list(dict.fromkeys(cell.implementation for cell in manifest.cells))
     manifest.settings |= {"passes": number, "baseline": "manual" if "manual" in names else (names or [""])[0]}
     return Run(Path(), manifest, _frame(samples))
+
+
+def _explanation(folder: Path) -> tuple[Limits | None, Profile | None, dict[str, Any] | None]:
+    """What lies beside the samples."""
+    limits, profile, gradients = (folder / name for name in (LIMITS, PROFILE, GRADIENTS))
+    return (
+        read_limits(limits) if limits.exists() else None,
+        read_profile(profile) if profile.exists() else None,
+        read_gradients(gradients) if gradients.exists() else None,
+    )
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

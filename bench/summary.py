@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from bench.cases import FIELDS, Case
+from bench.floor import NoFloor, floor
+from bench.limits.limits import Limits
 from bench.manifest import MEASURED
+from bench.profile.label import label, overhead_share
+from bench.profile.record import ProfileRecord
 from bench.results import Run
 from bench.stats import Estimate, interval_of_ratio, median_log_ratio
 
@@ -20,10 +28,13 @@ def cells(run: Run) -> pd.DataFrame:
     Columns: case (id), the fields of Case, implementation, status, reason, about, passes, rounds; seconds per call,
     event_seconds, control_ratio (time over the control's) and speedup (the baseline's time over this one's, from the
     same passes and rounds), each with _low and _high, the ends of the 95 % interval over passes; step_seconds
-    (seconds / T); peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is nothing to say.
+    (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time), operators (a step)
+    where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is
+    nothing to say.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
+    profiles = run.profile.by_cell() if run.profile else {}
     rows = []
     for record in run.manifest.cells:
         case = Case.parse(record.case)
@@ -33,11 +44,34 @@ def cells(run: Run) -> pd.DataFrame:
             baseline = measured.get((record.case, run.manifest.baseline))
             row |= _measured(samples, baseline, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
+            row |= _gap(case, row, run.limits) | _label(profiles.get((record.case, record.implementation)), run.limits)
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
     wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
-    wanted += ["step_seconds", "call_seconds", "peak_bytes", "build_seconds", "parity_error", "parity_seq_len"]
+    wanted += ["step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
+    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len"]
     return pd.DataFrame(rows).reindex(columns=wanted)
+
+
+def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None) -> dict[str, float]:
+    """The floor and how many times as long it takes; nothing where a limit is missing."""
+    try:
+        least = floor(case, limits).seconds if limits else math.nan
+    except NoFloor:
+        return {}
+    return {"floor_seconds": least, "gap": row["seconds"] / least}
+
+
+def _label(record: ProfileRecord | None, limits: Limits | None) -> dict[str, Any]:
+    """What bounds a cell, by its profile."""
+    if record is None:
+        return {}
+    found = {"overhead": overhead_share(record.categories), "operators": record.counts.operators / record.steps}
+    try:
+        bound = label(Case.parse(record.profiled), record.categories, record.counts, limits or Limits({}, ""))
+    except NoFloor:
+        return found
+    return found | {"label": bound}
 
 
 def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:

@@ -10,6 +10,7 @@ whatever an implementation prints goes to standard error instead. Jobs:
         with these counts; see `bench.limits`
     {"kind": "profile", "cells": [[case id, implementation], ...], "steps": n, "folder": path}: where their time goes,
         at n steps at most; see `bench.profile`
+    {"kind": "gradients"}: how far back gradients reach; see `bench.gradients`
     {"kind": "turns"}: one side of a pair, which is told what to do line by line; see `bench.turns`
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
@@ -17,7 +18,7 @@ one it is the current folder for the latter and this suite's own for the former.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
 `cell` (a survey's record), `case` (a pass's samples), `facts`, `limit` and `missing` (of the machine), `profile` (a
-record), `end` (the ledger).
+record), `gradients` (a table), `end` (the ledger).
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ def main() -> None:
         _limits(job, present, tell)
     elif job["kind"] == "profile":
         _profile(job, tell)
+    elif job["kind"] == "gradients":
+        _gradients(tell)
     else:
         _pass(job, ledger, tell)
     tell("end", ledger=ledger.seconds)
@@ -148,6 +151,13 @@ def _profile(job: dict[str, Any], tell: Callable[..., None]) -> None:
     from bench.profile.job import profile_cells
 
     profile_cells(job, tell)
+
+
+def _gradients(tell: Callable[..., None]) -> None:
+    """How far back gradients reach."""
+    from bench.gradients.command import measure
+
+    tell("gradients", found=measure())
 
 
 def _private_stdout() -> TextIO:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +50,7 @@ def run(
     budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
     max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
     timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "120s",
+    explain: Annotated[bool, typer.Option(help="Say why: floors, and a profile of every cell; half a minute.")] = True,
     resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`.")] = "",
     reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
 ) -> None:
@@ -73,7 +76,7 @@ def run(
             settings.cells()  # every name and size is checked before anything is written
             folder = run_folders.create(reports, preset)
             manifest = run_folders.begin(folder, settings)
-        code = _measure(folder, manifest, reports)
+        code = measure(folder, manifest, reports, Explaining() if explain else None)
     raise typer.Exit(code)
 
 
@@ -120,14 +123,24 @@ def list_() -> None:
     show(console)
 
 
-def _measure(folder: Path, manifest: Manifest, reports: Path) -> int:
-    """Run the passes and write the report of what there is; the exit code."""
+@dataclass(frozen=True)
+class Explaining:
+    """How a run is to be explained: with trace files or without, at how many steps; None stands for as many as usual."""
+
+    traces: bool = False
+    steps: int | None = None
+
+
+def measure(folder: Path, manifest: Manifest, reports: Path, explaining: Explaining | None) -> int:
+    """Run the passes, explain them, and write the report of what there is; the exit code."""
     from bench.progress import Bar
 
     interrupted = False
     try:
         with Bar(console) as bar:
             Runner(folder, manifest, bar).run()
+            if explaining is not None:
+                _explain(folder, manifest, reports, explaining, bar.note)
     except KeyboardInterrupt:
         interrupted = True
     except WorkerRefused:
@@ -140,6 +153,15 @@ def _measure(folder: Path, manifest: Manifest, reports: Path) -> int:
         return INTERRUPTED
     console.print(f"\nReport: {page}", soft_wrap=True)
     return code
+
+
+def _explain(
+    folder: Path, manifest: Manifest, reports: Path, explaining: Explaining, note: Callable[[str], None]
+) -> None:
+    from bench.explanation import explain
+    from bench.profile.command import STEPS
+
+    explain(folder, manifest, reports, note, traces=explaining.traces, steps=explaining.steps or STEPS)
 
 
 def _report(folder: Path, reports: Path) -> tuple[Path, int]:

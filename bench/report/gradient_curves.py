@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bench.gradients import DEFAULT
+from bench.gradients.file import Row, counted_seeds, end, setups, span
 from bench.gradients.horizon import EXPLODES, FACTOR, NEITHER, VANISHES
 from bench.report.drawing import FONT, dress, thinned
-from bench.report.gradient_file import Row, counted_seeds, end, setups, span
 from bench.report.palette import COLOURS, GRID, INK, MUTED
 from bench.report.render import Panel
 

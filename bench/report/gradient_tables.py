@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.gradients import DEFAULT
+from bench.gradients.file import Row, counted_seeds, end, setups, span
 from bench.gradients.horizon import EXPLODES, NEITHER, VANISHES
-from bench.report.gradient_file import Row, counted_seeds, end, setups, span
 from bench.report.names import steps
 from bench.report.units import NOTHING, percent
 

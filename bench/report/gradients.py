@@ -11,9 +11,9 @@ from typing import Any
 
 from bench.files import write_atomically
 from bench.gradients import DEFAULT
+from bench.gradients.file import Row, counted_seeds, end, read, setups, span
 from bench.gradients.horizon import EXPLODES, NEITHER, VANISHES
 from bench.report.gradient_curves import panels
-from bench.report.gradient_file import Row, counted_seeds, end, read, setups, span
 from bench.report.gradient_tables import tables
 from bench.report.names import listed, steps
 from bench.report.render import png_bytes, sheet, style, svg_bytes
