@@ -125,7 +125,7 @@ def list_() -> None:
 
 @dataclass(frozen=True)
 class Explaining:
-    """How a run is to be explained: with trace files or without, at how many steps; None stands for as many as usual."""
+    """How a run is to be explained: with trace files or without, at how many steps (None: as many as usual)."""
 
     traces: bool = False
     steps: int | None = None

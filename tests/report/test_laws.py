@@ -9,8 +9,8 @@ import pytest
 
 from bench.crossover import Crossover
 from bench.law import Law, Point
-from bench.report.crossings import clause, hidden_at
 from bench.report.laws import columns, findings, rows
+from bench.report.laws.crossings import clause, hidden_at
 from bench.results import read_run
 from bench.scaling import SETTING, Fit, Laws, Unfitted, laws
 from tests import synthetic

@@ -1,7 +1,4 @@
-"""Do gradients vanish or explode? Two sentences, tables and a picture from what `bench.gradients` measured.
-
-Everything here is a function of the content of gradients.json alone and needs no torch.
-"""
+"""Do gradients vanish or explode? Two sentences, and the files of `python -m bench gradients`."""
 
 from __future__ import annotations
 
@@ -11,14 +8,12 @@ from typing import Any
 
 from bench.files import write_atomically
 from bench.gradients import DEFAULT
-from bench.gradients.file import Row, counted_seeds, end, read, setups, span
+from bench.gradients.file import Row, counted_seeds, end, setups, span
 from bench.gradients.horizon import EXPLODES, NEITHER, VANISHES
-from bench.report.gradient_curves import panels
-from bench.report.gradient_tables import tables
+from bench.report.gradients.curves import panels
+from bench.report.gradients.tables import tables
 from bench.report.names import listed, steps
 from bench.report.render import png_bytes, sheet, style, svg_bytes
-
-__all__ = ["TITLE", "markdown", "panels", "read", "sentences", "write"]
 
 TITLE = "How far back the gradient reaches"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.law import PARTS
-from bench.report.law_words import Words
+from bench.report.laws.words import Words
 from bench.report.names import device
 from bench.report.tables import AXES, Column, Entry, entries
 from bench.report.units import duration_in, percent

@@ -1,18 +1,13 @@
-"""The scaling laws of a run in sentences: how well they hold, and where ways or devices cross.
-
-found = bench.scaling.laws(run)     of what `bench.results.read_run` gives
-columns(found), rows(found)         the table, in the classes of `bench.report.tables`
-findings(found)                     the sentences
-"""
+"""The scaling laws of a run in sentences: how well they hold, and where ways or devices cross."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bench.report.context import Finding
-from bench.report.law_pairs import devices, ways
-from bench.report.law_table import columns, rows, share
-from bench.report.law_words import Words
+from bench.report.laws.pairs import devices, ways
+from bench.report.laws.table import share
+from bench.report.laws.words import Words
 from bench.report.names import axis_value, listed
 from bench.report.units import missing, percent
 from bench.scaling import Fit, Laws, Unfitted
@@ -94,6 +89,3 @@ def _unfitted(words: Words, unfitted: Sequence[Unfitted]) -> list[Finding]:
 def _few(parts: list[str], others: str) -> list[str]:
     """The parts, or the first of them and how many others there are."""
     return parts if len(parts) <= MOST else [*parts[: MOST - 1], f"{len(parts) - MOST + 1} {others}"]
-
-
-__all__ = ["columns", "findings", "rows"]

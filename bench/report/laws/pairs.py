@@ -8,8 +8,8 @@ from itertools import combinations
 from typing import Any
 
 from bench.report.context import Finding
-from bench.report.crossings import Told, by_length, by_size
-from bench.report.law_words import Words
+from bench.report.laws.crossings import Told, by_length, by_size
+from bench.report.laws.words import Words
 from bench.report.names import capital, on_device
 from bench.scaling import Fit
 
