@@ -20,6 +20,8 @@ from bench.report.markdown import summary
 from bench.report.page import page
 from bench.report.render import png_bytes, sheet, style, svg_bytes
 from bench.report.scene import Picture, Scene
+from bench.report.why import why
+from bench.report.why.reasons import with_reasons
 from bench.results import Run, read_run
 from bench.summary import cells
 
@@ -39,17 +41,18 @@ def build(folder: Path) -> Path:
 
 def write(run: Run, folder: Path) -> Path:
     """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
-    table = cells(run)
+    table = with_reasons(cells(run), run.profile)
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
-    drawn = pictures(scene)
+    explained = why(run, table, scene)
+    drawn = [*pictures(scene), *explained.pictures]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
     _write_figures(scene, drawn, folder / "figures")
-    write_atomically(folder / "summary.md", summary(table, run.manifest, found).encode())
+    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained).encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
-    write_atomically(path, page(table, run.manifest, found, shown).encode())
+    write_atomically(path, page(table, run.manifest, found, shown, explained).encode())
     return path
 
 
@@ -69,7 +72,8 @@ def _write_figures(scene: Scene, drawn: list[Picture], folder: Path) -> None:
         old.unlink()
     with style(text_as_paths=True):
         for picture in drawn:
-            figure = sheet(picture.panels, picture.columns, picture.title, scene.legend)
+            legend = scene.legend if picture.legend is None else picture.legend
+            figure = sheet(picture.panels, picture.columns, picture.title, legend)
             dpi = MAIN_DPI if picture.name == "main" else 144
             write_atomically(folder / f"{picture.name}.svg", svg_bytes(figure))
             write_atomically(folder / f"{picture.name}.png", png_bytes(figure, dpi))

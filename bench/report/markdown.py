@@ -13,15 +13,16 @@ from bench.report.facets import constants, pick, varying_axes
 from bench.report.names import device, ordered, short_names
 from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
-from bench.report.units import duration, times
+from bench.report.units import duration, gap, times
+from bench.report.why import Why
 from bench.summary import reached
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
 
 
-def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding]) -> str:
-    """Findings, a compact table, the machine, and what was skipped and why.
+def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why | None = None) -> str:
+    """Findings, why, a compact table, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
     """
@@ -29,6 +30,7 @@ def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding]) -
     parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
+    parts += _why(cells, explained or Why())
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)
 
@@ -45,19 +47,41 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
     short = short_names(cells["implementation"])
     varying = varying_axes(cells)
     several = cells["device"].nunique() > 1
-    lines = [["Case", *(f"`{short[name]}`" for name in names)], ["---", *("---:" for _ in names)]]
+    floors = ["Floor"] if measured["floor_seconds"].notna().any() else []
+    lines = [["Case", *floors, *(f"`{short[name]}`" for name in names)], ["---", *("---:" for _ in [*floors, *names])]]
     for _, group in shown.groupby("case", sort=True):
         by_name = {row["implementation"]: row for _, row in group.iterrows()}
         first = next(iter(by_name.values()))
         case = place(first, varying) + (f", {device(first['device'])}" if several else "")
-        lines.append([case, *(_field(by_name.get(name), manifest.baseline) for name in names)])
+        least = [duration(first["floor_seconds"])] if floors else []
+        lines.append([case, *least, *(_field(by_name.get(name), manifest.baseline) for name in names)])
     table = "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines)
     said = [f"All cases: {constants(cells)}." if constants(cells) else "", note]
     if measured["speedup"].notna().any() and len(names) > 1:
         said.append(f"Speed-ups are over `{short.get(manifest.baseline, '')}`, with 95 % intervals over passes.")
+    if floors:
+        said.append(
+            "The floor is the least time any implementation needs on this machine, the gap how many times that."
+        )
     if precision and not measured["narrow"].all():
         said.append(f"◊ marks intervals wider than ±{100 * precision:g} %.")
     return f"{table}\n\n{escaped(' '.join(part for part in said if part))}"
+
+
+def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
+    """Sentences, laws, gradients, and a line for each cell; nothing where nothing is known."""
+    said = [*explained.notes, *(each.text for each in (*explained.findings, *explained.law_findings))]
+    parts = ["## Why\n", "\n".join(f"- {escaped(text)}" for text in [*said, *explained.gradients]) + "\n"]
+    rows = cells[cells["why"] != ""] if "why" in cells and explained.findings else cells.iloc[:0]
+    if len(rows):
+        varying, short = varying_axes(cells), short_names(cells["implementation"])
+        lines = ["| Case | way | floor | gap | why |", "|---|---|---:|---:|---|"]
+        for _, row in rows.iterrows():
+            fields = [place(row, varying), f"`{short[row['implementation']]}`", duration(row["floor_seconds"]),
+                      gap(row["gap"]), row["why"]]  # fmt: skip
+            lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
+        parts += ["<details><summary>Every cell</summary>\n", *lines, "\n</details>\n"]
+    return parts if len(parts) > 2 or said or explained.gradients else []
 
 
 def _fewer(measured: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -75,10 +99,10 @@ def _field(row: pd.Series | None, baseline: str) -> str:
     if row is None:
         return "–"
     text = duration(row["seconds"])
-    if row["implementation"] == baseline or pd.isna(row["speedup"]):
-        return text
-    mark = "" if row["narrow"] else " ◊"
-    return f"{text} · {times(row['speedup'], row['speedup_low'], row['speedup_high'])}{mark}"
+    if row["implementation"] != baseline and not pd.isna(row["speedup"]):
+        mark = "" if row["narrow"] else " ◊"
+        text += f" · {times(row['speedup'], row['speedup_low'], row['speedup_high'])}{mark}"
+    return text if pd.isna(row["gap"]) else f"{text} · gap {gap(row['gap'])}"
 
 
 def _facts(manifest: Manifest) -> str:

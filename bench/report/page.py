@@ -22,6 +22,7 @@ from bench.report.outcome import notices, skipped
 from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
+from bench.report.why import Why
 from bench.summary import reached
 
 HERE = Path(__file__).parent
@@ -45,7 +46,13 @@ class PlotGroup:
     folded: bool
 
 
-def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], drawn: Sequence[Picture]) -> str:
+def page(
+    cells: pd.DataFrame,
+    manifest: Manifest,
+    found: Sequence[Finding],
+    drawn: Sequence[Picture],
+    explained: Why | None = None,
+) -> str:
     """The page as text; a pure function of its arguments and the files beside this module."""
     scene = Scene(cells, manifest)
     precision = manifest.settings.get("precision")
@@ -57,6 +64,11 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
     environment.filters |= {"code": code, "duration": duration, "percent": percent}
     with style(text_as_paths=False):
         plots = {picture.name: groups(picture) for picture in drawn}
+        legends = {
+            picture.name: [(entry.name, Markup(marker_svg(entry.look, picture.name))) for entry in picture.legend]
+            for picture in drawn
+            if picture.legend
+        }
         measured = set(scene.cells["implementation"])
         legend = [
             {"name": scene.short[name], "full": name, "about": scene.about[name],
@@ -66,6 +78,7 @@ def page(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], draw
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
         manifest=manifest, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
+        legends=legends, why=explained or Why(),
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
         columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),
         several_ways=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,

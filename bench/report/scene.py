@@ -26,11 +26,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the report: a name for its files, a title, and its panels by setting."""
+    """A picture of the report: a name for its files, a title, its panels by setting, and its legend where that is
+    another than the implementations'."""
 
     name: str
     title: str
     groups: list[Group]
+    legend: list[Entry] | None = None
 
     @property
     def panels(self) -> list[Panel]:

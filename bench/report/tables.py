@@ -13,7 +13,7 @@ from bench.manifest import MEASURED, Manifest
 from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
 from bench.report.outcome import with_outcome
-from bench.report.units import NOTHING, duration, durations, missing, size, times
+from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
 from bench.summary import reached
 
 
@@ -83,6 +83,13 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
                               hint="of the speed-up, over passes"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
+        "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), _field("floor_seconds"),
+                                hint="the least time any implementation needs on this machine"),
+        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"), hint="time per call over the floor"),
+        "label": Column("Bound", _plain("label"), _field("label"), False, True,
+                        hint="what most of the time goes into, by profile and limits"),
+        "operators": Column("Operators a step", lambda row: per_step(row["operators"]), _field("operators"),
+                            hint="calls that compute or move data"),
         "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), _field("event_seconds"),
                                 hint="time per call between CUDA events"),
         "control_ratio": Column("× control", lambda row: times(row["control_ratio"]), _field("control_ratio"),
@@ -93,8 +100,11 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), _field("parity_error"),
                                hint="largest relative deviation from the float64 reference"),
         "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
+        "why": Column("Why", _plain("why"), _field("why"), False, hint="where the time goes"),
     }  # fmt: skip
-    return [column for name, column in every.items() if name == "seconds" or cells[name].notna().any()]
+    return [
+        column for name, column in every.items() if name == "seconds" or (name in cells and cells[name].notna().any())
+    ]
 
 
 def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:

@@ -74,6 +74,21 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def whole_percent(share: float) -> str:
+    """A share without decimals: `85 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def per_step(count: float) -> str:
+    """A count per step, which is a whole number but for what a call does once: `4.1`."""
+    return NOTHING if missing(count) else f"{count:.1f}" if count < 100 else f"{count:.0f}"
+
+
+def gap(value: float) -> str:
+    """How many times its floor a cell takes, in two or three digits: `3.9×`, `412×`."""
+    return NOTHING if missing(value) else f"{value:.1f}×" if value < 10 else f"{value:.0f}×"
+
+
 def tick_time(seconds: float, _position: int | None = None) -> str:
     """A time on an axis, as short as it can be: `10 µs`."""
     return _scaled(seconds, _TIMES, 0)

@@ -1,0 +1,138 @@
+"""Sentences about why one way takes longer than another, when that changes, and how far all are from the floor."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+
+from bench.profile.breakdown import DISPATCH, GRADIENTS, PRODUCTS
+from bench.profile.record import Profile, ProfileRecord
+from bench.report.comparisons import apart, place
+from bench.report.context import Context, Finding
+from bench.report.facets import usual_case
+from bench.report.names import axis_value, capital, listed, on_device
+from bench.report.units import duration, gap, per_step, times, whole_percent
+
+NEAR = 4.0
+"""A gap below which a way is near what the machine allows."""
+
+Records = dict[tuple[str, str], ProfileRecord]
+
+
+def findings(context: Context, profile: Profile | None) -> list[Finding]:
+    """What profile and floors say of the measured cells, device by device."""
+    records = profile.by_cell() if profile else {}
+    found = []
+    for device in context.devices:
+        cells = context.on(device)
+        found += [
+            *_overheads(context, cells, records),
+            *_sizes(context, cells, records),
+            *_gradients(context, cells, records),
+        ]
+        found += _floors(context, cells)
+    return found
+
+
+def _overheads(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
+    """The usual case: how much of a step each way spends in calling, and with how many operators."""
+    at = cells[cells["case"] == usual_case(cells)].set_index("implementation", drop=False)
+    rows = [at.loc[name] for name in context.names if name in at.index and (at.loc[name]["case"], name) in records]
+    if not rows:
+        return []
+    each = []
+    for row in rows:
+        record = records[row["case"], row["implementation"]]
+        step = duration(record.categories[DISPATCH] / record.steps)
+        told = f"({step}, {per_step(row['operators'])} operators)"
+        each.append(f"{whole_percent(_share(record, DISPATCH))} in {context.phrase(row['implementation'])} {told}")
+    where = f"{on_device(rows[0]['device'])}, at {place(rows[0], context.varying)}"
+    text = f"{capital(where)}, Python and dispatch take of each step {listed(each)}."
+    return [Finding("why", text + _same_operators(context, rows, records))]
+
+
+def _same_operators(context: Context, rows: list[pd.Series], records: Records) -> str:
+    """Says it when two ways call about as many operators and one of them pays much more for each."""
+    for one, other in itertools.permutations(rows, 2):
+        mine, its = (records[row["case"], row["implementation"]].categories[DISPATCH] for row in (one, other))
+        alike = abs(one["operators"] - other["operators"]) < 0.15 * other["operators"]
+        if alike and mine > 2 * its > 0:
+            whose, others = (context.phrase(row["implementation"]) for row in (one, other))
+            return f" In {whose}, nearly as many operators cost {times(mine / its)} as much to call as in {others}."
+    return ""
+
+
+def _sizes(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
+    """From which hidden size on the products outweigh the calling, in each way, along the usual case's other axes."""
+    usual = cells[cells["case"] == usual_case(cells)].iloc[0]
+    same = [axis for axis in ("mode", "seq_len", "batch_size", "dtype", "num_layers", "threads") if axis in cells]
+    line = cells[(cells[same] == usual[same]).all(axis=1)].sort_values("hidden_size")
+    each = []
+    for name in context.names:
+        own = line[line["implementation"] == name]
+        shares = {
+            row["hidden_size"]: whole_percent(_share(records[row["case"], name], PRODUCTS))
+            for _, row in own.iterrows()
+            if (row["case"], name) in records
+        }
+        if len(shares) > 1:
+            (_, least), *_, (_, most) = shares.items()
+            each.append(f"{least} to {most} in {context.phrase(name)}")
+    if not each:
+        return []
+    where = place(usual, context.varying, without=["hidden_size"])
+    ends = f"from hidden {line['hidden_size'].min()} to {line['hidden_size'].max()}"
+    text = f"The larger the network, the more of a step is products: at {where}, {ends}, {listed(each)}"
+    return [Finding("why:sizes", f"{text}{_closing(context, line)}.")]
+
+
+def _closing(context: Context, line: pd.DataFrame) -> str:
+    """How the focus's gain changes along these hidden sizes, where the intervals of its ends don't overlap."""
+    focus = context.focus or ""
+    rows = [row for _, row in line[line["implementation"] == focus].iterrows()]
+    turn = apart(rows[0], rows[-1], "speedup") if len(rows) > 1 else 0
+    if not turn:
+        return ""
+    ends = f"from {times(rows[0]['speedup'])} to {times(rows[-1]['speedup'])}"
+    return f", and the gain of {context.phrase(focus)} {'falls' if turn > 0 else 'grows'} {ends}"
+
+
+def _gradients(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
+    """What autograd's own bookkeeping costs in training, at the usual size."""
+    training = cells[cells["mode"] == "training"]
+    if training.empty:
+        return []
+    rows = [
+        row
+        for _, row in training[training["case"] == usual_case(training)].iterrows()
+        if (row["case"], row["implementation"]) in records
+    ]
+    shares = {row["implementation"]: _share(records[row["case"], row["implementation"]], GRADIENTS) for row in rows}
+    if not shares or max(shares.values()) < 0.05:
+        return []
+    each = [f"{whole_percent(share)} in {context.phrase(name)}" for name, share in shares.items()]
+    text = f"Autograd's own bookkeeping, apart from the operators of the backward pass, takes {listed(each)}"
+    return [Finding("why:autograd", f"{text}, at {place(rows[0], context.varying)}.")]
+
+
+def _floors(context: Context, cells: pd.DataFrame) -> list[Finding]:
+    """How near the nearest way is to the floor, and where none is near."""
+    known = cells[cells["gap"].notna()]
+    if known.empty:
+        return []
+    best = known.loc[known.groupby("case")["gap"].idxmin()]
+    near, nearest, farthest = best[best["gap"] < NEAR], best.loc[best["gap"].idxmin()], best.loc[best["gap"].idxmax()]
+    text = (
+        f"{capital(on_device(nearest['device']))}, the fastest way takes between {gap(nearest['gap'])} the floor "
+        f"({place(nearest, context.varying)}) and {gap(farthest['gap'])} ({place(farthest, context.varying)}); "
+        f"it comes within {NEAR:g}× in {len(near)} of {len(best)} cases"
+    )
+    sizes = [int(size) for size in sorted(best["hidden_size"].unique()) if size not in set(near["hidden_size"])]
+    if sizes:
+        text += f", in none at {listed([axis_value('hidden_size', size) for size in sizes])}"
+    return [Finding("floor", f"{text}.")]
+
+
+def _share(record: ProfileRecord, category: str) -> float:
+    return record.categories[category] / record.seconds
