@@ -126,10 +126,10 @@ def _floors(context: Context, cells: pd.DataFrame) -> list[Finding]:
     text = (
         f"{capital(on_device(nearest['device']))}, the fastest way takes between {gap(nearest['gap'])} the floor "
         f"({place(nearest, context.varying)}) and {gap(farthest['gap'])} ({place(farthest, context.varying)}); "
-        f"it comes within {NEAR:g}× in {len(near)} of {len(best)} cases"
+        f"it comes within {NEAR:g}× in {len(near) or 'none'} of {len(best)} cases"
     )
     sizes = [int(size) for size in sorted(best["hidden_size"].unique()) if size not in set(near["hidden_size"])]
-    if sizes:
+    if len(near) and sizes:
         text += f", in none at {listed([axis_value('hidden_size', size) for size in sizes])}"
     return [Finding("floor", f"{text}.")]
 

@@ -6,6 +6,7 @@ Williams, Waterman and Patterson, Communications of the ACM 52(4), 2009, 65-76.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +88,7 @@ def _point(scene: Scene, row: pd.Series) -> Point:
 def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak: float) -> None:
     """Roofs as lines with their names, cells as marks with their hidden sizes."""
     intensities = [point.intensity for point in points]
-    left, right = min(intensities) / 6, max(*(6 * each for each in intensities), 1.5 * peak / roofs[-1].rate)
+    left, right = min(intensities) / 12, max(*(6 * each for each in intensities), 1.5 * peak / roofs[-1].rate)
     low, high = min(point.rate for point in points) / 2, 2.5 * peak
     _logarithmic(ax, (left, right), (low, high))
     ax.plot([left, right], [peak, peak], color=INK, linewidth=1.4, zorder=2)
@@ -95,22 +96,21 @@ def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak
     for roof in roofs:
         end = min(right, peak / roof.rate)
         ax.plot([left, end], [left * roof.rate, end * roof.rate], color=MUTED, linewidth=1.1, zorder=2)
-        if 1.15 * left * roof.rate > low:
-            _write(
-                ax,
-                1.15 * left,
-                1.2 * left * roof.rate,
-                f"{roof.name} {roof.rate / 1e9:.0f} GB/s",
-                MUTED,
-                "left",
-                "bottom",
-            )
+        _along(ax, (1.1 * left, 1.1 * left * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
     for point in points:
         ax.plot([point.intensity], [point.rate], color=point.look.colour, marker=point.look.marker, markersize=7,
                 markeredgewidth=0, zorder=4)  # fmt: skip
     for size in sorted({point.hidden_size for point in points}):
         best = max((point for point in points if point.hidden_size == size), key=lambda point: point.rate)
         _write(ax, 1.18 * best.intensity, best.rate, str(size), INK, "left", "center")
+
+
+def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
+    """Write on a roof's slope, which is one decade up for one across."""
+    (x, y), (x_next, y_next) = ax.transData.transform([at, (10 * at[0], 10 * at[1])])
+    angle = math.degrees(math.atan2(y_next - y, x_next - x))
+    ax.annotate(text, at, (0, 2), textcoords="offset points", color=MUTED, fontsize=FONT - 2, rotation=angle,
+                rotation_mode="anchor", va="bottom", ha="left")  # fmt: skip
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: str, across: str, up: str) -> None:
