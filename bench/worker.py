@@ -23,18 +23,15 @@ record), `gradients` (a table), `end` (the ledger).
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import json
 import os
-import random
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench.cases import Case
+from bench.jobs import JOBS, Desk
 from bench.ledger import Ledger
 from bench.machine import stand_aside
 
@@ -52,8 +49,7 @@ def main() -> None:
     ledger = Ledger()
     if job["kind"] == "turns":
         stand_aside()
-    from bench import machine, measure, survey  # noqa: F401  # torch, here: the ledger is told how long it takes
-    from bench.turns import take_turns
+    from bench import machine, measure, survey, turns  # noqa: F401  # torch: the ledger is told how long it takes
 
     gc.collect()
     gc.freeze()  # what the imports left stays; looking through it again costs 0.15 s at every collection
@@ -70,18 +66,7 @@ def main() -> None:
         tell("ready")
     else:
         tell("ready", machine=machine.describe(), devices=present, names=_names(job, present))
-    if job["kind"] == "survey":
-        _survey(job, present, ledger, tell)
-    elif job["kind"] == "turns":
-        take_turns(sys.stdin, tell, job.get("delay", {}))
-    elif job["kind"] == "limits":
-        _limits(job, present, tell)
-    elif job["kind"] == "profile":
-        _profile(job, tell)
-    elif job["kind"] == "gradients":
-        _gradients(tell)
-    else:
-        _pass(job, ledger, tell)
+    JOBS[job["kind"]](Desk(job, present, ledger, tell))
     tell("end", ledger=ledger.seconds)
 
 
@@ -99,65 +84,6 @@ def _names(job: dict[str, Any], present: list[str]) -> dict[str, list[str]]:
         return {device: registry.select(job["selection"], device) for device in present if "selection" in job}
     except ValueError:
         return {}
-
-
-def _survey(job: dict[str, Any], present: list[str], ledger: Ledger, tell: Callable[..., None]) -> None:
-    """Survey the cells whose device is here; the others are no part of this run."""
-    from bench.machine import pin
-    from bench.survey import Surveyor
-
-    surveyor = Surveyor(job["max_call"], ledger, job.get("memory", True))
-    for case_id, name in job["cells"]:
-        case = Case.parse(case_id)
-        if case.device in present:
-            tell("start", case=case_id, implementation=name)
-            pin(case.threads)
-            tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
-
-
-def _pass(job: dict[str, Any], ledger: Ledger, tell: Callable[..., None]) -> None:
-    """Measure the cases in an order of this pass's own."""
-    from bench.measure import measure
-
-    order = random.Random(job["order"])
-    cases = list(job["cases"])
-    order.shuffle(cases)
-    for item in cases:
-        tell("start", case=item["case"], implementation=None)
-
-        def starting(name: str, case: str = item["case"]) -> None:
-            tell("start", case=case, implementation=name)
-
-        found = measure(Case.parse(item["case"]), item["calls"], item["rounds"], order, ledger, starting)
-        tell(
-            "case",
-            case=item["case"],
-            samples=found.samples,
-            control_seconds=found.control_seconds,
-            failures=found.failures,
-        )
-
-
-def _limits(job: dict[str, Any], present: list[str], tell: Callable[..., None]) -> None:
-    """What this machine allows."""
-    from bench.limits.job import measure_limits
-    from bench.machine import cores
-
-    measure_limits(present, sorted({1, cores(), *job["threads"]}), tell)
-
-
-def _profile(job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Where the time of some cells goes."""
-    from bench.profile.job import profile_cells
-
-    profile_cells(job, tell)
-
-
-def _gradients(tell: Callable[..., None]) -> None:
-    """How far back gradients reach."""
-    from bench.gradients.command import measure
-
-    tell("gradients", found=measure())
 
 
 def _private_stdout() -> TextIO:

@@ -60,8 +60,35 @@ def profile(
         folder = run_folders.create(reports, "profile")
         manifest = run_folders.begin(folder, settings)
         code = measure(folder, manifest, reports, Explaining(traces=True, steps=steps))
+        _show_cells(folder)
         _tell_of_traces(folder)
     raise typer.Exit(code)
+
+
+def _show_cells(folder: Path) -> None:
+    """A line for each cell: its time, its floor, and why."""
+    from rich.table import Table
+
+    from bench.report.comparisons import place
+    from bench.report.facets import varying_axes
+    from bench.report.names import short_names
+    from bench.report.units import duration, gap
+    from bench.report.why.reasons import with_reasons
+    from bench.results import read_run
+    from bench.summary import cells
+
+    run = read_run(folder)
+    found = with_reasons(cells(run), run.profile)
+    varying, short = varying_axes(found), short_names(found["implementation"])
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("Case", "way", "time per call", "floor", "gap", "why"):
+        table.add_column(heading, justify="right" if heading in ("time per call", "floor", "gap") else "left")
+    for _, row in found.iterrows():
+        table.add_row(
+            place(row, varying), short[row["implementation"]], duration(row["seconds"]), duration(row["floor_seconds"]),
+            gap(row["gap"]), row["why"] or str(row["reason"]),
+        )  # fmt: skip
+    console.print(table)
 
 
 def _tell_of_traces(folder: Path) -> None:

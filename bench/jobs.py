@@ -1,0 +1,94 @@
+"""What a worker can be asked to do, by the kind of the job; see `bench.worker` for what each is given and tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.cases import Case
+from bench.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a job is done at: its description, the devices present, where time is put down, and whom to tell."""
+
+    job: dict[str, Any]
+    present: list[str]
+    ledger: Ledger
+    tell: Callable[..., None]
+
+
+def survey(desk: Desk) -> None:
+    """Survey the cells whose device is here; the others are no part of this run."""
+    from bench.machine import pin
+    from bench.survey import Surveyor
+
+    surveyor = Surveyor(desk.job["max_call"], desk.ledger, desk.job.get("memory", True))
+    for case_id, name in desk.job["cells"]:
+        case = Case.parse(case_id)
+        if case.device in desk.present:
+            desk.tell("start", case=case_id, implementation=name)
+            pin(case.threads)
+            desk.tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
+
+
+def measure(desk: Desk) -> None:
+    """Measure the cases in an order of this pass's own."""
+    from bench.measure import measure as measure_case
+
+    order = random.Random(desk.job["order"])
+    cases = list(desk.job["cases"])
+    order.shuffle(cases)
+    for item in cases:
+        desk.tell("start", case=item["case"], implementation=None)
+
+        def starting(name: str, case: str = item["case"]) -> None:
+            desk.tell("start", case=case, implementation=name)
+
+        found = measure_case(Case.parse(item["case"]), item["calls"], item["rounds"], order, desk.ledger, starting)
+        desk.tell(
+            "case",
+            case=item["case"],
+            samples=found.samples,
+            control_seconds=found.control_seconds,
+            failures=found.failures,
+        )
+
+
+def turns(desk: Desk) -> None:
+    """Be one side of a pair."""
+    from bench.turns import take_turns
+
+    take_turns(sys.stdin, desk.tell, desk.job.get("delay", {}))
+
+
+def limits(desk: Desk) -> None:
+    """Measure what this machine allows."""
+    from bench.limits.job import measure_limits
+    from bench.machine import cores
+
+    measure_limits(desk.present, sorted({1, cores(), *desk.job["threads"]}), desk.tell)
+
+
+def profile(desk: Desk) -> None:
+    """Find out where the time of some cells goes."""
+    from bench.profile.job import profile_cells
+
+    profile_cells(desk.job, desk.tell)
+
+
+def gradients(desk: Desk) -> None:
+    """Find out how far back gradients reach."""
+    from bench.gradients.command import measure as measure_gradients
+
+    desk.tell("gradients", found=measure_gradients())
+
+
+JOBS: dict[str, Callable[[Desk], None]] = {
+    "survey": survey, "pass": measure, "turns": turns, "limits": limits, "profile": profile, "gradients": gradients,
+}  # fmt: skip
