@@ -1,4 +1,4 @@
-"""Keeps the README in step with the reference run: `python -m bench.readme` writes its picture, findings and tables.
+"""Keeps the README in step with the reference run: `python -m bench.readme` writes its pictures, findings and tables.
 
 The reference is the first folder under reports/reference that holds a run; `accuracy/accuracy.md` and `trust/trust.md`
 in it are the tables of `python -m bench accuracy` and `python -m bench trust`. Nothing here is typed by hand, and a
@@ -13,6 +13,8 @@ from pathlib import Path
 from bench.files import BrokenFile
 from bench.report import headlines
 from bench.report.markdown import compact
+from bench.report.scene import Scene
+from bench.report.why import why
 from bench.results import read_run
 from bench.summary import cells
 
@@ -32,6 +34,7 @@ def reference() -> Path:
 def updated(text: str, folder: Path) -> str:
     """The README's text with the parts between the markers made anew from the reference run."""
     text = _between(text, "reference", _reference(folder))
+    text = _between(text, "why", _why(folder))
     text = _between(text, "accuracy", _proof(folder, "accuracy", "Repeats of one speed-up by each method"))
     return _between(text, "trust", _proof(folder, "trust", "Share of gate runs that fail, by the slowdown planted"))
 
@@ -51,6 +54,20 @@ def _reference(folder: Path) -> str:
         "",
         compact(table[table["seq_len"].isin(LENGTHS)], run.manifest),
     ]
+    return "\n".join(lines)
+
+
+def _why(folder: Path) -> str:
+    """Where the time of a step goes, in a picture and in sentences, and how far back gradients reach."""
+    run = read_run(folder)
+    table, relative = cells(run), folder.relative_to(ROOT)
+    found = why(run, table, Scene(table, run.manifest))
+    lines = [
+        f"![Time of a step by category, for each way]({relative}/figures/where.png)", "",
+        *(f"- {each.text}" for each in found.findings), "",
+        f"![Norm of the gradient k steps back]({relative}/figures/gradients.png)", "",
+        *(f"- {text}" for text in found.gradients),
+    ]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -86,7 +86,9 @@ class Profiler:
     def _on_cuda(self, workload: Workload, clock: Clock, record: ProfileRecord) -> None:
         """On CUDA the device tells what it was busy with."""
         calls = min(20, calls_per_block(seconds_per_call(workload, "cuda")))
-        record.seconds = statistics.median(clock.time(workload, calls).seconds / calls for _ in range(ROUNDS))
+        readings = [clock.time(workload, calls) for _ in range(ROUNDS)]
+        record.seconds = statistics.median(reading.seconds / calls for reading in readings)
+        record.event_seconds = statistics.median((reading.event_seconds or 0.0) / calls for reading in readings)
         self._details(workload, record)
         window = traced({"call": (workload, calls)}, cuda=True)["call"][0]
         busy = breakdown.busy_seconds(window.device) / calls

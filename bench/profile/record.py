@@ -23,7 +23,7 @@ class ProfileRecord:
     The call that was profiled is that of `profiled`, the id of the same Case with at most as many steps as were asked
     for. `seconds` is its time without the profiler, `categories` add up to it; `traced_seconds` is what they added up
     to before the work among them was scaled to that, the check of the method. `hollow_seconds` is the time of the
-    twin with one hidden unit, None on CUDA. `busy` is the share of the time in which something was computed or moved.
+    twin with one hidden unit, None on CUDA, where `event_seconds` is its time between two events on the device. `busy` is the share of the time in which something was computed or moved.
     `trace` and `flame` are files beside the record, empty where none was asked for.
     """
 
@@ -35,6 +35,7 @@ class ProfileRecord:
     seconds: float = 0.0
     traced_seconds: float = 0.0
     hollow_seconds: float | None = None
+    event_seconds: float | None = None
     busy: float = 0.0
     categories: dict[str, float] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
