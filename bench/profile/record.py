@@ -23,8 +23,9 @@ class ProfileRecord:
     The call that was profiled is that of `profiled`, the id of the same Case with at most as many steps as were asked
     for. `seconds` is its time without the profiler, `categories` add up to it; `traced_seconds` is what they added up
     to before the work among them was scaled to that, the check of the method. `hollow_seconds` is the time of the
-    twin with one hidden unit, None on CUDA, where `event_seconds` is its time between two events on the device. `busy` is the share of the time in which something was computed or moved.
-    `trace` and `flame` are files beside the record, empty where none was asked for.
+    twin with one hidden unit, None on CUDA, where `event_seconds` is the call's time between two events on the device.
+    `busy` is the share of the time in which something was computed or moved. `trace` and `flame` are files beside the
+    record, empty where none was asked for.
     """
 
     case: str
