@@ -134,7 +134,8 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     assert read_manifest(folder).status == "running"
     part = subprocess.run([sys.executable, "-m", "bench", "report", str(folder)], check=True, capture_output=True)
     assert (folder / "index.html").is_file(), part.stderr
-    subprocess.run([*command[:4], "--resume", str(folder), "--no-explain", "--reports", str(tmp_path)],
+    subprocess.run(
+        [*command[:4], "--resume", str(folder), "--no-explain", "--reports", str(tmp_path)],
         check=True,
         capture_output=True,
     )
