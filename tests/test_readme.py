@@ -43,7 +43,7 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     """The command below it runs as written, here on the smallest of cases."""
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
-    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu"
+    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
     done = subprocess.run(
         [sys.executable, *command.split()[1:], *small.split()],
         cwd=tmp_path,

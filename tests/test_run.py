@@ -120,7 +120,8 @@ def test_calls_that_last_too_long_are_left_out(tmp_path: Path) -> None:
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """kill -9 in the middle of the passes: what is there can be read, and a resumed run ends with all of them."""
     command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "4",
-               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--reports", str(tmp_path)]  # fmt: skip
+               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--no-explain",
+               "--reports", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
@@ -133,7 +134,11 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     assert read_manifest(folder).status == "running"
     part = subprocess.run([sys.executable, "-m", "bench", "report", str(folder)], check=True, capture_output=True)
     assert (folder / "index.html").is_file(), part.stderr
-    subprocess.run([*command[:4], "--resume", str(folder), "--reports", str(tmp_path)], check=True, capture_output=True)
+    subprocess.run(
+        [*command[:4], "--resume", str(folder), "--no-explain", "--reports", str(tmp_path)],
+        check=True,
+        capture_output=True,
+    )
     assert read_manifest(folder).status == "finished"
     assert len(pass_files(folder)) == 4
     assert [path.read_bytes() for path in pass_files(folder)][: len(kept)] == kept
@@ -167,7 +172,7 @@ def test_only_an_empty_run_folder_is_discarded(tmp_path: Path) -> None:
 def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends with exit code 130, a report of the part, and how to go on."""
     command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "40",
-               "--hidden-size", "8", "--seq-len", "2", "--reports", str(tmp_path)]  # fmt: skip
+               "--hidden-size", "8", "--seq-len", "2", "--no-explain", "--reports", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:

@@ -129,11 +129,13 @@ def settled(categories: Mapping[str, float], seconds: float) -> dict[str, float]
     """The categories scaled so that they add up to the time measured without the profiler.
 
     The overhead is the twin's time and was measured without it, too; so it is the work that is scaled, and only where
-    there is more overhead than time, or no work, the whole.
+    there is more overhead than time, or no work, the whole. Where nothing was found at all, it is all dispatch.
     """
     work = working(categories)
-    overhead = sum(categories.values()) - work
+    overhead = sum(part for name, part in categories.items() if name in OVERHEAD)
     if work > 0 and seconds > overhead:
         scale = (seconds - overhead) / work
         return {name: part if name in OVERHEAD else part * scale for name, part in categories.items()}
-    return {name: part * seconds / overhead if name in OVERHEAD else 0.0 for name, part in categories.items()}
+    if not overhead > 0:
+        return dict.fromkeys(categories, 0.0) | {DISPATCH: seconds}
+    return {name: part * (seconds / overhead) if name in OVERHEAD else 0.0 for name, part in categories.items()}

@@ -13,6 +13,9 @@ from bench.profile.trace import Event, Window, counted, is_node
 
 _ITEM_BYTES = {"float": 4, "double": 8, "c10::BFloat16": 2, "c10::Half": 2, "long int": 8, "long": 8, "int": 4,
                "bool": 1, "unsigned char": 1, "signed char": 1}  # fmt: skip
+_FLOATS = ("float", "double", "c10::BFloat16", "c10::Half")
+_OVERWRITES = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::_foreach_copy_", "aten::_foreach_zero_")
+"""Their first tensor is written and not read, and there is no other result."""
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Counts:
 def count(window: Window) -> Counts:
     """Count what happened in a window of one call."""
     found, names, products = Counts(kernels=len(window.device)), Counter[str](), Counter[tuple[float, int]]()
+    item = _usual_item(window)
     for event in window.root.walk():
         found.nodes += is_node(event)
         found.views += event.kind == VIEW
@@ -62,13 +66,13 @@ def count(window: Window) -> Counts:
             continue
         found.operators += 1
         names[event.name.removeprefix("aten::")] += 1
-        shapes = tensors(event)
+        shapes = tensors(event, item)
         if event.kind == PRODUCT:
             operations, size = product(event.name, shapes)
             products[operations, size] += 1
         else:
-            largest = max((size for _, size in shapes), default=0)
-            found.touched_bytes += sum(size for _, size in shapes) + largest
+            result = 0 if event.name in _OVERWRITES else max((size for _, size in shapes), default=0)
+            found.touched_bytes += sum(size for _, size in shapes) + result
             if event.kind == COPY:
                 found.copied_bytes += copied(event.name, shapes)
     found.by_name = dict(names.most_common())
@@ -84,20 +88,30 @@ def count(window: Window) -> Counts:
 Shape = tuple[int, ...]
 
 
-def tensors(event: Event) -> list[tuple[Shape, int]]:
-    """Shape and bytes of each tensor among an operator's arguments; a list of tensors counts one by one."""
+def tensors(event: Event, item: int = 4) -> list[tuple[Shape, int]]:
+    """Shape and bytes of each tensor among an operator's arguments; a list of tensors counts one by one.
+
+    `item` is the bytes of one number in a list, of which the trace does not tell the dtype.
+    """
     found: list[tuple[Shape, int]] = []
     dims, types = event.args.get("Input Dims", []), event.args.get("Input type", [])
     for shape, kind in zip(dims, types, strict=False):
-        _add(found, shape, kind)
+        _add(found, shape, kind, item)
     return found
 
 
-def _add(found: list[tuple[Shape, int]], shape: Any, kind: Any) -> None:
+def _usual_item(window: Window) -> int:
+    """Bytes of one number in most of the tensors of real numbers that a window's operators were given."""
+    kinds = Counter(
+        kind for event in window.root.walk() for kind in event.args.get("Input type", []) if kind in _FLOATS
+    )
+    return _ITEM_BYTES[kinds.most_common(1)[0][0]] if kinds else 4
+
+
+def _add(found: list[tuple[Shape, int]], shape: Any, kind: Any, item: int) -> None:
     if not isinstance(shape, list) or kind in ("", "Scalar", "ScalarList"):
         return
     if shape and isinstance(shape[0], list):
-        item = _ITEM_BYTES.get(kind if isinstance(kind, str) else "float", 4)
         found += [(tuple(each), math.prod(each) * item) for each in shape]
     elif kind in _ITEM_BYTES:
         found.append((tuple(shape), math.prod(shape) * _ITEM_BYTES[kind]))
@@ -116,7 +130,7 @@ def product(name: str, shapes: Sequence[tuple[Shape, int]]) -> tuple[float, int]
     (n, k) by (k, m) are 2 n k m operations; a batch of those so many times as much; what is added first is not looked
     at.
     """
-    with_sum = name in ("aten::addmm", "aten::baddbmm", "aten::addmv", "aten::_addmm_activation")
+    with_sum = name in ("aten::addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv", "aten::_addmm_activation")
     operands = shapes[1:3] if with_sum else shapes[:2]
     if len(operands) < 2 or name.startswith(("aten::_cudnn", "aten::mkldnn_rnn", "aten::cudnn", "aten::mkldnn_conv")):
         return 0.0, 0

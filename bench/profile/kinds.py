@@ -21,7 +21,7 @@ _ALLOCATIONS = """empty empty_like empty_strided new_empty new_empty_strided res
 _VIEWS = """as_strided as_strided_ t transpose view select unsqueeze squeeze expand unbind slice narrow permute alias
 detach detach_ _reshape_alias resolve_conj resolve_neg split split_with_sizes chunk unfold _unsafe_view expand_as
 view_as swapaxes diagonal real lift_fresh is_nonzero item _local_scalar_dense unflatten flatten movedim requires_grad_
-cudnn_is_acceptable result_type"""
+cudnn_is_acceptable result_type broadcast_tensors broadcast_to"""
 _WRAPPERS = """linear matmul rnn_tanh rnn_relu rnn_tanh_cell rnn_relu_cell stack clone contiguous to _to_copy reshape
 zeros zeros_like ones ones_like full full_like new_zeros repeat einsum nll_loss nll_loss_nd hstack vstack concat
 convolution _convolution conv2d log_softmax softmax ones_like_ rand randn pad tensordot"""

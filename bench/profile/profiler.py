@@ -91,10 +91,10 @@ class Profiler:
         record.event_seconds = statistics.median((reading.event_seconds or 0.0) / calls for reading in readings)
         self._details(workload, record)
         window = traced({"call": (workload, calls)}, cuda=True)["call"][0]
-        busy = breakdown.busy_seconds(window.device) / calls
-        record.categories = breakdown.cuda_breakdown(window, calls, record.seconds)
-        record.traced_seconds = sum(record.categories.values())
-        record.busy = busy / record.seconds
+        found = breakdown.cuda_breakdown(window, calls, record.seconds)
+        record.traced_seconds = sum(found.values())
+        record.categories = breakdown.settled(found, record.seconds)
+        record.busy = breakdown.working(record.categories) / record.seconds
 
     def _details(self, workload: Workload, record: ProfileRecord) -> Window:
         """Count what one call does, and keep its trace and flame graph where that was asked for."""

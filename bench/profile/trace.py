@@ -76,7 +76,7 @@ def read_trace(path: Path, python: bool = False) -> list[Window]:
     try:
         content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
         return windows(content["traceEvents"], python)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(f"{path}: no trace of this suite: {type(error).__name__}: {error}") from None
 
 
@@ -108,8 +108,8 @@ def _host_event(raw: dict[str, Any]) -> Event:
 
 
 def _nest(root: Event, events: list[Event]) -> None:
-    """Put each event into the innermost one of its thread that holds it; those of other threads hang on the root, but
-    add nothing to its own time (see `Event.own_seconds` and `other_threads`)."""
+    """Put each event into the innermost one of its thread that holds it; those of other threads hang on the root, which
+    waits for them meanwhile, as for the backward pass of a device."""
     by_thread: dict[Any, list[Event]] = {}
     for event in events:
         by_thread.setdefault(event.thread, []).append(event)
@@ -126,6 +126,7 @@ def _nest(root: Event, events: list[Event]) -> None:
 def _device_events(raw: list[dict[str, Any]]) -> list[DeviceEvent]:
     """Kernels, copies and fills on the device, with the operator whose external id each carries."""
     operators = {each["args"].get("External id"): str(each["name"]) for each in raw if each.get("cat") == "cpu_op"}
+    operators.pop(None, None)
     found = []
     for each in raw:
         if each.get("ph") == "X" and each.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):

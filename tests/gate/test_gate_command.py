@@ -125,7 +125,9 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> N
 def test_against_a_stored_run(tmp_path: Path) -> None:
     """A run of this machine is measured anew and compared; one of another machine is refused before that."""
     repository = Repository(tmp_path / "theirs", git=False)
-    ended = repository.bench("run", *SMALLEST, "--impl", "whole", "--passes", "3", "--reports", "reports")
+    ended = repository.bench(
+        "run", *SMALLEST, "--impl", "whole", "--passes", "3", "--no-explain", "--reports", "reports"
+    )
     assert ended.code == 0, ended.text
     ended = repository.bench("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
     assert ended.code == 0, ended.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -62,15 +63,19 @@ def _gradients(run: Run) -> Picture:
 def _notes(run: Run) -> list[str]:
     """What is missing, and why."""
     notes = []
+    missing = run.limits.missing if run.limits else {}
     if run.limits is None:
         notes.append("No floors: this run was not asked what the machine allows.")
-    else:
-        notes += [f"Limits of {name} could not be measured: {why}." for name, why in run.limits.missing.items()
-                  if name.split(".")[0] in ("all", *_devices(run))]  # fmt: skip
+    elif "all" in missing:
+        notes.append(f"No floors: what this machine allows could not be measured: {missing['all']}.")
+    notes += [f"Limits of {name} could not be measured: {why}." for name, why in missing.items()
+              if re.split("[.,]", name)[0] in _devices(run)]  # fmt: skip
     if run.profile is None:
         notes.append("No profile: this run was not asked where its time goes.")
     elif run.profile.missing:
         notes.append(f"No profile: {run.profile.missing}.")
+    if run.gradients is None:
+        notes.append("No gradients: how far back they reach was not measured for this run.")
     return notes
 
 

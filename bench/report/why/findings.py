@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from bench.profile.breakdown import DISPATCH, GRADIENTS, PRODUCTS
+from bench.profile.breakdown import DISPATCH, GRADIENTS, OVERHEAD, PRODUCTS
 from bench.profile.record import Profile, ProfileRecord
 from bench.report.comparisons import apart, place
 from bench.report.context import Context, Finding
@@ -36,7 +36,8 @@ def findings(context: Context, profile: Profile | None) -> list[Finding]:
 
 
 def _overheads(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
-    """The usual case: how much of a step each way spends in calling, and with how many operators."""
+    """The usual case: how much of a step each way spends in calling, and with how many operators; on a GPU, how long
+    it has nothing to do meanwhile."""
     at = cells[cells["case"] == usual_case(cells)].set_index("implementation", drop=False)
     rows = [at.loc[name] for name in context.names if name in at.index and (at.loc[name]["case"], name) in records]
     if not rows:
@@ -44,18 +45,26 @@ def _overheads(context: Context, cells: pd.DataFrame, records: Records) -> list[
     each = []
     for row in rows:
         record = records[row["case"], row["implementation"]]
-        step = duration(record.categories[DISPATCH] / record.steps)
-        told = f"({step}, {per_step(row['operators'])} operators)"
-        each.append(f"{whole_percent(_share(record, DISPATCH))} in {context.phrase(row['implementation'])} {told}")
+        told = f"({duration(_calling(record) / record.steps)}, {per_step(row['operators'])} operators)"
+        share = whole_percent(_calling(record) / record.seconds)
+        each.append(f"{share} in {context.phrase(row['implementation'])} {told}")
     where = f"{on_device(rows[0]['device'])}, at {place(rows[0], context.varying)}"
-    text = f"{capital(where)}, Python and dispatch take of each step {listed(each)}."
+    on_cuda = rows[0]["device"] == "cuda"
+    what = "the device does nothing, waiting for the host, for" if on_cuda else "Python and dispatch take of each step"
+    text = f"{capital(where)}, {what} {listed(each)}{' of each step' if on_cuda else ''}."
     return [Finding("why", text + _same_operators(context, rows, records))]
+
+
+def _calling(record: ProfileRecord) -> float:
+    """Seconds of a call that calling costs: on CUDA, where the host works ahead, all in which the device is idle."""
+    kinds = OVERHEAD if record.case.startswith("cuda") else (DISPATCH,)
+    return sum(record.categories[name] for name in kinds)
 
 
 def _same_operators(context: Context, rows: list[pd.Series], records: Records) -> str:
     """Says it when two ways call about as many operators and one of them pays much more for each."""
     for one, other in itertools.permutations(rows, 2):
-        mine, its = (records[row["case"], row["implementation"]].categories[DISPATCH] for row in (one, other))
+        mine, its = (_calling(records[row["case"], row["implementation"]]) for row in (one, other))
         alike = abs(one["operators"] - other["operators"]) < 0.15 * other["operators"]
         if alike and mine > 2 * its > 0:
             whose, others = (context.phrase(row["implementation"]) for row in (one, other))
@@ -64,26 +73,29 @@ def _same_operators(context: Context, rows: list[pd.Series], records: Records) -
 
 
 def _sizes(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
-    """From which hidden size on the products outweigh the calling, in each way, along the usual case's other axes."""
+    """How much of a step is products at the smallest and the largest hidden size, in each way, along the usual case's
+    other axes."""
     usual = cells[cells["case"] == usual_case(cells)].iloc[0]
     same = [axis for axis in ("mode", "seq_len", "batch_size", "dtype", "num_layers", "threads") if axis in cells]
     line = cells[(cells[same] == usual[same]).all(axis=1)].sort_values("hidden_size")
-    each = []
+    each, grows = [], []
     for name in context.names:
         own = line[line["implementation"] == name]
-        shares = {
-            row["hidden_size"]: whole_percent(_share(records[row["case"], name], PRODUCTS))
+        by_size = {
+            row["hidden_size"]: round(_share(records[row["case"], name], PRODUCTS), 2)
             for _, row in own.iterrows()
             if (row["case"], name) in records
         }
+        shares = list(by_size.values())
         if len(shares) > 1:
-            (_, least), *_, (_, most) = shares.items()
-            each.append(f"{least} to {most} in {context.phrase(name)}")
+            each.append(f"{whole_percent(shares[0])} to {whole_percent(shares[-1])} in {context.phrase(name)}")
+            grows.append(shares == sorted(shares) and shares[0] < shares[-1])
     if not each:
         return []
     where = place(usual, context.varying, without=["hidden_size"])
     ends = f"from hidden {line['hidden_size'].min()} to {line['hidden_size'].max()}"
-    text = f"The larger the network, the more of a step is products: at {where}, {ends}, {listed(each)}"
+    what = "The larger the network, the more of a step is products:" if all(grows) else "Products take of a step,"
+    text = f"{what} {context.here(usual['device'])}at {where}, {ends}, {listed(each)}"
     return [Finding("why:sizes", f"{text}{_closing(context, line)}.")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.profile.record import Profile, ProfileRecord
+from bench.report import names
 from bench.report.facets import usual_case
 from bench.report.scene import Scene
 from bench.report.units import per_step
@@ -28,8 +29,9 @@ def table(scene: Scene, profile: Profile) -> list[tuple[str, Table]]:
                 if own:
                     first = next(iter(own.values()))
                     row: pd.Series = cells[cells["case"] == case].iloc[0]
-                    title = f"{mode.capitalize()}, hidden {row['hidden_size']}, {first.steps} steps"
-                    found.append((title, _table(scene, own)))
+                    where = f"{names.device(device)}, " if scene.cells["device"].nunique() > 1 else ""
+                    title = f"{where}{mode}, hidden {row['hidden_size']}, {names.steps(first.steps)}"
+                    found.append((names.capital(title), _table(scene, own)))
     return found
 
 

@@ -13,9 +13,12 @@ SHOWN = 0.05
 
 
 def with_reasons(cells: pd.DataFrame, profile: Profile | None) -> pd.DataFrame:
-    """Add `why`: the line of each measured cell, or why there is none; empty for cells that were not measured."""
-    records = {(each.case, each.implementation): each for each in profile.records} if profile else {}
-    missing_all = profile.missing if profile and profile.missing else "no profile was asked for"
+    """Add `why`: the line of each measured cell, or why there is none; empty for cells that were not measured. Nothing
+    is added where no profile was asked for."""
+    if profile is None:
+        return cells
+    records = {(each.case, each.implementation): each for each in profile.records}
+    missing_all = profile.missing or "the profile does not hold it"
     lines = []
     for _, row in cells.iterrows():
         record = records.get((row["case"], row["implementation"]))

@@ -1,0 +1,1 @@
+"""Tests of profiling: on planted traces, on a fake device, and on implementations whose cost is known."""
