@@ -30,8 +30,8 @@ ROUNDS = 15
 """Rounds in which the call and its twin are timed without the profiler."""
 EVENTS = 400
 """Calls are traced in groups of about so many events, or one by one where a call has more."""
-MOST_EVENTS = 6_000
-WINDOWS = (3, 5)
+MOST_EVENTS = 12_000
+WINDOWS = (3, 9)
 """At least and at most so many groups; their medians count."""
 TWIN_SIZES = (1, 16)
 """Hidden sizes that a twin is tried with: some ways run no network of one unit."""

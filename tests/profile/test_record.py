@@ -24,8 +24,9 @@ def planted() -> ProfileRecord:
     """A record with something in every field."""
     counts = Counts(26, 60, 4, 3, 2, 800, 1632, 288, 96, {"addmm": 6, "cat": 8}, [Product(6, 256.0, 608)])
     categories = {name: 1e-7 * (k + 1 / 3) for k, name in enumerate(CATEGORIES)}
-    return ProfileRecord(LONG, "manual", PROFILED, "", SHORT, 2.123456789e-6, 2.2e-6, 1e-6, 0.25, categories, counts,
-                         "a.trace.json", "a.folded")  # fmt: skip
+    times = {"seconds": 2.123456789e-6, "traced_seconds": 2.2e-6, "hollow_seconds": 1e-6, "event_seconds": 1.9e-6}
+    found = {"busy": 0.25, "categories": categories, "counts": counts, "trace": "a.trace.json", "flame": "a.folded"}
+    return ProfileRecord(LONG, "manual", PROFILED, "", SHORT, **times, **found)  # type: ignore[arg-type]  # of all kinds
 
 
 def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:

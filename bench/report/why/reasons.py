@@ -8,6 +8,8 @@ from bench.manifest import MEASURED
 from bench.profile.record import PROFILED, Profile, ProfileRecord
 from bench.report.units import missing, per_step, whole_percent
 
+AGREED = 0.1
+"""How far the parts may be from adding up to the time measured before the reader is told."""
 SHOWN = 0.05
 """A category below this share is not worth its words, unless it is the second of two."""
 
@@ -34,7 +36,9 @@ def reason(row: pd.Series, record: ProfileRecord) -> str:
     if record.status != PROFILED:
         return f"not profiled: {record.reason}"
     known = f"{row['label']}: " if isinstance(row["label"], str) else ""
-    return f"{known}{parts(record)}; {per_step(row['operators'])} operators a step"
+    off = abs(record.agreement - 1)
+    doubt = f" (the parts were {whole_percent(off)} off the time measured)" if off > AGREED else ""
+    return f"{known}{parts(record)}; {per_step(row['operators'])} operators a step{doubt}"
 
 
 def parts(record: ProfileRecord) -> str:
