@@ -91,19 +91,24 @@ def windows(raw: list[dict[str, Any]], python: bool = False) -> list[Window]:
     memory = [each for each in raw if each["name"] == "[memory]" and each["args"].get("Device Type", 0) == 0]
     found = []
     for mark in sorted(marks, key=lambda each: float(each["ts"])):
-        start, end = float(mark["ts"]) / 1e6, (float(mark["ts"]) + float(mark["dur"])) / 1e6
+        start, end = _ends(mark)
         root = Event(mark["name"].removeprefix(WINDOW), start, end, OUTSIDE, mark.get("tid"))
         _nest(root, [event for event in host if start <= event.start and event.end <= end])
         within = [event for event in device if start <= event.start < end]
-        changes = [each["args"]["Bytes"] for each in memory if start <= float(each["ts"]) / 1e6 < end]
+        changes = [each["args"]["Bytes"] for each in memory if start <= _ends(each)[0] < end]
         found.append(Window(root.name, root, within, changes))
     return found
 
 
+def _ends(raw: dict[str, Any]) -> tuple[float, float]:
+    """Beginning and end of an event in seconds, of whole nanoseconds: two that end together must do so to the bit."""
+    start, length = (round(float(raw.get(field, 0)) * 1e3) for field in ("ts", "dur"))
+    return start / 1e9, (start + length) / 1e9
+
+
 def _host_event(raw: dict[str, Any]) -> Event:
-    start = float(raw["ts"]) / 1e6
+    start, end = _ends(raw)
     name = str(raw["name"])
-    end = start + float(raw.get("dur", 0)) / 1e6
     return Event(name, start, end, kind_of(name), raw.get("tid"), raw.get("args", {}))
 
 
@@ -130,9 +135,9 @@ def _device_events(raw: list[dict[str, Any]]) -> list[DeviceEvent]:
     found = []
     for each in raw:
         if each.get("ph") == "X" and each.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
-            start = float(each["ts"]) / 1e6
+            start, end = _ends(each)
             launched_by = operators.get(each.get("args", {}).get("External id"), "")
-            found.append(DeviceEvent(str(each["name"]), start, start + float(each["dur"]) / 1e6, launched_by))
+            found.append(DeviceEvent(str(each["name"]), start, end, launched_by))
     return sorted(found, key=lambda event: event.start)
 
 
