@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
 from bench.files import write_json
+from bench.limits.limits import Limits, write_limits
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, write_manifest
 from bench.passes import benchmark_entry, extra_info
 from bench.presets import find
+from bench.profile.breakdown import CATEGORIES, DISPATCH, GAPS, GRADIENTS, PRODUCTS
+from bench.profile.counts import Counts, Product
+from bench.profile.record import FAILED as NOT_PROFILED
+from bench.profile.record import Profile, ProfileRecord, write_profile
+from bench.results import GRADIENTS as GRADIENTS_FILE
+from bench.results import LIMITS as LIMITS_FILE
+from bench.results import PROFILE as PROFILE_FILE
+from bench.work import work
 
 CONTROL_SECONDS = 1.2e-4
 
@@ -41,15 +52,41 @@ ABOUT = {
 }
 
 
+KIB, MIB = 2**10, 2**20
+LIMITS = Limits(
+    MACHINE,
+    "2026-11-23T12:00:00+00:00",
+    {
+        "cpu.peak.float32.t1": [1e11], "cpu.stream.L1.t1": [1e11], "cpu.stream.L2.t1": [1e11],
+        "cpu.stream.L3.t1": [5e10], "cpu.stream.memory.t1": [1e10], "cpu.chain.add": [1e-9],
+        "cuda.peak.float32": [5e13], "cuda.stream.memory": [3e12], "cuda.call.launch": [4e-6],
+    },
+    {"cpu.cache.L1": 32 * KIB, "cpu.cache.L2": MIB, "cpu.cache.L3": 16 * MIB, "cuda.cache.chip": 60 * MIB},
+)  # fmt: skip
+"""What the imaginary machine allows: 100 GFLOP/s, and memory at 10 GB/s."""
+
+OPERATORS = {"manual": (4, 2), "looped": (4, 10), "whole": (3, 2)}
+"""Operators of each step, and of each call beside them."""
+
+PROFILED_STEPS = 32
+
+
 def true_seconds(case: Case, implementation: str) -> float:
     """The planted truth: seconds per call = fixed + T x (dispatch + products at 20 GFLOP/s, 40 times that on CUDA)."""
+    calling, products = true_parts(case, implementation)
+    return calling + products
+
+
+def true_parts(case: Case, implementation: str) -> tuple[float, float]:
+    """Seconds of a call that are spent in calling, and those in products."""
     gpu = case.device == "cuda"
     fixed, dispatch = {
         "manual": (4e-6, 6e-6), "looped": (6e-6, 18e-6), "whole": (25e-6, 2.5e-6), "whole-no-cudnn": (30e-6, 9e-6),
     }.get(implementation, (5e-6, 4e-6))  # fmt: skip
     flops = 2 * case.batch_size * case.hidden_size * (case.input_size + case.hidden_size)
-    step = dispatch * (3 if gpu else 1) + flops / (8e11 if gpu else 2e10)
-    return (fixed + case.seq_len * step) * (3 if case.mode == "training" else 1)
+    passes = 3 if case.mode == "training" else 1
+    calling = fixed + case.seq_len * dispatch * (3 if gpu else 1)
+    return calling * passes, case.seq_len * flops / (8e11 if gpu else 2e10) * passes
 
 
 def write_run(
@@ -63,9 +100,14 @@ def write_run(
     spread: float = 0.03,
     broken: dict[str, tuple[str, str]] | None = None,
     seed: int = 1,
+    explained: Sequence[str] = (),
+    unprofiled: dict[str, str] | None = None,
 ) -> Path:
     """A run folder whose samples scatter around `true_seconds`: `spread` between passes, and within them a drifting
-    machine shared by all contenders of a round. `broken` maps an implementation to (status, reason)."""
+    machine shared by all contenders of a round. `broken` maps an implementation to (status, reason).
+
+    `explained` names the files that lie beside the samples: limits, profile, gradients; `unprofiled` maps an
+    implementation to the reason why it has no profile."""
     draw = random.Random(seed)
     cases = [case for preset in presets for device in devices for case in find(preset).cases(device)]
     records = [_record(case, name, broken or {}) for case in cases for name in implementations]
@@ -89,7 +131,43 @@ def write_run(
             {"machine_info": {"rnn_bench": MACHINE}, "commit_info": manifest.commit, "benchmarks": entries,
              "datetime": manifest.started, "version": "5.3.1", "rnn_bench": header},
         )  # fmt: skip
+    if "limits" in explained:
+        write_limits(folder / LIMITS_FILE, LIMITS)
+    if "profile" in explained:
+        measured = [(record.case, record.implementation) for record in records if record.status == MEASURED]
+        found = [profile_record(Case.parse(case), name, unprofiled or {}) for case, name in measured]
+        write_profile(folder / PROFILE_FILE, Profile(found))
+    if "gradients" in explained:
+        write_json(folder / GRADIENTS_FILE, gradients())
     return folder
+
+
+def profile_record(case: Case, name: str, unprofiled: dict[str, str]) -> ProfileRecord:
+    """What a profiler would have found: calling is dispatch, on CUDA gaps, in training a fifth is autograd's."""
+    short = replace(case, seq_len=min(case.seq_len, PROFILED_STEPS))
+    if name in unprofiled:
+        return ProfileRecord(case.id, name, NOT_PROFILED, unprofiled[name], short.id)
+    calling, products = true_parts(short, name)
+    nodes = calling / 5 if case.mode == "training" and case.device == "cpu" else 0.0
+    head = GAPS if case.device == "cuda" else DISPATCH
+    categories = dict.fromkeys(CATEGORIES, 0.0) | {head: calling - nodes, GRADIENTS: nodes, PRODUCTS: products}
+    each, once = OPERATORS.get(name, (2, 1))
+    steps, size = short.seq_len, 4 * case.hidden_size * case.hidden_size
+    by_name = {"addmm": steps, "tanh": steps, "cat": each * steps + once - 2 * steps}
+    counts = Counts(each * steps + once, views=3 * steps, nodes=steps if nodes else 0, by_name=by_name,
+                    products=[Product(steps, work(short).operations / steps, size)])  # fmt: skip
+    return ProfileRecord(
+        case.id, name, profiled=short.id, seconds=calling + products, traced_seconds=calling + products,
+        hollow_seconds=calling, busy=products / (calling + products), categories=categories, counts=counts,
+    )  # fmt: skip
+
+
+@functools.cache
+def gradients() -> dict[str, Any]:
+    """Gradients of the smallest networks; measured here, since nothing depends on what they are."""
+    from bench.gradients.command import measure
+
+    return measure(8, 2, 4)
 
 
 def _record(case: Case, name: str, broken: dict[str, tuple[str, str]]) -> CellRecord:
@@ -117,4 +195,7 @@ def _entries(
     return entries
 
 
-__all__ = ["FAILED", "LEFT_OUT", "MACHINE", "MEASURED", "UNAVAILABLE", "true_seconds", "write_run"]
+__all__ = [
+    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "gradients", "profile_record", "true_parts",
+    "true_seconds", "write_run",
+]  # fmt: skip

@@ -1,0 +1,223 @@
+"""A run that explains itself: what is made, what is kept, and that a part that fails costs only itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import explanation
+from bench.cases import Case
+from bench.explanation import explain
+from bench.files import BrokenFile
+from bench.gradients import keep
+from bench.gradients.keep import kept_gradients
+from bench.limits.limits import read_limits
+from bench.manifest import read_manifest
+from bench.process import WorkerDied
+from bench.profile.record import Profile, read_profile
+from bench.report import build
+from bench.results import read_run
+from tests.report.test_build import Page
+from tests.synthetic import LEFT_OUT, LIMITS, MACHINE, gradients, profile_record, write_run
+
+Cell = tuple[str, str]
+
+
+class Pieces:
+    """Stand for what explains a run, and remember how they were asked; a piece named in `dies` raises WorkerDied."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, dies: tuple[str, ...] = (), missing: str = "") -> None:
+        self.dies, self.missing = dies, missing
+        self.asked: dict[str, Any] = {}
+        for name in ("limits_of", "profiled", "kept_gradients"):
+            monkeypatch.setattr(explanation, name, getattr(self, name))
+
+    def limits_of(self, machine: dict[str, Any], reports: Path, note: explanation.Note, threads: list[int]) -> Any:
+        """Limits."""
+        self.asked["limits"] = (machine, reports, threads)
+        if "limits" in self.dies:
+            raise WorkerDied("the process was killed by SIGILL")
+        return LIMITS
+
+    def profiled(self, cells: list[Cell], log: Path, *, steps: int, folder: Path | None) -> Profile:
+        """A profile."""
+        self.asked["profile"] = (cells, log, steps, folder)
+        found = [profile_record(Case.parse(case), name, {}) for case, name in cells]
+        return Profile([], self.missing) if self.missing else Profile(found)
+
+    def kept_gradients(self, reports: Path, torch_version: str) -> dict[str, Any]:
+        """Gradients."""
+        self.asked["gradients"] = (reports, torch_version)
+        if "gradients" in self.dies:
+            raise WorkerDied("no answer for 120 s")
+        return gradients()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A measured run, of which one way was left out."""
+    broken = {"looped": (LEFT_OUT, "one call takes 9 s")}
+    return write_run(tmp_path / "reports" / "runs" / "run", presets=("smoke",), passes=2, broken=broken)
+
+
+def explained(folder: Path, **options: Any) -> list[str]:
+    """Explain it -> the notes."""
+    notes: list[str] = []
+    explain(folder, read_manifest(folder), folder.parents[1], notes.append, **options)
+    return notes
+
+
+def test_three_files_are_written_and_the_ledger_grows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the samples; the run's own time for each is put down, in the file as well."""
+    pieces = Pieces(monkeypatch)
+    before = read_manifest(folder)
+    assert explained(folder) == ["Profiling where the time goes ..."]
+    after = read_manifest(folder)
+    assert set(after.ledger) == {*before.ledger, "limits", "profile", "gradients"}
+    assert all(after.ledger[name] == before.ledger[name] for name in before.ledger)
+    assert (after.cells, after.settings, after.status) == (before.cells, before.settings, before.status)
+    run = read_run(folder)
+    assert run.limits == LIMITS and run.gradients == gradients()
+    assert run.profile is not None and len(run.profile.records) == 16
+    assert pieces.asked["limits"] == (MACHINE, folder.parents[1], [1])
+    assert pieces.asked["gradients"] == (folder.parents[1], "2.13.0")
+
+
+def test_only_what_was_measured_is_profiled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left out would take as long now; traces are kept only where they are wanted."""
+    pieces = Pieces(monkeypatch)
+    explained(folder)
+    cells, log, steps, into = pieces.asked["profile"]
+    assert {name for _, name in cells} == {"manual", "whole"} and len(cells) == 16
+    assert (log, steps, into) == (folder / "worker.log", 32, None)
+    assert not (folder / "traces").exists()
+    explained(folder, traces=True, steps=5)
+    assert pieces.asked["profile"][2:] == (5, folder / "traces")
+    assert (folder / "traces").is_dir()
+
+
+def test_a_second_time_adds_to_the_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run is explained anew, over the files that were there."""
+    Pieces(monkeypatch)
+    explained(folder)
+    first = read_manifest(folder).ledger
+    explained(folder)
+    second = read_manifest(folder).ledger
+    assert set(first) == set(second)
+    assert all(second[name] > first[name] for name in ("limits", "profile", "gradients"))
+
+
+def told(folder: Path) -> str:
+    """The text of the page."""
+    return " ".join(Page(build(folder)).text.split())
+
+
+def test_a_death_in_limits_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is there, the report is written, and it says that floors are missing, and why."""
+    Pieces(monkeypatch, dies=("limits",))
+    assert "no limits: the process was killed by SIGILL" in explained(folder)
+    assert read_limits(folder / "limits.json").missing == {"all": "the process was killed by SIGILL"}
+    text = told(folder)
+    assert "No floors: what this machine allows could not be measured: the process was killed by SIGILL." in text
+    assert "Python and dispatch" in text and "No profile" not in text and "No gradients" not in text
+
+
+def test_a_death_in_gradients_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file, and a sentence in its place."""
+    Pieces(monkeypatch, dies=("gradients",))
+    assert "no gradients: no answer for 120 s" in explained(folder)
+    assert not (folder / "gradients.json").exists()
+    text = told(folder)
+    assert "No gradients: how far back they reach was not measured for this run." in text
+    assert "No floors" not in text
+
+
+def test_a_profile_without_a_worker_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is there and holds the reason."""
+    Pieces(monkeypatch, missing="no worker can be had: exit code 3")
+    assert "no profile: no worker can be had: exit code 3" in explained(folder)
+    assert read_profile(folder / "profile.json").missing == "no worker can be had: exit code 3"
+    assert "No profile: no worker can be had: exit code 3." in told(folder)
+
+
+def test_time_is_put_down_also_where_it_ends_in_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is the caller's; what was spent until then is known."""
+    Pieces(monkeypatch)
+
+    def full(*_: object, **__: object) -> Profile:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(explanation, "profiled", full)
+    manifest = read_manifest(folder)
+    with pytest.raises(OSError, match="No space"):
+        explain(folder, manifest, folder.parents[1], lambda text: None)
+    assert {"limits", "profile"} <= set(manifest.ledger) and "gradients" not in manifest.ledger
+
+
+class Measuring:
+    """Stands for measuring gradients in a fresh process, and counts how often that is done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *events: dict[str, Any]) -> None:
+        self.times = 0
+        self.events = events or ({"event": "ready"}, {"event": "gradients", "found": gradients()}, {"event": "end"})
+        monkeypatch.setattr(keep, "findings", self.findings)
+
+    def findings(self, job: dict[str, Any], timeout: float, log: Path) -> Any:
+        """What a worker would tell."""
+        assert job == {"kind": "gradients"}
+        self.times += 1
+        yield from self.events
+
+
+def test_gradients_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time they come from the file; another torch has another file."""
+    measuring = Measuring(monkeypatch)
+    assert kept_gradients(tmp_path, "2.13.0+cpu") == gradients()
+    assert kept_gradients(tmp_path, "2.13.0+cpu") == gradients()
+    assert measuring.times == 1
+    assert [path.name for path in (tmp_path / "gradients").iterdir()] == ["torch-2.13.0+cpu.json"]
+    kept_gradients(tmp_path, "2.14.0")
+    assert measuring.times == 2
+
+
+@pytest.mark.parametrize("text", ["{", json.dumps({"schema": 99})])
+def test_a_broken_file_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Cut off, or of another version: it is replaced."""
+    measuring = Measuring(monkeypatch)
+    kept_gradients(tmp_path, "2.13.0")
+    (tmp_path / "gradients" / "torch-2.13.0.json").write_text(text)
+    assert kept_gradients(tmp_path, "2.13.0") == gradients()
+    assert measuring.times == 2
+    assert kept_gradients(tmp_path, "2.13.0") == gradients()
+    assert measuring.times == 2
+
+
+def test_a_version_cannot_lead_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a part of a file's name, whatever it holds."""
+    Measuring(monkeypatch)
+    kept_gradients(tmp_path, "../../2.13 odd")
+    (path,) = (tmp_path / "gradients").iterdir()
+    assert path.name == "torch-..-..-2.13-odd.json"
+
+
+def test_a_worker_without_a_word_of_gradients_has_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is kept."""
+    Measuring(monkeypatch, {"event": "ready"}, {"event": "end"})
+    with pytest.raises(WorkerDied, match="without a word of gradients"):
+        kept_gradients(tmp_path, "2.13.0")
+    assert not (tmp_path / "gradients").exists()
+
+
+def test_what_is_kept_can_be_read_by_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file under reports is a gradients.json; one that is broken beside a run is named."""
+    Measuring(monkeypatch)
+    kept_gradients(tmp_path, "2.13.0")
+    folder = write_run(tmp_path / "run", presets=("smoke",), passes=2)
+    (folder / "gradients.json").write_bytes((tmp_path / "gradients" / "torch-2.13.0.json").read_bytes())
+    assert read_run(folder).gradients == gradients()
+    (folder / "gradients.json").write_text("{")
+    with pytest.raises(BrokenFile, match=r"gradients\.json"):
+        read_run(folder)
