@@ -265,7 +265,7 @@ def record(**categories: float) -> ProfileRecord:
     """A record of one call of 1 s; `copies` and so on."""
     names = {"dispatch": DISPATCH, "products": PRODUCTS, "copies": COPIES, "elements": ELEMENTS}
     shares = dict.fromkeys(CATEGORIES, 0.0) | {names[name]: part for name, part in categories.items()}
-    return ProfileRecord(USUAL, "manual", profiled=USUAL, seconds=1.0, categories=shares)
+    return ProfileRecord(USUAL, "manual", profiled=USUAL, seconds=1.0, traced_seconds=1.0, categories=shares)
 
 
 def test_a_line_names_the_parts_that_matter() -> None:
@@ -282,6 +282,8 @@ def test_a_line_without_a_label_begins_with_its_parts() -> None:
     """A missing limit takes the first word away, not the rest."""
     row = pd.Series({"label": float("nan"), "operators": 4.0625})
     assert reason(row, record(products=1.0)) == "100 % matrix products; 4.1 operators a step"
+    off = replace(record(products=1.0), traced_seconds=1.2)
+    assert reason(row, off).endswith("; 4.1 operators a step (the parts were 20 % off the time measured)")
     failed = replace(record(), status=FAILED, reason="no twin")
     assert reason(row, failed) == "not profiled: no twin"
 
