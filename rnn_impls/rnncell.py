@@ -1,0 +1,50 @@
+"""With the API's cell, step by step: `nn.RNNCell` in a Python loop.
+
+`nn.RNNCell` is what `nn.RNN` is made of, one step at a time: two products, an addition, a tanh, called by one operator.
+It takes the input and the state apart, where the cell written by hand joins them first, so that nothing is copied; but
+it multiplies twice, and each product is half as large.
+
+When it helps: where the next input depends on the last output, so that no sequence can be handed over, and the network
+is large enough that the copy it saves is worth a second product. When it doesn't: at small sizes, where calling is
+nearly all of the time and there is as much of it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rnn_impls.interface import Head, Implementation, NetworkShape
+
+
+class RNNCell(Implementation):
+    """`nn.RNNCell`, stepped in Python"""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.cells = nn.ModuleList(
+            nn.RNNCell(shape.layer_input_size(layer), shape.hidden_size, nonlinearity=shape.nonlinearity)
+            for layer in range(shape.num_layers)
+        )
+        self.head = Head(shape) if shape.output_size else None
+
+    def weight_map(self) -> dict[str, Tensor]:
+        """Each cell's parameters have `nn.RNN`'s names but for the number of the layer."""
+        found = {
+            f"{name}_l{layer}": parameter
+            for layer, cell in enumerate(self.cells)
+            for name, parameter in cell.named_parameters()
+        }
+        return found | (self.head.weight_map() if self.head is not None else {})
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One Python loop over the steps, and inside it one over the layers."""
+        states = list(hidden.unbind(0))  # L times (B, H)
+        outputs = []
+        for current in inputs.unbind(0):  # T times (B, I)
+            below = current
+            for layer, cell in enumerate(self.cells):
+                below = states[layer] = cell(below, states[layer])
+            outputs.append(below)
+        found = torch.stack(outputs)  # (T, B, H)
+        return found if self.head is None else self.head(found), torch.stack(states)
