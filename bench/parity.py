@@ -53,11 +53,17 @@ class Reference:
     gradients: dict[str, Tensor]
 
     @classmethod
-    def of(cls, case: Case) -> Reference:
-        """Compute the reference of a Case, on its device, on the first steps only where all would cost too much."""
+    def of(cls, case: Case, rounds_weights_to: str = "") -> Reference:
+        """Compute the reference of a Case, on its device, on the first steps only where all would cost too much.
+
+        With a dtype, the reference of the network whose matrices W_ih and W_hh are rounded to it.
+        """
         asked, case = case, dataclasses.replace(case, seq_len=affordable_steps(case))
         problem = Problem.of(case)
-        weights = {name: value.double().requires_grad_() for name, value in problem.weights.items()}
+        weights = {
+            name: _rounded(name, value, rounds_weights_to).double().requires_grad_()
+            for name, value in problem.weights.items()
+        }
         with torch.set_grad_enabled(case.mode == "training"):
             outputs, hidden = _forward(case, weights, problem.inputs.double(), problem.hidden.double())
             gradients = {}
@@ -66,6 +72,12 @@ class Reference:
                 found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
                 gradients = dict(zip(weights, found, strict=True))
         return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients)
+
+
+def _rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
+    """A weight as an implementation that rounds its matrices has it."""
+    matrix = name.startswith(("weight_ih", "weight_hh"))
+    return weight.to(getattr(torch, dtype)).to(weight.dtype) if dtype and matrix else weight
 
 
 def affordable_steps(case: Case) -> int:
@@ -82,6 +94,8 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     inputs are still what they were. Raises `ParityError` at the first difference, and whatever building or calling
     the implementation raises.
     """
+    if implementation.rounds_weights_to:  # it computes another network, and says so
+        reference = Reference.of(reference.asked, implementation.rounds_weights_to)
     case, problem = reference.case, reference.problem
     # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
     given = dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())

@@ -62,6 +62,10 @@ class Implementation(nn.Module):
     devices: ClassVar[tuple[str, ...]] = ()
     """Device types it runs on; empty means any."""
 
+    rounds_weights_to: ClassVar[str] = ""
+    """A dtype that the matrices W_ih and W_hh are rounded to, for one that says so; it is held against a reference of
+    the rounded ones. Empty means that they are used as they are given."""
+
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape

@@ -21,6 +21,15 @@ BUILTIN = {
     "looped": "rnn_impls.looped:Looped",
     "whole": "rnn_impls.whole:Whole",
     "whole-no-cudnn": "rnn_impls.whole:WholeNoCudnn",
+    "rnncell": "rnn_impls.rnncell:RNNCell",
+    "hoisted": "rnn_impls.hoisted:Hoisted",
+    "stacked-grad": "rnn_impls.stacked_grad:StackedGrad",
+    "scripted": "rnn_impls.scripted:Scripted",
+    "compiled-step": "rnn_impls.compiled:CompiledStep",
+    "compiled-chunk": "rnn_impls.compiled:CompiledChunk",
+    "scan": "rnn_impls.scan:Scan",
+    "fused-cpu": "rnn_impls.fused_cpu:FusedCPU",
+    "fused-cpu-bf16": "rnn_impls.fused_cpu:FusedCPUHalved",
 }
 """Name -> module:class, in the order in which reports list them."""
 

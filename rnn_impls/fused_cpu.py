@@ -1,0 +1,107 @@
+"""Fused: all steps of a layer in one call of a C++ kernel, forward and backward.
+
+What torch's ways have in common is that they call several operators a step, each of which costs about a microsecond
+whatever it computes; at hidden 64 the products of a step take a hundredth of that. Here a step is two nested loops over
+weights that were laid out once in the order in which they are read, in vectors as wide as the machine's; the input
+product runs ahead in pieces that stay in the cache; tanh is applied while the sums are still in registers. In training
+the backward loop is the same kernel with W_hh the other way round, and each weight's gradient is one product for all
+steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the
+kernel, `fused_kernel.py` builds it.
+
+When it helps: most at small sizes, where it does away with calling; at large ones by reading the weights as one
+stream. When it doesn't: beyond the last cache, where every way waits for the memory. It takes a C++ compiler, some
+seconds of its time at the first use on a machine, and float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnn_impls.fused_kernel import kernel
+from rnn_impls.interface import NetworkShape, Unavailable
+from rnn_impls.weights import Plain
+
+THREADED = 512
+"""Hidden size from which a step is long enough to be shared: waiting for each other costs a part of a microsecond."""
+
+
+class Layer(torch.autograd.Function):
+    """One layer over all steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, relu: bool, threads: int
+    ) -> Tensor:
+        """inputs (T, B, I), state (B, H), W_ih (H, I), W_hh (H, H), bias (H) -> states (T, B, H)."""
+        own = kernel()
+        packed = own.packed(w_ih), own.packed(w_hh)
+        states: Tensor = own.forward(inputs, state, *packed, bias, relu, threads)
+        ctx.save_for_backward(inputs, state, w_ih, w_hh, states)
+        ctx.relu, ctx.threads = relu, threads
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, *of_states: Tensor) -> tuple[Tensor | None, ...]:
+        """d loss / d states (T, B, H) -> that of inputs, state, W_ih, W_hh and bias, each where it is asked for."""
+        inputs, state, w_ih, w_hh, states = ctx.saved_tensors
+        own, threads = kernel(), ctx.threads
+        g = own.backward(of_states[0], states, own.packed(w_hh, as_is=True), ctx.relu, threads)
+        before = torch.cat((state.unsqueeze(0), states[:-1]))  # (T, B, H): the state that each step began with
+        flat, asked = g.flatten(0, 1), ctx.needs_input_grad
+        return (
+            g @ w_ih if asked[0] else None,
+            g[0] @ w_hh if asked[1] else None,
+            own.weight_gradient(flat, inputs.flatten(0, 1), threads),
+            own.weight_gradient(flat, before.flatten(0, 1), threads),
+            flat.sum(0),
+            None,
+            None,
+        )
+
+
+class FusedCPU(Plain):
+    """one C++ kernel for all steps of a layer (needs a compiler)"""
+
+    devices = ("cpu",)
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        kernel()
+        self._packed: list[tuple[Tensor, Tensor]] = []
+
+    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+        """Lay the weights out once, for inference; training changes them at every step."""
+        if inputs.dtype != torch.float32:
+            raise Unavailable("the kernel computes in float32")
+        self._packed = []
+        if not self.training:
+            for layer in range(self.shape.num_layers):
+                w_ih, w_hh, _ = (tensor.detach() for tensor in self.weights(layer))
+                halved = self.rounds_weights_to == "bfloat16"
+                self._packed.append((kernel().packed(w_ih, halved=halved), kernel().packed(w_hh, halved=halved)))
+
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
+        """One call of the kernel."""
+        w_ih, w_hh, bias = self.weights(number)
+        relu = self.shape.nonlinearity == "relu"
+        threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
+        if self.training:
+            found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
+            return found
+        states: Tensor = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
+        return states
+
+
+class FusedCPUHalved(FusedCPU):
+    """`fused-cpu` with weights rounded to bfloat16, sums in float32 (inference)"""
+
+    rounds_weights_to = "bfloat16"
+
+    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+        """The same, for inference alone: half as many bytes are read, and that is all there is to win."""
+        if self.training:
+            raise Unavailable("made for inference: gradients are of weights that are not rounded")
+        super().prepare(inputs, hidden)

@@ -1,0 +1,124 @@
+"""The kernel of `fused-cpu`: built at first use on a machine, and called by its functions' addresses.
+
+It includes nothing of torch's, so that building it takes seconds instead of half a minute. torch's own loader of
+extensions does that, and keeps the result.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rnn_impls.interface import Unavailable
+
+SOURCE = Path(__file__).with_name("fused_cpu.cpp")
+FLAGS = ("-O3", "-fopenmp", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+WIDTHS = {
+    "native": ("-march=native",),
+    "avx2": ("-mavx2", "-mfma", "-mno-avx512f"),
+    "portable": (),
+}
+"""Flags that choose the vectors: the widest that the machine has, AVX2's, and those that every machine has."""
+
+_SIZE, _POINTER, _FLAG = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
+
+
+class Kernel:
+    """The functions of the kernel, on tensors: float32, contiguous, on the CPU."""
+
+    def __init__(self, path: str) -> None:
+        self._library = ctypes.CDLL(path)
+        for name, arguments in {
+            "packed": (_POINTER, _SIZE, _SIZE, _FLAG, _FLAG, _POINTER),
+            "forward": (*[_POINTER] * 6, *[_SIZE] * 4, *[_FLAG] * 3),
+            "backward": (*[_POINTER] * 4, *[_SIZE] * 3, *[_FLAG] * 2),
+            "weight_gradient": (*[_POINTER] * 3, *[_SIZE] * 3, _FLAG),
+            "packed_items": (_SIZE, _SIZE),
+        }.items():
+            function = getattr(self._library, name)
+            function.argtypes, function.restype = arguments, None
+        self._library.packed_items.restype = _SIZE
+        self.lanes: int = self._library.lanes()
+
+    def packed(self, matrix: Tensor, *, as_is: bool = False, halved: bool = False) -> Tensor:
+        """A matrix laid out in panels, its transpose unless `as_is`; `halved` rounds it to bfloat16."""
+        matrix = matrix.detach().contiguous()
+        rows, wide = matrix.shape
+        items = self._library.packed_items(*((rows, wide) if as_is else (wide, rows)))
+        found = torch.empty(items, dtype=torch.int16 if halved else torch.float32)
+        self._library.packed(matrix.data_ptr(), rows, wide, as_is, halved, found.data_ptr())
+        return found
+
+    def forward(
+        self, inputs: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, relu: bool, threads: int
+    ) -> Tensor:
+        """inputs (T, B, I), state (B, H), W_ih and W_hh in panels, bias (H) -> states (T, B, H)."""
+        inputs, state = inputs.contiguous(), state.contiguous()
+        steps, batch, width = inputs.shape
+        hidden = state.shape[1]
+        states = torch.empty(steps, batch, hidden)
+        self._library.forward(
+            inputs.data_ptr(), state.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr(), bias.data_ptr(), states.data_ptr(),
+            steps, batch, width, hidden, relu, w_hh.dtype is torch.int16, threads,
+        )  # fmt: skip
+        return states
+
+    def backward(self, of_states: Tensor, states: Tensor, w_hh: Tensor, relu: bool, threads: int) -> Tensor:
+        """d loss / d states (T, B, H), states (T, B, H), W_hh in panels as it is -> g (T, B, H), the gradient of what
+        the nonlinearity is taken of."""
+        of_states = of_states.contiguous()
+        found, (steps, batch, hidden) = torch.empty_like(states), states.shape
+        self._library.backward(
+            of_states.data_ptr(), states.data_ptr(), w_hh.data_ptr(), found.data_ptr(), steps, batch, hidden, relu,
+            threads,
+        )  # fmt: skip
+        return found
+
+    def weight_gradient(self, g: Tensor, entered: Tensor, threads: int) -> Tensor:
+        """g (T B, H), what entered each step (T B, I) -> g^T entered (H, I): the gradient of a weight."""
+        count, hidden = g.shape
+        found = torch.empty(hidden, entered.shape[1])
+        panels = self.packed(entered, as_is=True)
+        self._library.weight_gradient(
+            g.data_ptr(), panels.data_ptr(), found.data_ptr(), count, hidden, entered.shape[1], threads
+        )
+        return found
+
+
+@cache
+def kernel(width: str = "native") -> Kernel:
+    """The kernel with vectors of this width, a key of WIDTHS; built at first use on a machine and kept.
+
+    Raises Unavailable where there is no compiler, or it fails.
+    """
+    from torch.utils import cpp_extension
+
+    compiler = os.environ.get("CXX", "c++")
+    if shutil.which(compiler) is None:
+        raise Unavailable(f"there is no C++ compiler ({compiler})")
+    if shutil.which("ninja") is None:
+        beside = Path(sys.executable).parent  # where pip puts it, which need not be on the path
+        if not (beside / "ninja").exists():
+            raise Unavailable("torch's loader of extensions needs ninja, which is not installed (pip install ninja)")
+        os.environ["PATH"] = os.pathsep.join(filter(None, (str(beside), os.environ.get("PATH"))))
+    name = f"rnn_impls_fused_cpu_{width}"
+    try:
+        path = cpp_extension.load(
+            name,
+            [str(SOURCE)],
+            extra_cflags=[*FLAGS, *WIDTHS[width]],
+            extra_ldflags=["-fopenmp"],
+            is_python_module=False,
+        )
+    except (RuntimeError, OSError, ImportError) as error:
+        raise Unavailable(f"the kernel can't be built: {(str(error).splitlines() or [''])[0]}") from error
+    if not isinstance(path, str):  # earlier versions of torch load it and don't say from where
+        path = str(Path(cpp_extension._get_build_directory(name, False)) / f"{name}{cpp_extension.LIB_EXT}")
+    return Kernel(path)

@@ -1,0 +1,167 @@
+"""The faster ways on the CPU: equal to the reference everywhere they run, and honest where they don't."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from bench.cases import Case
+from bench.parity import Reference, check
+from bench.problem import Problem
+from bench.workload import Workload
+from rnn_impls import registry
+from rnn_impls.compiled import CHUNK, CompiledChunk
+from rnn_impls.fused_cpu import FusedCPU
+from rnn_impls.fused_kernel import WIDTHS, Kernel, kernel
+from rnn_impls.interface import Unavailable
+
+EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
+SIZES = [  # T, B, I, H, L, O
+    (1, 1, 8, 8, 1, 0), (7, 3, 5, 10, 2, 3), (33, 2, 70, 100, 1, 0), (20, 1, 64, 64, 1, 0), (3, 64, 17, 33, 1, 0),
+]  # fmt: skip
+
+
+def cases() -> Iterator[Case]:
+    """Every mode and nonlinearity at sizes that are round and odd, wide and narrow, deep, and with a head."""
+    for mode, squash, (steps, batch, width, hidden, layers, outputs) in itertools.product(
+        ("inference", "training"), ("tanh", "relu"), SIZES
+    ):
+        yield Case(
+            mode=mode, nonlinearity=squash, seq_len=steps, batch_size=batch, input_size=width, hidden_size=hidden,
+            num_layers=layers, output_size=outputs,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[str, Reference]:
+    """The references of all cases, made once."""
+    return {case.id: Reference.of(case) for case in cases()}
+
+
+@pytest.mark.parametrize("name", EAGER)
+def test_eager_ways_are_equal(name: str, references: dict[str, Reference]) -> None:
+    """Outputs, last states and, in training, every gradient."""
+    for reference in references.values():
+        assert check(reference, registry.load(name)) < 1e-5
+
+
+@pytest.fixture
+def built() -> Kernel:
+    """The kernel, where this machine has a compiler."""
+    try:
+        return kernel()
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("built")
+def test_the_fused_kernel_is_equal(references: dict[str, Reference]) -> None:
+    """In every case, to float32's rounding."""
+    for reference in references.values():
+        assert check(reference, FusedCPU) < 1e-5
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_width_of_vectors_is_equal(
+    width: str, references: dict[str, Reference], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AVX2's and those of every machine give what the widest ones give."""
+    if width == "avx2" and torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        pytest.skip("this CPU has no AVX2")
+    own = kernel(width)
+    monkeypatch.setattr("rnn_impls.fused_cpu.kernel", lambda: own)
+    for reference in references.values():
+        assert check(reference, FusedCPU) < 1e-5
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("hidden", [500, 512, 640])
+def test_threads_share_a_step_and_change_nothing(built: Kernel, hidden: int) -> None:
+    """Two and three threads, that wait for each other after each step, give the very bits of one."""
+    case = Case(hidden_size=hidden, input_size=40, seq_len=9, batch_size=2)
+    problem = Problem.of(case)
+    w_ih, w_hh = (problem.weights[name] for name in ("weight_ih_l0", "weight_hh_l0"))
+    bias = problem.weights["bias_ih_l0"] + problem.weights["bias_hh_l0"]
+    packed, states = (built.packed(w_ih), built.packed(w_hh)), []
+    for threads in (1, 2, 3):
+        states.append(built.forward(problem.inputs, problem.hidden[0], *packed, bias, relu=False, threads=threads))
+    g = [built.backward(problem.target, states[0], built.packed(w_hh, as_is=True), False, n) for n in (1, 2, 3)]
+    shares = [built.weight_gradient(each.flatten(0, 1), problem.inputs.flatten(0, 1), n) for n, each in enumerate(g, 1)]
+    for found in (states, g, shares):
+        assert all(torch.equal(found[0], other) for other in found[1:])
+
+
+@pytest.mark.usefixtures("built")
+def test_rounded_weights_are_held_against_rounded_weights() -> None:
+    """`fused-cpu-bf16` is exact for the network that it computes, and is not taken for the one that it doesn't."""
+    case = Case(hidden_size=100, input_size=64, seq_len=12)
+    rounded = registry.load("fused-cpu-bf16")
+    assert check(Reference.of(case), rounded) < 1e-5
+    with pytest.raises(Exception, match="outputs differs first"):
+        check(Reference.of(case), _Liar)
+
+
+class _Liar(FusedCPU):
+    """rounds its weights and doesn't say so"""
+
+    def prepare(self, inputs: torch.Tensor, hidden: torch.Tensor) -> None:
+        """Lay out weights of half the width."""
+        super().prepare(inputs, hidden)
+        self._packed = [(kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True))
+                        for w_ih, w_hh, _ in [self.weights(0)]]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "why"),
+    [
+        (Case(dtype="float64"), "fused-cpu", "computes in float32"),
+        (Case(mode="training"), "fused-cpu-bf16", "made for inference"),
+    ],
+)
+@pytest.mark.usefixtures("built")
+def test_what_it_is_not_made_for_is_said(case: Case, name: str, why: str) -> None:
+    """A row with a reason, not a wrong figure."""
+    with pytest.raises(Unavailable, match=why):
+        Workload(case, registry.load(name), Problem.of(case))
+
+
+@pytest.mark.parametrize("missing", ["c++", "ninja"])
+def test_without_a_compiler_the_row_says_so(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor without what torch's loader needs."""
+    kernel.cache_clear()
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == missing else f"/usr/bin/{name}")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(Unavailable, match=missing.replace("+", r"\+")):
+        kernel()
+    kernel.cache_clear()
+
+
+def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile needs one, too."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(Unavailable, match="needs a C\\+\\+ compiler"):
+        Workload(Case(), CompiledChunk, Problem.of(Case()))
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(("name", "mode"), [("compiled-step", "inference"), ("compiled-chunk", "training")])
+def test_compiled_ways_are_equal_and_compile_once(name: str, mode: str) -> None:
+    """With a remainder that fills no chunk; and when prepared, no call compiles anything, but fails if it must."""
+    from torch._dynamo.utils import counters
+
+    case = Case(mode=mode, hidden_size=12, input_size=10, seq_len=CHUNK + 3, batch_size=2)
+    assert check(Reference.of(case), registry.load(name)) < 1e-5
+    workload = Workload(case, registry.load(name), Problem.of(case))
+    before = counters["stats"]["unique_graphs"]
+    workload(3)
+    assert counters["stats"]["unique_graphs"] == before > 0
+    with pytest.raises(RuntimeError, match="recompile"):
+        workload.module(torch.randn(CHUNK + 3, 5, 10), torch.randn(1, 5, 12))
