@@ -166,6 +166,18 @@ def cudnn_cliffs() -> Iterable[Grid]:
 
 
 @preset
+def contenders() -> Iterable[Grid]:
+    """Where the faster ways are held against `whole`: long sequences, batch 1 and 16, the latter in training up to
+    hidden 512. Source: the sizes at which this suite states what each of them gains."""
+    long: Grid = {"seq_len": (512,), "hidden_size": powers(64, 1024)}
+    return [
+        long | {"mode": BOTH_MODES},
+        long | {"mode": ("inference",), "batch_size": (16,)},
+        long | {"mode": ("training",), "batch_size": (16,), "hidden_size": powers(64, 512)},
+    ]
+
+
+@preset
 def glample() -> Iterable[Grid]:
     """The Theano, Torch and TensorFlow comparison of 2016: 30 steps, batch 32 and 128, hidden 128, 512, 1024.
     Source: glample/rnn-benchmarks, README."""
