@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +13,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bench import cli
+from bench.files import write_json
+from bench.limits.command import kept_path
+from bench.limits.limits import read_limits, write_limits
+from bench.machine import describe
 from bench.manifest import CellRecord, Manifest
 from bench.presets import PRESETS
+from bench.profile.record import PROFILED, read_profile
 from bench.progress import Bar
 from bench.settings import Settings, parse_fraction, parse_seconds
-from tests.synthetic import write_run
+from tests.synthetic import LIMITS, gradients, write_run
 
 SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
 
@@ -27,7 +34,8 @@ def bench(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_run_end_to_end(tmp_path: Path) -> None:
-    """A run says what it will do, writes every file, prints its findings and its path, and `latest` points to it."""
+    """A run says what it will do, writes every file, prints its findings and its path, and `latest` points to it; it
+    explains itself, and keeps what is the same for every run of this machine."""
     code, out, err = bench("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
     assert code == 0, err
     assert "3 cells (1 cases, run by manual, looped, whole), 2 passes, about" in out
@@ -37,6 +45,11 @@ def test_run_end_to_end(tmp_path: Path) -> None:
     assert (tmp_path / "latest").resolve() == folder
     names = {path.name for path in folder.iterdir()}
     assert {"run.json", "passes", "samples.parquet", "samples.csv", "summary.md", "index.html", "figures"} <= names
+    assert {"limits.json", "profile.json", "gradients.json"} <= names and "traces" not in names
+    summary = (folder / "summary.md").read_text()
+    assert "Floor" in summary and "gap" in summary and "Python and dispatch" in summary
+    assert all(record.status == PROFILED for record in read_profile(folder / "profile.json").records)
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "latest", "limits", "gradients"}
     before = (folder / "index.html").read_bytes()
     (folder / "index.html").unlink()
     assert bench("report", "latest", "--reports", str(tmp_path))[0] == 0
@@ -46,7 +59,7 @@ def test_run_end_to_end(tmp_path: Path) -> None:
 def test_a_failing_contender_is_exit_1(tmp_path: Path) -> None:
     """The run goes on, the report is written, and the exit code says that something failed."""
     impl = "manual,tests/faulty.py:Raises"
-    code, out, err = bench("run", *SMALL, "--impl", impl, "--passes", "2", "--reports", str(tmp_path))
+    code, out, err = bench("run", *SMALL, "--impl", impl, "--passes", "2", "--no-explain", "--reports", str(tmp_path))
     assert code == 1
     assert "divided by the weather" in out
     assert (tmp_path / "latest" / "index.html").is_file(), err
@@ -80,6 +93,58 @@ def test_wrong_usage_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str]
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in out + err
     assert not list(tmp_path.glob("runs/*"))
+
+
+def keep(reports: Path) -> Path:
+    """Put planted limits of this machine, and gradients, where measured ones are kept -> the file of the limits."""
+    machine = describe()
+    path = kept_path(reports, machine)
+    other = reports / "gradients" / f"torch-{machine['torch']}.json"
+    for each in (path, other):
+        each.parent.mkdir(parents=True)
+    write_limits(path, dataclasses.replace(LIMITS, machine=machine))
+    write_json(other, gradients())
+    return path
+
+
+def test_limits_are_measured_once(tmp_path: Path) -> None:
+    """What is kept of this machine is shown, with its path; nothing is measured, and the file stays as it was."""
+    path = keep(tmp_path)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    for _ in range(2):
+        code, out, err = bench("limits", "--reports", str(tmp_path))
+        assert code == 0, err
+        assert "Measuring" not in out
+        assert "100 GFLOP/s" in out and "1 thread" in out
+        assert out.strip().endswith(str(path))
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_profile_end_to_end(tmp_path: Path) -> None:
+    """The smallest run: a trace and a flame graph's file of its cell, and how to open them; the rest is as in a run."""
+    keep(tmp_path)
+    code, out, err = bench("profile", *SMALL, "--impl", "manual", "--device", "cpu", "--reports", str(tmp_path))
+    assert code == 0, err
+    (folder,) = (tmp_path / "runs").iterdir()
+    (trace,), (flame,) = (list((folder / "traces").glob(f"*.{ending}")) for ending in ("trace.json", "folded"))
+    events = json.loads(trace.read_text())["traceEvents"]
+    assert any(event.get("name") == "aten::addmm" for event in events)
+    lines = flame.read_text().splitlines()
+    assert any("manual.py" in line for line in lines) and all(line.split()[-1].isdigit() for line in lines)
+    assert f"Traces: 1 in {folder / 'traces'}. Open a .trace.json at https://ui.perfetto.dev, a .folded at" in out
+    (record,) = read_profile(folder / "profile.json").records
+    assert (record.trace, record.flame, record.steps) == (trace.name, flame.name, 2)
+    assert read_limits(folder / "limits.json").values == LIMITS.values
+    assert (tmp_path / "latest").resolve() == folder and (folder / "index.html").is_file()
+    assert "Measuring" not in out
+
+
+def test_a_profile_of_nothing_known_is_refused(tmp_path: Path) -> None:
+    """One line, exit code 2, nothing left behind."""
+    code, out, err = bench("profile", "--impl", "nope", "--reports", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert "unknown implementation 'nope'" in err and len(err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def _has_cuda() -> bool:

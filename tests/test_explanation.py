@@ -19,7 +19,11 @@ from bench.manifest import read_manifest
 from bench.process import WorkerDied
 from bench.profile.record import Profile, read_profile
 from bench.report import build
+from bench.report.scene import Scene
+from bench.report.why import why
+from bench.report.why.reasons import with_reasons
 from bench.results import read_run
+from bench.summary import cells
 from tests.report.test_build import Page
 from tests.synthetic import LEFT_OUT, LIMITS, MACHINE, gradients, profile_record, write_run
 
@@ -110,9 +114,12 @@ def test_a_second_time_adds_to_the_ledger(folder: Path, monkeypatch: pytest.Monk
     assert all(second[name] > first[name] for name in ("limits", "profile", "gradients"))
 
 
-def told(folder: Path) -> str:
-    """The text of the page."""
-    return " ".join(Page(build(folder)).text.split())
+def said(folder: Path) -> list[str]:
+    """What the report says is missing, and the sentences about why."""
+    run = read_run(folder)
+    table = with_reasons(cells(run), run.profile)
+    found = why(run, table, Scene(table, run.manifest))
+    return [*found.notes, *(finding.text for finding in found.findings)]
 
 
 def test_a_death_in_limits_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +127,10 @@ def test_a_death_in_limits_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPat
     Pieces(monkeypatch, dies=("limits",))
     assert "no limits: the process was killed by SIGILL" in explained(folder)
     assert read_limits(folder / "limits.json").missing == {"all": "the process was killed by SIGILL"}
-    text = told(folder)
-    assert "No floors: what this machine allows could not be measured: the process was killed by SIGILL." in text
-    assert "Python and dispatch" in text and "No profile" not in text and "No gradients" not in text
+    missing, *findings = said(folder)
+    assert missing == "No floors: what this machine allows could not be measured: the process was killed by SIGILL."
+    assert "Python and dispatch take of each step" in findings[0]
+    assert missing in " ".join(Page(build(folder)).text.split())
 
 
 def test_a_death_in_gradients_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,9 +138,9 @@ def test_a_death_in_gradients_is_a_note(folder: Path, monkeypatch: pytest.Monkey
     Pieces(monkeypatch, dies=("gradients",))
     assert "no gradients: no answer for 120 s" in explained(folder)
     assert not (folder / "gradients.json").exists()
-    text = told(folder)
-    assert "No gradients: how far back they reach was not measured for this run." in text
-    assert "No floors" not in text
+    missing, *findings = said(folder)
+    assert missing == "No gradients: how far back they reach was not measured for this run."
+    assert "the fastest way takes between" in findings[-1]
 
 
 def test_a_profile_without_a_worker_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +148,7 @@ def test_a_profile_without_a_worker_is_a_note(folder: Path, monkeypatch: pytest.
     Pieces(monkeypatch, missing="no worker can be had: exit code 3")
     assert "no profile: no worker can be had: exit code 3" in explained(folder)
     assert read_profile(folder / "profile.json").missing == "no worker can be had: exit code 3"
-    assert "No profile: no worker can be had: exit code 3." in told(folder)
+    assert said(folder)[0] == "No profile: no worker can be had: exit code 3."
 
 
 def test_time_is_put_down_also_where_it_ends_in_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,14 @@ FILES = {
 }
 """Module name -> file."""
 
+_READING = {
+    "results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work",
+    "limits.limits", "limits.caches", "limits.show", "gradients.file",
+    *(f"profile.{name}" for name in ("trace", "kinds", "counts", "breakdown", "label", "flame", "record")),
+    *(f"gate.{name}" for name in ("outcome", "judge", "comparable", "saved", "conclusion", "show", "export")),
+}  # fmt: skip
 READERS = [
-    name
-    for name in FILES
-    if name.removeprefix("bench.")
-    in {"results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover"}
-    or name.split(".")[:2] == ["bench", "report"]
-    or name.removeprefix("bench.gate.") in {"outcome", "judge", "comparable", "saved", "conclusion", "show", "export"}
+    name for name in FILES if name.removeprefix("bench.") in _READING or name.split(".")[:2] == ["bench", "report"]
 ]
 """What has to work on a laptop that only has the files of a run."""
 
@@ -97,9 +98,7 @@ class Now:
 def test_there_is_something_to_look_at() -> None:
     """The lists above are made from folders; an empty one would prove nothing."""
     assert {"bench", "bench.alternate", "bench.report", "rnn_impls.manual"} <= set(FILES)
-    assert {"bench.results", "bench.summary", "bench.stats", "bench.files", "bench.cases", "bench.presets"} < set(
-        READERS
-    )
+    assert {f"bench.{name}" for name in _READING} < set(READERS)
     assert len([name for name in READERS if name.startswith("bench.report.")]) > 5
     assert "torch" in reached("bench.workload"), "the search must be able to find torch"
     assert reached("bench.parity")["rnn_impls.interface"] in FILES

@@ -15,6 +15,7 @@ from bench.files import BrokenFile
 from bench.limits import best, command, cpu, cuda, job, show
 from bench.limits.caches import cache_bytes
 from bench.limits.limits import Limits, fingerprint, read_limits, unit, write_limits
+from bench.machine import describe
 from bench.process import WorkerDied
 
 MACHINE = {"cpu": "Imaginary CPU 9000", "cores": 2, "torch": "2.13.0"}
@@ -227,6 +228,17 @@ def test_a_thread_count_that_is_not_kept_is_measured(tmp_path: Path, monkeypatch
     found = command.limits_of(MACHINE, tmp_path, threads=[4])
     assert measuring.times == 2 * command.PROCESSES
     assert found.threads() == [1, 4]
+
+
+def test_limits_are_measured_anew_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--again` looks at no kept file; without it the last ones count, and the path is that of this machine."""
+    measuring = Measuring(monkeypatch)
+    found, path = command.this_machine(tmp_path, False, lambda text: None)
+    again, same = command.this_machine(tmp_path, True, lambda text: None)
+    assert measuring.times == 2 * command.PROCESSES
+    assert (path, same) == (command.kept_path(tmp_path, describe()),) * 2
+    assert found.values != again.values
+    assert command.this_machine(tmp_path, False, lambda text: None) == (again, path)
 
 
 def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

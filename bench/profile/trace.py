@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def read_trace(path: Path, python: bool = False) -> list[Window]:
     """The marked windows of a trace file, with Python's own functions among the events where that is wanted and they
     were recorded. Raises BrokenFile for one that can't be read or has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        content = json.loads(path.read_text(encoding="utf-8", errors="replace"), parse_float=Decimal)
         return windows(content["traceEvents"], python)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(f"{path}: no trace of this suite: {type(error).__name__}: {error}") from None
@@ -86,29 +87,36 @@ def windows(raw: list[dict[str, Any]], python: bool = False) -> list[Window]:
     if not marks:
         raise ValueError("no call is marked in it")
     wanted = ("cpu_op", "python_function") if python else ("cpu_op",)
-    host = [_host_event(each) for each in raw if each.get("ph") == "X" and each.get("cat") in wanted]
-    device = _device_events(raw)
+    origin = min(_nanoseconds(mark["ts"]) for mark in marks)
+    host = [_host_event(each, origin) for each in raw if each.get("ph") == "X" and each.get("cat") in wanted]
+    device = _device_events(raw, origin)
     memory = [each for each in raw if each["name"] == "[memory]" and each["args"].get("Device Type", 0) == 0]
     found = []
     for mark in sorted(marks, key=lambda each: float(each["ts"])):
-        start, end = _ends(mark)
+        start, end = _stretch(mark, origin)
         root = Event(mark["name"].removeprefix(WINDOW), start, end, OUTSIDE, mark.get("tid"))
         _nest(root, [event for event in host if start <= event.start and event.end <= end])
         within = [event for event in device if start <= event.start < end]
-        changes = [each["args"]["Bytes"] for each in memory if start <= _ends(each)[0] < end]
+        changes = [each["args"]["Bytes"] for each in memory if start <= _stretch(each, origin)[0] < end]
         found.append(Window(root.name, root, within, changes))
     return found
 
 
-def _ends(raw: dict[str, Any]) -> tuple[float, float]:
-    """Beginning and end of an event in seconds, of whole nanoseconds: two that end together must do so to the bit."""
-    start, length = (round(float(raw.get(field, 0)) * 1e3) for field in ("ts", "dur"))
-    return start / 1e9, (start + length) / 1e9
+def _stretch(raw: dict[str, Any], origin: int) -> tuple[float, float]:
+    """Beginning and end in seconds from the origin, added up in whole nanoseconds, as they are written: what ends at
+    the same moment must not end a rounding error apart, or it is not inside what it is inside of."""
+    start = _nanoseconds(raw["ts"]) - origin
+    return start / 1e9, (start + _nanoseconds(raw.get("dur", 0))) / 1e9
 
 
-def _host_event(raw: dict[str, Any]) -> Event:
-    start, end = _ends(raw)
+def _nanoseconds(micro: Decimal | float) -> int:
+    """Of microseconds since the machine was started: too many for a float to tell one nanosecond from the next."""
+    return round(micro * 1000)
+
+
+def _host_event(raw: dict[str, Any], origin: int) -> Event:
     name = str(raw["name"])
+    start, end = _stretch(raw, origin)
     return Event(name, start, end, kind_of(name), raw.get("tid"), raw.get("args", {}))
 
 
@@ -128,16 +136,15 @@ def _nest(root: Event, events: list[Event]) -> None:
             open_events.append(event)
 
 
-def _device_events(raw: list[dict[str, Any]]) -> list[DeviceEvent]:
+def _device_events(raw: list[dict[str, Any]], origin: int) -> list[DeviceEvent]:
     """Kernels, copies and fills on the device, with the operator whose external id each carries."""
     operators = {each["args"].get("External id"): str(each["name"]) for each in raw if each.get("cat") == "cpu_op"}
     operators.pop(None, None)
     found = []
     for each in raw:
         if each.get("ph") == "X" and each.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
-            start, end = _ends(each)
             launched_by = operators.get(each.get("args", {}).get("External id"), "")
-            found.append(DeviceEvent(str(each["name"]), start, end, launched_by))
+            found.append(DeviceEvent(str(each["name"]), *_stretch(each, origin), launched_by))
     return sorted(found, key=lambda event: event.start)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from bench.files import BrokenFile
 from bench.profile.kinds import OUTSIDE
 from bench.profile.session import traced
-from bench.profile.trace import Event, counted, is_node, read_trace
+from bench.profile.trace import WINDOW, Event, counted, is_node, read_trace
 from tests.profile.planted import Trace
 
 MICRO = 1e-6
@@ -44,6 +45,29 @@ def test_neighbours_are_not_inside_one_another() -> None:
     """One operator that begins where the other ends is its neighbour."""
     trace = Trace().window("call", 0, 10).operator("aten::mul", 0, 4).operator("aten::add", 4, 4)
     assert [child.name for child in trace.one().root.children] == ["aten::mul", "aten::add"]
+
+
+@pytest.mark.parametrize("start", ["0", "81234567.123", "4593184821638.901", "4593184821666.592"])
+def test_what_ends_together_is_still_inside(tmp_path: Path, start: str) -> None:
+    """Times are microseconds since the machine was started, with nanoseconds behind the point: a float does not hold
+    them. An operator that ends with the one it is called by, and with the call, is inside of both at any time."""
+    moments = [str(Decimal(start) + Decimal(number) / 1000) for number in range(200)]
+    for k, moment in enumerate(moments[:-2]):
+        raw = [
+            ("user_annotation", WINDOW + "call", start, "0.199"),
+            ("cpu_op", "aten::linear", moment, f"{(199 - k) / 1000}"),
+            ("cpu_op", "aten::addmm", moments[k + 1], f"{(198 - k) / 1000}"),
+        ]
+        events = ",".join(
+            f'{{"ph":"X","cat":"{cat}","name":"{name}","tid":1,"ts":{ts},"dur":{dur},"args":{{}}}}'
+            for cat, name, ts, dur in raw
+        )
+        (tmp_path / "t.json").write_text(f'{{"traceEvents":[{events}]}}')
+        (window,) = read_trace(tmp_path / "t.json")
+        assert [event.name for event in window.root.walk()] == ["call", "aten::linear", "aten::addmm"]
+        (linear,) = window.root.children
+        assert len(linear.children) == 1
+        assert linear.own_seconds == pytest.approx(1e-9, rel=1e-6)
 
 
 @st.composite
