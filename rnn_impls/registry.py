@@ -21,6 +21,8 @@ BUILTIN = {
     "looped": "rnn_impls.looped:Looped",
     "whole": "rnn_impls.whole:Whole",
     "whole-no-cudnn": "rnn_impls.whole:WholeNoCudnn",
+    "cuda-graph": "rnn_impls.cuda_graph:CudaGraph",
+    "cuda-graph-step": "rnn_impls.cuda_graph:CudaGraphStep",
 }
 """Name -> module:class, in the order in which reports list them."""
 
