@@ -23,6 +23,7 @@ BUILTIN = {
     "whole-no-cudnn": "rnn_impls.whole:WholeNoCudnn",
     "cuda-graph": "rnn_impls.cuda_graph:CudaGraph",
     "cuda-graph-step": "rnn_impls.cuda_graph:CudaGraphStep",
+    "persistent-triton": "rnn_impls.persistent_triton:PersistentTriton",
 }
 """Name -> module:class, in the order in which reports list them."""
 
