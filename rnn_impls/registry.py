@@ -30,6 +30,9 @@ BUILTIN = {
     "scan": "rnn_impls.scan:Scan",
     "fused-cpu": "rnn_impls.fused_cpu:FusedCPU",
     "fused-cpu-bf16": "rnn_impls.fused_cpu:FusedCPUHalved",
+    "cuda-graph": "rnn_impls.cuda_graph:CudaGraph",
+    "cuda-graph-step": "rnn_impls.cuda_graph:CudaGraphStep",
+    "persistent-triton": "rnn_impls.persistent_triton:PersistentTriton",
 }
 """Name -> module:class, in the order in which reports list them."""
 

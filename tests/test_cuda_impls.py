@@ -1,0 +1,474 @@
+"""The ways that need CUDA: what can be held of them without a GPU, and their parity on one."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.cases import Case
+from bench.ledger import Ledger
+from bench.manifest import UNAVAILABLE
+from bench.parity import Reference, check
+from bench.problem import Problem
+from bench.survey import Surveyor
+from bench.workload import Workload
+from rnn_impls import cuda_graph, persistent_triton, registry
+from rnn_impls.interface import Implementation, NetworkShape, Unavailable
+from rnn_impls.persistent_triton import CAPACITY, Chip, PersistentTriton, Plan
+
+ROOT = Path(__file__).parent.parent
+NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton")
+CASE = Case(input_size=5, hidden_size=16, num_layers=2, batch_size=2, seq_len=8, output_size=3)
+TRAINING = dataclasses.replace(CASE, mode="training")
+
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton is not installed; pip install .[triton]"
+)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_the_cpu_the_row_says_where_it_runs(name: str) -> None:
+    """They are unavailable there, which is a row with a reason and no failure."""
+    record = Surveyor(max_call=5.0, ledger=Ledger(), memory=False).survey(CASE, name)
+    assert (record.status, record.reason) == (UNAVAILABLE, "runs only on cuda")
+
+
+def test_default_does_not_take_them() -> None:
+    """What a plain run measures stays as it was; `all` takes them."""
+    assert not set(NAMES) & set(registry.select("default", "cuda"))
+    assert set(NAMES) <= set(registry.select("all", "cuda"))
+
+
+# CUDA graphs, on a device that records what torch dispatches
+
+
+class Recorder(TorchDispatchMode):
+    """Does what is dispatched and keeps it, with the very tensors it was given and gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.calls.append((func, args, kwargs or {}, result))
+        return result
+
+
+class FakeGraph:
+    """Plays what was recorded, on the same memory: each result goes where it was when it was recorded."""
+
+    made: ClassVar[weakref.WeakSet[FakeGraph]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self.replays = 0
+        FakeGraph.made.add(self)
+
+    def pool(self) -> int:
+        """Any handle."""
+        return 7
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        """Do it all again."""
+        self.replays += 1
+        for func, args, kwargs, held in self.recorder.calls:
+            for old, new in zip(tensors(held), tensors(func(*args, **kwargs)), strict=True):
+                if old.data_ptr() != new.data_ptr():  # neither a view nor in place
+                    old.copy_(new)
+
+
+def tensors(result: Any) -> list[Tensor]:
+    """Those among what an operator gave."""
+    found = result if isinstance(result, (tuple, list)) else [result]
+    return [tensor for tensor in found if isinstance(tensor, Tensor)]
+
+
+@contextmanager
+def recording(graph: FakeGraph, pool: int | None = None) -> Iterator[None]:
+    """Record, as `torch.cuda.graph` does; and as there, nothing is computed yet."""
+    with graph.recorder:
+        yield
+    given = {id(t) for _, args, _, _ in graph.recorder.calls for a in args for t in tensors(a)}
+    with torch.no_grad():
+        for _, _, _, result in graph.recorder.calls:
+            for tensor in tensors(result):
+                fresh = tensor._base is None and id(tensor) not in given
+                if fresh and tensor.is_floating_point():
+                    tensor.data.fill_(torch.nan)  # behind autograd's back, as the device would
+
+
+class FakeStream:
+    """Waits for nothing."""
+
+    def wait_stream(self, other: FakeStream) -> None:
+        """Return."""
+
+
+@pytest.fixture
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU have CUDA graphs."""
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+
+
+class Whole(cuda_graph.CudaGraph):
+    """one call, captured"""
+
+    devices = ("cpu",)
+
+
+class Step(cuda_graph.CudaGraphStep):
+    """a loop, captured"""
+
+    devices = ("cpu",)
+
+
+GRAPHS = pytest.mark.parametrize("way", [Whole, Step], ids=["whole", "step"])
+
+
+def prepared(way: type[Implementation], case: Case) -> Workload:
+    """It, ready to be called for the case."""
+    return Workload(case, way, Problem.of(case))
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("output_size", [0, 3])
+def test_a_captured_call_is_equal(way: type[Implementation], nonlinearity: str, mode: str, output_size: int) -> None:
+    """What is played gives the reference's outputs, hidden states and gradients, call after call."""
+    case = dataclasses.replace(CASE, mode=mode, nonlinearity=nonlinearity, output_size=output_size)
+    assert check(Reference.of(case), way) < 1e-5
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_capture_is_done_once_and_before_the_first_call(way: type[Implementation]) -> None:
+    """Calls only play; the forward pass is one graph, the backward pass another."""
+    FakeGraph.made.clear()
+    work = prepared(way, TRAINING)
+    graphs = sorted(FakeGraph.made, key=lambda graph: len(graph.recorder.calls))
+    lengths = [len(graph.recorder.calls) for graph in graphs]
+    assert len(graphs) == 2
+    assert [graph.replays for graph in graphs] == [0, 0]
+    work(3)
+    assert [graph.replays for graph in graphs] == [3, 3]
+    assert [len(graph.recorder.calls) for graph in graphs] == lengths
+    assert len(FakeGraph.made) == 2
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_a_captured_call_reads_what_it_is_given(way: type[Implementation]) -> None:
+    """Other inputs, another state and other weights give other results, and those given before stay as they are."""
+    work = prepared(way, CASE)
+    inputs, hidden = work.problem.inputs, work.problem.hidden
+    with torch.no_grad():
+        first = work.module(inputs, hidden)
+        kept = [result.clone() for result in first]
+        assert not torch.equal(work.module(inputs + 1, hidden)[0], kept[0])
+        assert not torch.equal(work.module(inputs, hidden + 1)[0], kept[0])
+        assert [torch.equal(a, b) for a, b in zip(work.module(inputs, hidden), kept, strict=True)] == [True, True]
+        work.module.load({name: weight * 0.5 for name, weight in work.problem.weights.items()})
+        assert not torch.equal(work.module(inputs, hidden)[0], kept[0])
+    assert [torch.equal(a, b) for a, b in zip(first, kept, strict=True)] == [True, True]
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_gradients_of_captured_calls_add_up(way: type[Implementation]) -> None:
+    """Without clearing, the second backward pass adds to the first's gradients instead of overwriting them."""
+    work = prepared(way, TRAINING)
+    work.train_once()
+    once = {name: gradient.clone() for name, gradient in work.module.gradients().items()}
+    outputs, _ = work.module(work.problem.inputs, work.problem.hidden)
+    torch.nn.functional.nll_loss(outputs.flatten(0, 1), work.problem.target.flatten(), reduction="sum").backward()
+    for name, gradient in work.module.gradients().items():
+        torch.testing.assert_close(gradient, once[name] * (1 + CASE.batch_size))
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_gradients_of_inputs_and_state_where_they_are_wanted(way: type[Implementation]) -> None:
+    """Of inputs that want a gradient when the call is captured; through either result alone, call after call."""
+    torch.manual_seed(0)
+    module = way(NetworkShape(5, 16, 2)).double()
+    inputs, hidden = torch.randn(4, 2, 5).double().requires_grad_(), torch.randn(2, 2, 16).double().requires_grad_()
+    module.prepare(inputs, hidden)
+    live = super(cuda_graph.Captured, module).forward  # type: ignore[misc]
+    pairs = []
+    for which in (0, 1, 0):
+        got = torch.autograd.grad(module(inputs, hidden)[which].square().sum(), (inputs, hidden))
+        pairs.append((got, torch.autograd.grad(live(inputs, hidden)[which].square().sum(), (inputs, hidden))))
+    for got, wanted in pairs:  # only now: a later call must not overwrite what an earlier one gave
+        torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_a_backward_pass_of_an_overwritten_forward_pass_is_refused(way: type[Implementation]) -> None:
+    """Its states are gone: an error, not the gradients of another call."""
+    work = prepared(way, TRAINING)
+    first, _ = work.module(work.problem.inputs, work.problem.hidden)
+    work.module(work.problem.inputs, work.problem.hidden)
+    with pytest.raises(RuntimeError, match="must be followed by its own backward pass"):
+        first.sum().backward()
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_a_captured_call_refuses_other_shapes_and_no_capture(way: type[Implementation]) -> None:
+    """A single step would otherwise be broadcast over all of them."""
+    work = prepared(way, CASE)
+    with torch.no_grad(), pytest.raises(ValueError, match=r"captured for inputs of \(8, 2, 5\), given \(1, 2, 5\)"):
+        work.module(work.problem.inputs[:1], work.problem.hidden)
+    with pytest.raises(RuntimeError, match="call prepare first"):
+        way(NetworkShape(5, 16))(torch.zeros(1, 1, 5), torch.zeros(1, 1, 16))
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
+def test_a_recording_goes_with_its_module(way: type[Implementation]) -> None:
+    """Graphs keep memory of the device; nothing else keeps them, not even a cycle of references."""
+    FakeGraph.made.clear()
+    gc.disable()
+    try:
+        work = prepared(way, TRAINING)
+        work(1)
+        assert len(FakeGraph.made) == 2
+        del work
+        assert len(FakeGraph.made) == 0
+    finally:
+        gc.enable()
+
+
+# One kernel for all steps
+
+
+def test_without_triton_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is there and does not import; nothing else needs it."""
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "rnn_impls.persistent_kernel", raising=False)
+    monkeypatch.delattr("rnn_impls.persistent_kernel", raising=False)
+    persistent_triton.kernel.cache_clear()
+    with pytest.raises(Unavailable, match=r"Triton can't be imported \(pip install triton\)"):
+        PersistentTriton(NetworkShape(3, 4))
+    persistent_triton.kernel.cache_clear()
+
+
+def test_it_is_marked_as_experimental() -> None:
+    """Until it has run on a GPU, every list of implementations says that it hasn't."""
+    assert registry.describe("persistent-triton").startswith("experimental")
+
+
+@needs_triton
+def test_it_refuses_float64() -> None:
+    """The accumulator is float32, so a double result would be none."""
+    module = PersistentTriton(NetworkShape(3, 4)).double()
+    with pytest.raises(Unavailable, match="written for float32, bfloat16 and float16"):
+        module.prepare(torch.zeros(2, 1, 3).double(), torch.zeros(1, 1, 4).double())
+
+
+H100 = Chip(132, 228 * 1024 - 1024)
+A100 = Chip(108, 164 * 1024 - 1024)
+SMALLER = Chip(46, 100 * 1024 - 1024)
+
+
+@pytest.mark.parametrize("chip", [H100, A100, SMALLER], ids=["h100", "a100", "smaller"])
+@pytest.mark.parametrize("itemsize", [2, 4])
+@pytest.mark.parametrize("batch", [1, 2, 3, 16, 64])
+@pytest.mark.parametrize("hidden", [1, 7, 64, 100, 128, 129, 200, 256, 512, 777, 1024])
+def test_a_plan_fits_the_chip(hidden: int, batch: int, itemsize: int, chip: Chip) -> None:
+    """Every unit has its program, no more programs than processors, weights and factors where they are meant to be."""
+    plan = Plan.of(hidden, batch, itemsize, chip)
+    assert plan.programs * plan.rows >= hidden > (plan.programs - 1) * plan.rows
+    assert plan.programs <= chip.processors, "the others would wait for one that is not running"
+    assert plan.columns >= hidden
+    assert plan.rows * plan.columns <= CAPACITY
+    if plan.parts:
+        assert (plan.sequences + plan.rows) * plan.columns * itemsize <= chip.shared
+        assert plan.columns // plan.parts >= 16
+    else:
+        assert plan.sequences == 1
+    assert all(size & (size - 1) == 0 for size in (plan.rows, plan.columns, plan.sequences, plan.parts))
+
+
+def test_small_networks_need_no_barrier() -> None:
+    """One program does it all while that takes no longer than waiting for others would."""
+    assert Plan.of(128, 1, 4, H100).programs == 1
+    assert Plan.of(64, 64, 4, H100).programs == 1
+    assert Plan.of(128, 64, 4, H100).programs > 1
+    assert Plan.of(1024, 1, 4, H100).programs == 128
+
+
+@pytest.mark.parametrize(("hidden", "chip"), [(4096, H100), (2048, A100), (2048, SMALLER)])
+def test_weights_that_do_not_fit_are_refused(hidden: int, chip: Chip) -> None:
+    """With the sizes, so that one sees by how much."""
+    with pytest.raises(Unavailable, match=f"the weights of hidden {hidden} don't fit on the chip: .* rows of {hidden}"):
+        Plan.of(hidden, 1, 4, chip)
+
+
+@pytest.fixture(scope="module")
+def interpreted() -> dict[str, str]:
+    """The verdicts of `tests.interpreted`, by check."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.interpreted"],
+        cwd=ROOT,
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = json.loads(done.stdout)
+    assert len(found) >= 49, "checks are missing"
+    return found
+
+
+@needs_triton
+@pytest.mark.parametrize(
+    "about",
+    [
+        "tanh",
+        "relu",
+        "inference",
+        "float16",
+        "bfloat16",
+        "hidden",
+        "layers",
+        "sequences",
+        "shared",
+        "a step",
+        "barrier",
+    ],
+)
+def test_the_kernel_in_tritons_interpreter(interpreted: dict[str, str], about: str) -> None:
+    """Parity with the float64 reference, forward and backward; the division of work; the barrier between programs."""
+    concerned = {name: wrong for name, wrong in interpreted.items() if about in name}
+    assert concerned, "there are no such checks"
+    for name, wrong in concerned.items():
+        assert not wrong, f"{name}:\n{wrong}"
+
+
+SIGNATURE = {
+    **dict.fromkeys(("matrix", "given", "source", "target", "states"), "*"),
+    "counter": "*i32",
+    **dict.fromkeys(("steps", "batch", "hidden", "advance"), "i32"),
+}
+"""The kernel's arguments that are known only when it is launched; "*" is a pointer to the case's dtype."""
+
+
+def compiled(dtype: str, plan: Plan, back: bool, capability: int) -> str:
+    """The kernel's PTX for a GPU that need not be there; its machine code is made, too."""
+    from triton import compiler
+    from triton.backends.compiler import GPUTarget
+
+    kernel = persistent_triton.kernel()
+    constants = {field.name.upper(): getattr(plan, field.name) for field in dataclasses.fields(plan)}
+    constants |= {"RELU": False, "BACK": back}
+    assert kernel.arg_names == [*SIGNATURE, *constants]
+    signature = {name: "*" + dtype if kind == "*" else kind for name, kind in SIGNATURE.items()}
+    source = compiler.ASTSource(
+        kernel,
+        signature | dict.fromkeys(constants, "constexpr"),
+        {(kernel.arg_names.index(name),): value for name, value in constants.items()},
+    )
+    options = {"num_warps": 8, "num_stages": 1, "launch_cooperative_grid": True, "enable_fp_fusion": True}
+    made = compiler.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    assert made.asm["cubin"]
+    assert made.metadata.shared <= (H100 if capability == 90 else A100).shared
+    ptx: str = made.asm["ptx"]
+    return ptx
+
+
+@needs_triton
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="kernels are interpreted, not compiled")
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])
+@pytest.mark.parametrize(("dtype", "itemsize"), [("fp32", 4), ("bf16", 2), ("fp16", 2)])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_kernel_compiles_for_gpus(
+    batch: int, dtype: str, itemsize: int, back: bool, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To machine code, without TF32, with weights read once, and with a barrier that releases and acquires."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    plan = Plan.of(1024, batch, itemsize, H100 if capability == 90 else A100)
+    ptx = compiled(dtype, plan, back, capability)
+    loop = ptx.index("acquire")
+    assert "ld.global.gpu.acquire" in ptx, "waiting should read, not write"
+    assert ".gpu.release.add" in ptx[loop - 4000 :]
+    assert "tf32" not in ptx
+    assert "ld.global.cg" in ptx, "states of other programs must not come from a processor's own cache"
+    matrix_product = batch > 1 and dtype != "fp32"
+    assert ("mma.sync" in ptx) == matrix_product
+    # What arrives before the loop is the weights; 8 or 16 rows of 1024 for 256 threads, in loads of up to 16 bytes.
+    weight_bytes = plan.rows * plan.columns * itemsize // 256
+    assert ptx[:loop].count("ld.global") >= weight_bytes // 16
+
+
+# On a GPU
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("batch", [1, 3, 64])
+@pytest.mark.parametrize("hidden", [64, 100, 256, 512, 1024])
+def test_parity_on_a_gpu(hidden: int, batch: int, nonlinearity: str, mode: str, dtype: str, name: str) -> None:
+    """Outputs, hidden states and gradients, 32 steps of two layers."""
+    case = Case("cuda", dtype, mode, nonlinearity, hidden, hidden, 2, batch, 32)
+    if name == "persistent-triton":
+        pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
+    try:
+        check(Reference.of(case), registry.load(name))
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [1, 2, 512])
+def test_parity_on_a_gpu_of_one_step_and_many(name: str, steps: int) -> None:
+    """A barrier that lets a program run ahead shows in long sequences."""
+    if name == "persistent-triton":
+        pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
+    check(
+        Reference.of(Case("cuda", mode="training", hidden_size=512, batch_size=2, seq_len=steps)), registry.load(name)
+    )
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_gives_the_same_call_after_call(name: str) -> None:
+    """A hundred calls without waiting in between, each of which must be the first one's equal, bit for bit."""
+    if name == "persistent-triton":
+        pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
+    work = prepared(registry.load(name), Case("cuda", hidden_size=512, input_size=512, batch_size=4, seq_len=128))
+    with torch.inference_mode():
+        first = work.module(work.problem.inputs, work.problem.hidden)[0]
+        others = [work.module(work.problem.inputs, work.problem.hidden)[0] for _ in range(100)]
+    assert all(torch.equal(first, other) for other in others)
