@@ -50,6 +50,10 @@ class Surveyor:
             return record
         try:
             implementation = registry.load(name)
+        except ValueError as error:  # it does not import, or is no network
+            record.status, record.reason = FAILED, str(error)
+            return record
+        try:
             record.about = registry.describe(name)
             self._survey(case, implementation, record)
         except Unavailable as error:
