@@ -1,13 +1,17 @@
-"""Peak memory of one call, in a call of its own that is never timed."""
+"""Memory of a call, in calls of their own that are never timed: the peak, and what is left behind."""
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import torch
 
 from bench.clock import Run
 from bench.workload import Workload
+
+LEAKY_CALLS = 5
+"""Calls in a row that have to leave memory behind before it is called a leak: a cache is full by then."""
 
 
 def peak_bytes(workload: Workload) -> int | None:
@@ -30,20 +34,64 @@ def peak_bytes(workload: Workload) -> int | None:
     return None
 
 
+def left_bytes(workload: Workload) -> int | None:
+    """Bytes that every call leaves allocated when it has ended: the least of several, 0 when one of them leaves none.
+
+    What Python's garbage collection gives back is not counted, nor what lies outside of torch's allocators. To be asked
+    after a first call: what training leaves, the gradients, the next call releases. None as for the peak.
+    """
+    least: int | None = None
+    for number in range(LEAKY_CALLS):
+        left = _left_by_a_call(workload, collect=number > 0)
+        if left is None or left <= 0:  # nearly always so at the first: sound implementations pay for one call
+            return None if left is None else 0
+        least = left if least is None else min(least, left)
+    return least
+
+
+def _left_by_a_call(workload: Workload, collect: bool) -> int | None:
+    """Bytes allocated less bytes released during a call, and with `collect` a garbage collection after it."""
+    if collect:
+        gc.collect()  # what earlier calls left to it is not this one's
+
+    def run(calls: int) -> None:
+        workload(calls)
+        if collect:
+            gc.collect()
+
+    if workload.case.device == "cuda":
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        run(1)
+        torch.cuda.synchronize()
+        return torch.cuda.memory_allocated() - before
+    if workload.case.device == "cpu":
+        changes = _cpu_changes(run)
+        return None if changes is None else sum(changes)
+    return None
+
+
 def _cpu_peak_bytes(run: Run) -> int | None:
     """The largest running sum of the profiler's memory events."""
+    changes = _cpu_changes(run)
+    if changes is None:
+        return None
+    in_use = peak = 0
+    for change in changes:
+        in_use += change
+        peak = max(peak, in_use)
+    return peak
+
+
+def _cpu_changes(run: Run) -> list[int] | None:
+    """Bytes of each allocation, and less than nothing of each release, in order."""
     try:
         events: list[Any] | None = _memory_events_alone(run)
     except (ImportError, AttributeError, TypeError):  # private names; another version of torch may have others
         events = _all_events(run)
     if events is None:
         return None
-    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
-    in_use = peak = 0
-    for _, change in changes:
-        in_use += change
-        peak = max(peak, in_use)
-    return peak
+    return [size for _, size in sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")]
 
 
 def _memory_events_alone(run: Run) -> list[Any]:
