@@ -16,7 +16,7 @@ from bench.cases import Case
 from bench.clock import Reading, clock_for
 from bench.ledger import Ledger
 from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
-from bench.memory import LEAKY_CALLS, left_bytes, peak_bytes
+from bench.memory import LEAKY_CALLS, footprint, left_bytes
 from bench.parity import ParityError, Reference, check
 from bench.problem import Problem
 from bench.workload import Workload
@@ -89,8 +89,9 @@ class Surveyor:
         if not self.memory:
             return
         with self.ledger.on("memory"):
-            record.peak_bytes = peak_bytes(workload)
-            left = left_bytes(workload)
+            found = footprint(workload)
+            record.peak_bytes = None if found is None else found.peak
+            left = left_bytes(workload) if found is not None and found.left > 0 else 0
         if left:  # thousands of calls would take all the memory there is
             record.status = FAILED
             record.reason = f"leaks memory: each of {LEAKY_CALLS} calls in a row left {left} bytes or more behind"
