@@ -34,6 +34,10 @@ REFERENCE_BUDGET = 4e9
 as many of their first steps as that pays for."""
 
 
+TURNED_STEPS = 2
+"""Steps on which outputs for other inputs are compared: what an earlier call left behind shows at the first."""
+
+
 class ParityError(Exception):
     """The implementation does not compute the network; the text says what differs, where and by how much."""
 
@@ -42,7 +46,8 @@ class ParityError(Exception):
 class Reference:
     """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight.
 
-    `asked` is the Case it was made for, `case` the same with as many steps as are checked.
+    `asked` is the Case it was made for, `case` the same with as many steps as are checked. `turned` is the outputs of
+    the first steps for inputs and hidden of the opposite sign.
     """
 
     asked: Case
@@ -51,6 +56,7 @@ class Reference:
     outputs: Tensor
     hidden: Tensor
     gradients: dict[str, Tensor]
+    turned: Tensor
 
     @classmethod
     def of(cls, case: Case, rounds_weights_to: str = "") -> Reference:
@@ -71,7 +77,9 @@ class Reference:
                 target = problem.target.double() if problem.target.is_floating_point() else problem.target
                 found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
                 gradients = dict(zip(weights, found, strict=True))
-        return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients)
+        with torch.no_grad():
+            turned, _ = _forward(case, weights, -problem.inputs[:TURNED_STEPS].double(), -problem.hidden.double())
+        return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients, turned)
 
 
 def _rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
@@ -91,47 +99,80 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     """Compare an implementation with the reference; return the largest relative error found.
 
     Looks, twice in a row, at outputs, last hidden state, and in training every gradient; then at whether the
-    inputs are still what they were. Raises `ParityError` at the first difference, and whatever building or calling
-    the implementation raises.
+    inputs are still what they were. The second call gets its inputs in other tensors, and a third gets other inputs in
+    the tensors of the first, so that a state, a result or a place in memory that was kept shows.
+    Raises `ParityError` at the first difference, and whatever building or calling the implementation raises.
     """
     if implementation.rounds_weights_to:  # it computes another network, and says so
         reference = Reference.of(reference.asked, implementation.rounds_weights_to)
     case, problem = reference.case, reference.problem
     # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
-    given = dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())
-    workload = Workload(case, implementation, given)
-    worst = 0.0
-    for attempt in ("first", "second"):
-        if case.mode == "training":
-            results = workload.train_once()
-        else:
-            with torch.inference_mode():
-                results = workload.module(given.inputs, given.hidden)
-        try:
-            worst = max(worst, _compare(reference, results, workload))
-        except ParityError as error:
-            raise error if attempt == "first" else ParityError(f"differs from its first call: {error}") from error
-        for name, now, before in (
-            ("inputs", given.inputs, problem.inputs),
-            ("hidden", given.hidden, problem.hidden),
-        ):
-            if not torch.equal(now, before):
-                raise ParityError(f"changes its {name} in place")
+    first, second, turned = _copy(problem), _copy(problem), _copy(problem)
+    workload = Workload(case, implementation, first)
+    worst = _compare(reference, _call(workload, problem), workload)
+    for tensor in (first.inputs, first.hidden, turned.inputs, turned.hidden):
+        tensor.neg_()
+    workload.problem = second
+    try:
+        worst = max(worst, _compare(reference, _call(workload, problem), workload))
+    except ParityError as error:
+        raise ParityError(f"differs from its first call: {error}") from error
+    workload.problem = first
+    try:
+        results = _call(workload, turned, backward=False)
+        worst = max(worst, _compare_turned(reference, results))
+    except ParityError as error:
+        raise ParityError(f"keeps something of an earlier call: with other inputs, {error}") from error
     return worst
+
+
+def _copy(problem: Problem) -> Problem:
+    return dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())
+
+
+def _call(workload: Workload, before: Problem, backward: bool = True) -> object:
+    """What one call returns. Raises ParityError when it leaves its inputs other than in `before`."""
+    given, training = workload.problem, workload.case.mode == "training"
+    if training and backward:
+        results: object = workload.train_once()
+    else:
+        with torch.inference_mode(not training):
+            results = workload.module(given.inputs, given.hidden)
+    for name, now, then in (("inputs", given.inputs, before.inputs), ("hidden", given.hidden, before.hidden)):
+        if not torch.equal(now, then):
+            raise ParityError(f"changes its {name} in place")
+    return results
+
+
+def _compare_turned(reference: Reference, results: object) -> float:
+    """The largest relative error of the first steps for inputs of the opposite sign."""
+    outputs, _ = _two_tensors(results)
+    _check_shape("outputs", outputs, reference.outputs)
+    got, tolerance = outputs[:TURNED_STEPS].detach().double(), TOLERANCE[reference.case.dtype]
+    return _elementwise("outputs", "step", got, reference.turned, tolerance, _unit(reference.case))
+
+
+def _two_tensors(results: object) -> tuple[Tensor, Tensor]:
+    if isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results):
+        return results
+    raise ParityError("forward must return the two tensors (outputs, hidden)")
+
+
+def _unit(case: Case) -> float:
+    """The size of a weight."""
+    return 1 / math.sqrt(case.hidden_size)
 
 
 def _compare(reference: Reference, results: object, workload: Workload) -> float:
     """The largest relative error of one call's results; raises ParityError beyond the tolerance."""
     tolerance = TOLERANCE[reference.case.dtype]
-    if not (isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results)):
-        raise ParityError("forward must return the two tensors (outputs, hidden)")
+    outputs, hidden = _two_tensors(results)
     worst = 0.0
     for name, axis, got, wanted in (
-        ("outputs", "step", results[0], reference.outputs),
-        ("hidden", "layer", results[1], reference.hidden),
+        ("outputs", "step", outputs, reference.outputs),
+        ("hidden", "layer", hidden, reference.hidden),
     ):
-        unit = 1 / math.sqrt(reference.case.hidden_size)
-        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance, unit))
+        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance, _unit(reference.case)))
     if reference.gradients:
         tolerance = GRADIENT_TOLERANCE[reference.case.dtype]
         gradients = workload.module.gradients()

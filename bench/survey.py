@@ -1,7 +1,7 @@
 """The survey: what must be known of a cell before it is timed.
 
 Is it available here, does it compute the network, about how long is a call, how long did building it take, how much
-memory does a call need. None of these calls is a sample.
+memory does a call need, and does it give that back. None of these calls is a sample.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.cases import Case
 from bench.clock import Reading, clock_for
 from bench.ledger import Ledger
 from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
-from bench.memory import peak_bytes
+from bench.memory import LEAKY_CALLS, footprint, left_bytes
 from bench.parity import ParityError, Reference, check
 from bench.problem import Problem
 from bench.workload import Workload
@@ -34,7 +34,7 @@ class Surveyor:
     """Surveys cells one after the other; cells of one Case share its reference."""
 
     def __init__(self, max_call: float, ledger: Ledger, memory: bool = True) -> None:
-        """`max_call` in seconds; without `memory` a cell's peak is not asked for."""
+        """`max_call` in seconds; without `memory` neither a cell's peak nor leaks are asked for."""
         self.max_call = max_call
         self.memory = memory
         self.ledger = ledger
@@ -50,6 +50,10 @@ class Surveyor:
             return record
         try:
             implementation = registry.load(name)
+        except ValueError as error:  # it does not import, or is no network
+            record.status, record.reason = FAILED, str(error)
+            return record
+        try:
             record.about = registry.describe(name)
             self._survey(case, implementation, record)
         except Unavailable as error:
@@ -85,7 +89,12 @@ class Surveyor:
         if not self.memory:
             return
         with self.ledger.on("memory"):
-            record.peak_bytes = peak_bytes(workload)
+            found = footprint(workload)
+            record.peak_bytes = None if found is None else found.peak
+            left = left_bytes(workload) if found is not None and found.left > 0 else 0
+        if left:  # thousands of calls would take all the memory there is
+            record.status = FAILED
+            record.reason = f"leaks memory: each of {LEAKY_CALLS} calls in a row left {left} bytes or more behind"
 
     def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> float:
         """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out."""

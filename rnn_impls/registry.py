@@ -1,17 +1,24 @@
-"""The names of the implementations, and the door for one's own.
+"""The names of the implementations, and the doors for one's own.
 
-A name is looked up in `BUILTIN`; `path/to/file.py:Name` loads the class `Name` from that file. Modules are imported
-only when asked for, so that a way that needs a compiler costs nothing to those who don't select it.
+A name is looked up in `BUILTIN`, then among what installed packages offer (`rnn_impls.packages`) and what `register`
+has seen; `path/to/file.py:Name` loads `Name` from that file. Modules are imported only when asked for, so that a way
+that needs a compiler costs nothing to those who don't select it, and names are listed without torch.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import operator
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from rnn_impls.packages import Offer, offers
 
 if TYPE_CHECKING:
     from rnn_impls.interface import Implementation
@@ -41,6 +48,64 @@ DEFAULT = {"cuda": (*THREE_WAYS, "whole-no-cudnn")}
 """What `--impl default` stands for, where a device adds to the three ways."""
 
 
+GROUPS = ("default", "all")
+
+REGISTERED: dict[str, str] = {}
+"""Name -> path/to/file.py:Class, of what `register` has seen in this process."""
+
+Found = TypeVar("Found", bound=Callable[..., object])
+
+
+def register(name: str) -> Callable[[Found], Found]:
+    """Mark a class (or a function that builds a module) in a file of one's own, mostly a conftest.py, to be selected
+    by name.
+
+    What is kept is the file and the class's name in it: whoever measures is another process, which loads that file
+    anew. `--impl name` therefore stands for `--impl path/to/conftest.py:Class`, and that is what tables call it.
+    Raises ValueError for a name that is taken, and for a class that can't be found again since a function made it.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"write @register(\"a-name\"), of letters, digits, '-', '_' and '.', not {name!r}")
+
+    def note(found: Found) -> Found:
+        if "<" in found.__qualname__:
+            raise ValueError(f"@register({name!r}): {found.__qualname__} can't be found again in another process")
+        place = f"{Path(inspect.getfile(found)).resolve()}:{found.__qualname__}"
+        if name in (*GROUPS, *known()) and REGISTERED.get(name) != place:
+            raise ValueError(f"@register({name!r}): the name is taken by {origin(name)}")
+        REGISTERED[name] = place
+        return found
+
+    return note
+
+
+def known() -> list[str]:
+    """Every name there is: this suite's, those of installed packages, registered ones; nothing is imported."""
+    return [*BUILTIN, *_offers(), *REGISTERED]
+
+
+def origin(name: str) -> str:
+    """Where an implementation comes from, for a reader: a file or a package."""
+    if name in GROUPS:
+        return "a group of implementations"
+    if name in BUILTIN:
+        return BUILTIN[name].rpartition(":")[0].replace(".", "/") + ".py"
+    if name in _offers():
+        return f"package {_offers()[name].package}"
+    return _from_here(REGISTERED.get(name, name)).rpartition(":")[0]
+
+
+def _offers() -> dict[str, Offer]:
+    return offers((*BUILTIN, *GROUPS))
+
+
+def _from_here(name: str) -> str:
+    """`/path/to/file.py:Name` with the path from the current folder, where the file is in it."""
+    path, _, attribute = name.rpartition(":")
+    here = Path.cwd()
+    return f"{Path(path).relative_to(here)}:{attribute}" if Path(path).is_relative_to(here) else name
+
+
 def select(selection: str, device: str) -> list[str]:
     """The names that `default,my.py:Mine` stands for on a device type, without importing any.
 
@@ -51,18 +116,24 @@ def select(selection: str, device: str) -> list[str]:
         if part == "default":
             names += DEFAULT.get(device, THREE_WAYS)
         elif part == "all":
-            names += BUILTIN
+            names += [*BUILTIN, *_offers(), *map(_from_here, REGISTERED.values())]
         elif part in BUILTIN:
             names.append(part)
         elif ".py:" in part:
             names.append(_checked_file(part))
+        elif part in REGISTERED:
+            names.append(_from_here(REGISTERED[part]))
+        elif part in _offers():
+            names.append(part)
+        elif part.endswith(".py"):
+            raise ValueError(f"--impl {part}: say which class of the file, as in {part}:MyRNN")
         else:
             raise ValueError(
-                f"unknown implementation {part!r}; known are {', '.join(BUILTIN)}, "
+                f"unknown implementation {part!r}; known are {', '.join(known())}, "
                 "the groups default and all, and path/to/file.py:Name for one of your own"
             )
     if not names:
-        raise ValueError(f"no implementation selected; known are {', '.join(BUILTIN)}")
+        raise ValueError(f"no implementation selected; known are {', '.join(known())}")
     return list(dict.fromkeys(names))
 
 
@@ -71,30 +142,40 @@ def _checked_file(name: str) -> str:
     path, _, attribute = name.rpartition(":")
     if not Path(path).is_file():
         raise ValueError(f"--impl {name}: there is no file {path}")
-    if not attribute.isidentifier():
+    if not all(part.isidentifier() for part in attribute.split(".")):
         raise ValueError(f"--impl {name}: {attribute!r} is not the name of a class")
     return name
 
 
 def load(name: str) -> type[Implementation]:
-    """Import the class behind a name of the registry or a `path/to/file.py:Name`.
+    """Import what is behind a name, or a `path/to/file.py:Name`; a bare `nn.Module` is adapted.
 
-    Raises ValueError with a readable reason when the file does not import, has no such class, or the class is not
-    an `Implementation`.
+    Raises ValueError with a readable reason when the module does not import, has no such class, or the class is no
+    network.
     """
-    from rnn_impls.interface import Implementation  # here, so that names can be listed without torch
+    from rnn_impls.adapter import adapted  # here, so that names can be listed without torch
 
-    module_name, _, attribute = BUILTIN.get(name, name).rpartition(":")
+    offer = None if name in BUILTIN else _offers().get(name)
+    if offer is not None and offer.wrong:
+        raise ValueError(offer.wrong)
+    module_name, _, attribute = REGISTERED.get(name, BUILTIN.get(name, name)).rpartition(":")
+    is_file = name not in BUILTIN and offer is None
+    if offer is not None:
+        module_name, attribute = offer.module, offer.attribute
+    where = module_name if offer is None else f"{module_name} of the package {offer.package}"
     try:
-        module = importlib.import_module(module_name) if name in BUILTIN else _import_file(Path(module_name))
+        module = _import_file(Path(module_name)) if is_file else importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
-        raise ValueError(f"{module_name} does not import: {type(error).__name__}: {error}") from error
-    found = getattr(module, attribute, None)
-    if found is None:
-        raise ValueError(f"{module_name} has no class {attribute}")
-    if not (isinstance(found, type) and issubclass(found, Implementation)):
-        raise ValueError(f"{attribute} in {module_name} is not a subclass of rnn_impls.interface.Implementation")
-    return found
+        told = (str(error).strip().splitlines() or ["without a word"])[0]
+        raise ValueError(f"{where} does not import: {type(error).__name__}: {told}") from error
+    try:
+        found = operator.attrgetter(attribute)(module)
+    except AttributeError:
+        raise ValueError(f"{where} has no class {attribute}") from None
+    try:
+        return adapted(found)
+    except ValueError as error:
+        raise ValueError(f"{attribute} in {where} {error}") from None
 
 
 def describe(name: str) -> str:
@@ -103,7 +184,7 @@ def describe(name: str) -> str:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file that need not lie on the import path, once per process."""
+    """Import a file that need not lie on the import path, once per process; it may import files beside it."""
     module_name = f"rnn_impls_file_{path.stem}_{abs(hash(path.resolve()))}"
     if module_name in sys.modules:
         return sys.modules[module_name]
@@ -111,6 +192,8 @@ def _import_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None  # true of every existing .py file
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    if (folder := str(path.resolve().parent)) not in sys.path:
+        sys.path.append(folder)  # at the end, so that nothing in it hides anything
     try:
         spec.loader.exec_module(module)
     except BaseException:

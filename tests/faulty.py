@@ -133,3 +133,40 @@ class Prints(Whole):
         """Say something that is no finding."""
         print("hello from an implementation", flush=True)
         return super().forward(inputs, hidden)
+
+
+class LeaksMemory(Whole):
+    """keeps every output it has ever given"""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.kept: list[Tensor] = []
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep the outputs, in training with all that they were made of."""
+        outputs, last = super().forward(inputs, hidden)
+        self.kept.append(outputs)
+        return outputs, last
+
+
+class KeepsState(Whole):
+    """goes on from where its last call ended"""
+
+    kept: Tensor | None = None
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Start from the kept state if there is one."""
+        outputs, last = super().forward(inputs, hidden if self.kept is None else self.kept)
+        self.kept = last.detach().clone()
+        return outputs, last
+
+
+class KeepsResults(Whole):
+    """computes once, and then answers from memory"""
+
+    kept: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute when there is nothing yet."""
+        self.kept = self.kept or super().forward(inputs, hidden)
+        return self.kept

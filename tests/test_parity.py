@@ -239,6 +239,73 @@ def test_state_kept_between_calls_is_refused(case: Case) -> None:
         check(Reference.of(case), KeepsState)
 
 
+class KeepsResults(Whole):
+    """Computes once, and then answers from memory."""
+
+    results: Results | None = None
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> Results:
+        """Compute when there is nothing yet."""
+        if self.results is None:
+            self.results = super().forward(inputs, hidden)
+        return self.results
+
+
+class KnowsItsInputs(Whole):
+    """Answers from memory for a tensor that it has seen."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.seen: dict[int, Results] = {}
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> Results:
+        """Look whether this tensor has been here before."""
+        if inputs.data_ptr() not in self.seen:
+            self.seen[inputs.data_ptr()] = super().forward(inputs, hidden)
+        return self.seen[inputs.data_ptr()]
+
+
+class KeepsItsInputs(Whole):
+    """Computes, but from the tensors that it was first shown."""
+
+    first: Results | None = None
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> Results:
+        """Take the tensors of the first call."""
+        self.first = self.first or (inputs, hidden)
+        return super().forward(*self.first)
+
+
+KEPT = "keeps something of an earlier call: with other inputs, outputs differs first at step 0"
+
+
+@pytest.mark.parametrize(
+    ("way", "case", "message"),
+    [
+        (KeepsResults, CASE, KEPT),
+        (KeepsResults, TRAINING, "Trying to backward through the graph a second time"),
+        (KnowsItsInputs, CASE, KEPT),
+        (KnowsItsInputs, TRAINING, KEPT),
+        (KeepsItsInputs, CASE, "differs from its first call: outputs differs first at step 0"),
+        (KeepsItsInputs, TRAINING, "differs from its first call: outputs differs first at step 0"),
+    ],
+)
+def test_results_and_inputs_kept_between_calls_are_refused(way: type[Implementation], case: Case, message: str) -> None:
+    """Timing calls again and again with the same inputs; it would take remembering for speed."""
+    with pytest.raises((ParityError, RuntimeError), match=message):
+        check(Reference.of(case), way)
+
+
+def test_one_step_and_one_unit_are_compared_with_other_inputs() -> None:
+    """The shortest and narrowest of networks pass, and a kept result is still found."""
+    case = Case(input_size=1, hidden_size=1, seq_len=1, batch_size=1)
+    reference = Reference.of(case)
+    assert reference.turned.shape == (1, 1, 1)
+    check(reference, Whole)
+    with pytest.raises(ParityError, match="keeps something of an earlier call"):
+        check(reference, KeepsResults)
+
+
 class TruncatesGraph(Manual):
     """Right outputs, but no gradient flows from one step to the one before."""
 

@@ -1,0 +1,132 @@
+"""Implementations that installed packages offer, and what they may not do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import listing
+from bench.cases import Case
+from bench.ledger import Ledger
+from bench.manifest import FAILED, MEASURED
+from bench.process import environment
+from bench.survey import Surveyor
+from rnn_impls import packages, registry
+
+CASE = Case(hidden_size=8, input_size=8, seq_len=4)
+
+
+@pytest.fixture(autouse=True)
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that packages can be installed into."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    sys.modules.pop("their_rnn", None)
+
+
+def install(site: Path, package: str, **entries: str) -> None:
+    """What pip leaves of a package that offers implementations; dashes are written as underscores."""
+    info = site / f"{package}-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n")
+    lines = [f"{name.replace('_', '-')} = {value}" for name, value in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[rnn_bench.implementations]", *lines, ""]))
+    packages._offers.cache_clear()  # a process reads them once
+
+
+MODULE = 'from rnn_impls.whole import Whole\n\nclass Theirs(Whole):\n    """their own way"""\n'
+
+
+def test_a_package_adds_names(site: Path) -> None:
+    """Selected by name, in the group all, measured, and none of this suite's is lost."""
+    (site / "their_rnn.py").write_text(MODULE)
+    install(site, "theirs", their_way="their_rnn:Theirs")
+    assert registry.select("manual,their-way", "cpu") == ["manual", "their-way"]
+    assert registry.select("all", "cpu") == [*registry.BUILTIN, "their-way"]
+    assert registry.describe("their-way") == "their own way"
+    assert registry.origin("their-way") == "package theirs 1.2"
+    record = Surveyor(5.0, Ledger()).survey(CASE, "their-way")
+    assert (record.status, record.about) == (MEASURED, "their own way")
+
+
+def test_names_are_listed_without_importing(site: Path) -> None:
+    """Neither torch nor the package."""
+    install(site, "theirs", their_way="not_there_at_all:Theirs")
+    code = (
+        "import sys; sys.modules['torch'] = None; from rnn_impls import registry; print(registry.select('all', 'cpu'))"
+    )
+    env = environment() | {"PYTHONPATH": f"{environment()['PYTHONPATH']}:{site}"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str([*registry.BUILTIN, "their-way"]), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("not_there_at_all:Theirs", "not_there_at_all of the package theirs 1.2 does not import: ModuleNotFoundError"),
+        ("their_rnn:Absent", "their_rnn of the package theirs 1.2 has no class Absent"),
+        ("their_rnn", "their_rnn of the package theirs 1.2 has no class"),
+    ],
+)
+def test_a_broken_offer_is_a_row(site: Path, value: str, message: str) -> None:
+    """Known by name, and then a failure that names the package."""
+    (site / "their_rnn.py").write_text(MODULE)
+    install(site, "theirs", their_way=value)
+    record = Surveyor(5.0, Ledger()).survey(CASE, "their-way")
+    assert record.status == FAILED
+    assert record.reason.startswith(message)
+
+
+def test_a_name_of_this_suite_cannot_be_taken(site: Path) -> None:
+    """The offer is a row that names the package; what is selected by the plain name is this suite's own."""
+    install(site, "impostor", manual="their_rnn:Theirs", all="their_rnn:Theirs")
+    assert registry.select("manual,default", "cpu") == ["manual", "looped", "whole"]
+    assert registry.load("manual").__module__ == "rnn_impls.manual"
+    names = registry.select("all", "cpu")
+    assert names == [*registry.BUILTIN, "all@impostor-1.2", "manual@impostor-1.2"]
+    record = Surveyor(5.0, Ledger()).survey(CASE, "manual@impostor-1.2")
+    assert record.status == FAILED
+    assert record.reason == "the package impostor 1.2 offers 'manual', a name that this suite has itself"
+
+
+def test_two_packages_with_one_name(site: Path) -> None:
+    """Neither is it; both are told of."""
+    install(site, "one", way="their_rnn:Theirs")
+    install(site, "two", way="their_rnn:Theirs")
+    assert registry.select("all", "cpu")[len(registry.BUILTIN) :] == ["way@one-1.2", "way@two-1.2"]
+    with pytest.raises(ValueError, match=r"unknown implementation 'way'.*way@one-1\.2, way@two-1\.2"):
+        registry.select("way", "cpu")
+    with pytest.raises(ValueError, match=r"the package two 1\.2 offers 'way', and so does another package"):
+        registry.load("way@two-1.2")
+
+
+def test_a_name_that_could_not_be_typed(site: Path) -> None:
+    """A comma separates names, so that no name may hold one."""
+    install(site, "odd", **{"one,two": "their_rnn:Theirs"})
+    assert registry.select("all", "cpu")[-1] == "one_two@odd-1.2"
+    assert registry.select("one_two@odd-1.2", "cpu") == ["one_two@odd-1.2"]
+    with pytest.raises(ValueError, match="offers 'one,two'; a name is made of letters"):
+        registry.load("one_two@odd-1.2")
+
+
+def test_list_says_where_each_comes_from(site: Path) -> None:
+    """Files of this suite, packages with their version, and what is wrong with one."""
+    (site / "their_rnn.py").write_text(MODULE)
+    install(site, "theirs", their_way="their_rnn:Theirs", whole="their_rnn:Theirs")
+    console = Console(record=True, width=200)
+    listing.show(console)
+    lines = console.export_text().splitlines()
+    (row,) = [line for line in lines if "their-way" in line]
+    assert "their own way" in row
+    assert "package theirs 1.2" in row
+    (row,) = [line for line in lines if "whole@theirs-1.2" in line]
+    assert "error: the package theirs 1.2 offers 'whole', a name that this suite has itself" in row
+    (row,) = [line for line in lines if " manual " in line and "written by hand" in line]
+    assert "rnn_impls/manual.py" in row
