@@ -28,7 +28,8 @@ test: $(VENV)/ready
 	@$(RUN) -m pytest $(ARGS)
 
 gate: $(VENV)/ready
-	@$(RUN) -m bench gate --base "$(BASE)" $(if $(filter-out file,$(origin PRESET)),--preset "$(PRESET)") --impl "$(IMPL)" $(if $(DEVICE),--device "$(DEVICE)") \
+	@$(RUN) -m bench gate --base "$(BASE)" $(if $(filter-out file,$(origin PRESET)),--preset "$(PRESET)") \
+	  $(if $(filter-out file,$(origin IMPL)),--impl "$(IMPL)") $(if $(DEVICE),--device "$(DEVICE)") \
 	  $(if $(MODE),--mode "$(MODE)") $(ARGS)
 
 trust: $(VENV)/ready

@@ -27,7 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The same selection as `python -m bench run`."""
     group = parser.getgroup("rnn bench", "recurrent network benchmarks")
     group.addoption("--preset", default="quick", help="named set of cases (python -m bench list); default quick")
-    group.addoption("--impl", default="default", help="implementations: names, default, all, path/to/file.py:Name")
+    group.addoption(
+        "--impl", default="default", help="implementations: names, three, default, all, path/to/file.py:Name"
+    )
     group.addoption("--device", default="", help="cpu, cuda, mps, comma-separated; default: every one present")
     group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")
     for axis in AXES:

@@ -74,7 +74,7 @@ def find(name: str) -> Preset:
     return PRESETS[name]
 
 
-@preset
+@partial(preset, case_seconds=0.2)
 def quick() -> Iterable[Grid]:
     """The default: short and long sequences, small and large hidden states, batch 1, inference and training, in
     about a minute. Source: the sizes at which the three ways differ most in the pilot runs of this suite."""

@@ -44,11 +44,13 @@ BUILTIN = {
 """Name -> module:class, in the order in which reports list them."""
 
 THREE_WAYS = ("manual", "looped", "whole")
-DEFAULT = {"cuda": (*THREE_WAYS, "whole-no-cudnn")}
-"""What `--impl default` stands for, where a device adds to the three ways."""
+FASTER = ("hoisted", "stacked-grad")
+"""What is faster and needs no compiler."""
 
+DEFAULT = {"cpu": (*THREE_WAYS, *FASTER), "cuda": (*THREE_WAYS, "whole-no-cudnn", *FASTER)}
+"""What `--impl default` stands for by device; the three ways on any other."""
 
-GROUPS = ("default", "all")
+GROUPS = ("three", "default", "all")
 
 REGISTERED: dict[str, str] = {}
 """Name -> path/to/file.py:Class, of what `register` has seen in this process."""
@@ -113,7 +115,9 @@ def select(selection: str, device: str) -> list[str]:
     """
     names: list[str] = []
     for part in filter(None, (part.strip() for part in selection.split(","))):
-        if part == "default":
+        if part == "three":
+            names += THREE_WAYS
+        elif part == "default":
             names += DEFAULT.get(device, THREE_WAYS)
         elif part == "all":
             names += [*BUILTIN, *_offers(), *map(_from_here, REGISTERED.values())]
@@ -130,7 +134,7 @@ def select(selection: str, device: str) -> list[str]:
         else:
             raise ValueError(
                 f"unknown implementation {part!r}; known are {', '.join(known())}, "
-                "the groups default and all, and path/to/file.py:Name for one of your own"
+                "the groups three, default and all, and path/to/file.py:Name for one of your own"
             )
     if not names:
         raise ValueError(f"no implementation selected; known are {', '.join(known())}")

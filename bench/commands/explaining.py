@@ -32,7 +32,9 @@ def limits(
 def profile(
     preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
+    impl: Annotated[
+        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
+    ] = "default",
     mode: Axis = "",
     dtype: Axis = "",
     nonlinearity: Axis = "",

@@ -34,7 +34,9 @@ def gate(
     ] = "",
     against: Annotated[str, typer.Option(help="A stored run to compare with, such as under reports/reference.")] = "",
     preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "gate",
-    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
+    impl: Annotated[
+        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
+    ] = "three",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
     mode: Axis = "",
     dtype: Axis = "",
@@ -62,7 +64,7 @@ def gate(
         least = _min_effect(min_effect)
         files = [path.resolve() if path else None for path in (json, markdown)]
         if against:
-            if base or base_python or impl != "default" or preset != "gate" or any(given.values()):
+            if base or base_python or impl != "three" or preset != "gate" or any(given.values()):
                 raise ValueError("--against measures what the stored run measured; it goes with none of the options "
                                  "that choose a base or cells")  # fmt: skip
             outcome = _against(read_run(run_folders.find(against, reports)), least, budget, allow_different, timeout)

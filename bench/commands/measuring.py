@@ -31,7 +31,9 @@ from bench.settings import Settings, parse_devices, parse_fraction, parse_second
 def run(
     preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    impl: Annotated[str, typer.Option(help="Implementations: names, default, all, path/to/file.py:Name.")] = "default",
+    impl: Annotated[
+        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
+    ] = "default",
     baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
     mode: Axis = "",
     dtype: Axis = "",

@@ -98,7 +98,7 @@ def schedule(rounds: int) -> Iterator[tuple[Kind | None, str]]:
 
 def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
     """One whole gate run, as a row."""
-    settings = Settings(preset="gate", devices=("cpu",), budget=kind.budget, timeout=60.0)
+    settings = Settings(preset="gate", devices=("cpu",), implementations="three", budget=kind.budget, timeout=60.0)
     with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as name:
         base = Path(name)
         shutil.copytree(
