@@ -24,9 +24,8 @@ def show(console: Console) -> None:
     for name in registry.known():
         ways.add_row(*map(escape, (name, *_about(name), registry.origin(name))))
     console.print(ways)
-    console.print(
-        "Groups: three (manual, looped, whole), default (what a plain run takes), all. One of your own: path/to/file.py:Name."
-    )
+    console.print("Groups: three (manual, looped, whole), default (what a plain run takes), all.")
+    console.print("One of your own: path/to/file.py:Name.")
 
 
 def _about(name: str) -> tuple[str, str]:

@@ -130,6 +130,7 @@ def product(name: str, shapes: Sequence[tuple[Shape, int]]) -> tuple[float, int]
     (n, k) by (k, m) are 2 n k m operations; a batch of those so many times as much; what is added first is not looked
     at.
     """
+    name = name.removesuffix("_")
     with_sum = name in ("aten::addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv", "aten::_addmm_activation")
     operands = shapes[1:3] if with_sum else shapes[:2]
     if len(operands) < 2 or name.startswith(("aten::_cudnn", "aten::mkldnn_rnn", "aten::cudnn", "aten::mkldnn_conv")):

@@ -38,7 +38,7 @@ _NODE = re.compile(r"^autograd::|Backward\d*$|AccumulateGrad$|^torch::autograd::
 def kind_of(name: str) -> str:
     """The kind of an operator. One that is not known computes element by element, as nearly all of torch's do; names
     that are none of torch's own operators are wrappers, for what they call is what counts."""
-    known = _KINDS.get(name)
+    known = _KINDS.get(name) or _KINDS.get(name.removesuffix("_"))  # addmm_ is addmm, in place
     if known:
         return known
     if _NODE.search(name):
