@@ -1,9 +1,9 @@
-"""The command line: python -m bench run | report | list | limits | profile | gradients | gate | compare | accuracy |
-trust.
+"""The command line: python -m bench run | report | list | limits | profile | gradients | check | new | gate | compare |
+accuracy | trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
-nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Both: 2 wrong usage or a broken file; 130
-interrupted, and what was measured is kept.
+nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Checking: 0 equal wherever it runs; 1
+differs, fails, or runs nowhere. All: 2 wrong usage or a broken file; 130 interrupted, and what was measured is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.commands import explaining, gating, measuring
+from bench.commands import bringing, explaining, gating, measuring
 from bench.commands.gradients import gradients
 
 app = typer.Typer(
@@ -34,6 +34,8 @@ for command in (
 app.command()(explaining.limits)
 app.command()(explaining.profile)
 app.command()(gradients)
+app.command()(bringing.check)
+app.command()(bringing.new)
 app.command("list")(measuring.list_)
 
 

@@ -37,6 +37,38 @@ def survey(desk: Desk) -> None:
             desk.tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
 
 
+def check(desk: Desk) -> None:
+    """Hold one implementation against the reference, case by case."""
+    from bench.checkup import DIFFERS, EQUAL
+    from bench.machine import pin
+    from bench.manifest import FAILED
+    from bench.parity import ParityError, Reference
+    from bench.parity import check as compare
+    from bench.survey import failure, line_of
+    from rnn_impls import registry
+
+    name = desk.job["implementation"]
+    try:
+        implementation = registry.load(name)
+    except ValueError as error:
+        desk.tell("refused", reason=str(error))
+        return
+    for case in map(Case.parse, desk.job["cases"]):
+        if case.device not in desk.present:
+            continue
+        desk.tell("start", case=case.id)
+        pin(case.threads)
+        status, reason, largest = EQUAL, "", None
+        try:
+            largest = compare(Reference.of(case), implementation)
+        except ParityError as error:
+            status, reason = DIFFERS, str(error)
+        except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
+            status, reason = failure(error)
+            reason += line_of(error, name) if status == FAILED else ""
+        desk.tell("checked", case=case.id, status=status, reason=reason, error=largest)
+
+
 def measure(desk: Desk) -> None:
     """Measure the cases in an order of this pass's own."""
     from bench.measure import measure as measure_case
@@ -90,5 +122,6 @@ def gradients(desk: Desk) -> None:
 
 
 JOBS: dict[str, Callable[[Desk], None]] = {
-    "survey": survey, "pass": measure, "turns": turns, "limits": limits, "profile": profile, "gradients": gradients,
+    "survey": survey, "check": check, "pass": measure, "turns": turns, "limits": limits, "profile": profile,
+    "gradients": gradients,
 }  # fmt: skip

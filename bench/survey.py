@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import traceback
+from pathlib import Path
 
 import torch
 
@@ -56,14 +58,10 @@ class Surveyor:
         try:
             record.about = registry.describe(name)
             self._survey(case, implementation, record)
-        except Unavailable as error:
-            record.status, record.reason = UNAVAILABLE, str(error)
         except ParityError as error:
             record.status, record.reason = FAILED, f"not equal to the reference: {error}"
         except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
-            # torch's words for a dtype that a device does not have; a forgotten method raises without them
-            missing = "not implemented for" in str(error)
-            record.status, record.reason = UNAVAILABLE if missing else FAILED, reason_of(error)
+            record.status, record.reason = failure(error)
         return record
 
     def _survey(self, case: Case, implementation: type[Implementation], record: CellRecord) -> None:
@@ -126,6 +124,22 @@ def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
 def _checked(reading: Reading) -> float:
     check_reading(reading)
     return reading.seconds
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """What an exception makes of a case: its status, and the reason for a reader."""
+    if isinstance(error, Unavailable):
+        return UNAVAILABLE, str(error)
+    # torch's words for a dtype that a device does not have; a forgotten method raises without them
+    return UNAVAILABLE if "not implemented for" in str(error) else FAILED, reason_of(error)
+
+
+def line_of(error: Exception, name: str) -> str:
+    """` (my_rnn.py, line 12)`: the last line of an implementation's file on the way to what was raised, if any."""
+    path = Path(name.rpartition(":")[0])
+    frames = traceback.extract_tb(error.__traceback__) if path.is_file() else []
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+    return f" ({path.name}, line {lines[-1]})" if lines else ""
 
 
 def reason_of(error: BaseException) -> str:

@@ -5,6 +5,7 @@ whatever an implementation prints goes to standard error instead. Jobs:
 
     {"kind": "survey", "devices": [...], "max_call": s, "cells": [[case id, implementation], ...]}; a `selection` is
         answered with the names it stands for, `"memory": false` leaves that part out
+    {"kind": "check", "implementation": name, "cases": [case id, ...]}: parity alone; see `bench.checkup`
     {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
     {"kind": "limits", "threads": [...]}: what the machine allows, with one thread, with as many as it has cores, and
         with these counts; see `bench.limits`
@@ -17,8 +18,8 @@ Any job may name a `tree`, the folder whose `rnn_impls` is measured and from whi
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `case` (a pass's samples), `facts`, `limit` and `missing` (of the machine), `profile` (a
-record), `gradients` (a table), `end` (the ledger).
+`cell` (a survey's record), `checked` (a case's outcome), `case` (a pass's samples), `facts`, `limit` and `missing` (of
+the machine), `profile` (a record), `gradients` (a table), `end` (the ledger).
 """
 
 from __future__ import annotations

@@ -22,21 +22,22 @@ from rnn_impls import registry
 TEXT = README.read_text()
 
 
-def example() -> str:
+def example(marker: str = "example") -> str:
     """The README's example contender, as written."""
-    found = re.search(r"<!-- example:begin -->\n```python\n(.*?)```\n<!-- example:end -->", TEXT, re.DOTALL)
+    found = re.search(rf"<!-- {marker}:begin -->\n```python\n(.*?)```\n<!-- {marker}:end -->", TEXT, re.DOTALL)
     assert found is not None
     return found[1]
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
-def test_the_example_contender_is_equal(tmp_path: Path, mode: str) -> None:
-    """It passes parity, and is shorter than 30 lines."""
+@pytest.mark.parametrize(("marker", "name"), [("example", "MyRNN"), ("bare", "Bare")])
+def test_the_example_contenders_are_equal(tmp_path: Path, mode: str, marker: str, name: str) -> None:
+    """They pass parity, and are shorter than 30 lines."""
     path = tmp_path / "my_rnn.py"
-    path.write_text(example())
-    assert len(example().splitlines()) < 30
+    path.write_text(example(marker))
+    assert len(example(marker).splitlines()) < 30
     case = Case(mode=mode, hidden_size=8, input_size=5, seq_len=6, batch_size=2)
-    assert check(Reference.of(case), registry.load(f"{path}:MyRNN")) < 1e-5
+    assert check(Reference.of(case), registry.load(f"{path}:{name}")) < 1e-5
 
 
 def test_the_example_contender_is_measured(tmp_path: Path) -> None:
@@ -56,6 +57,18 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     table = cells(read_run(tmp_path / "reports" / "latest"))
     assert table["status"].eq(MEASURED).all()
     assert table["implementation"].tolist() == ["manual", "looped", "whole", "my_rnn.py:MyRNN"]
+
+
+def test_the_example_contender_is_checked(tmp_path: Path) -> None:
+    """The other command below it, as written: equal in every case it does not decline."""
+    (tmp_path / "my_rnn.py").write_text(example())
+    (command,) = re.findall(r"^python -m bench check my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, *command.split()[1:]], cwd=tmp_path, env=environment(), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Equal in all 14 cases; it declines 4 more." in done.stdout
 
 
 def test_picture_and_tables_are_those_of_the_reference_run() -> None:

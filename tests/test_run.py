@@ -43,10 +43,12 @@ def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
 
 def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     """Every misbehaving implementation becomes a row with its reason, and the good ones are measured."""
-    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "NeedsOneLayer",
-        "NoForward", "Dies",
-             "TakesMemory", "Prints"]  # fmt: skip
-    runner = start(tmp_path, ",".join(["manual", *(FAULTY + name for name in names), "whole-no-cudnn", "whole"]))
+    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "KeepsState", "KeepsResults",
+             "LeaksMemory", "NeedsOneLayer", "NoForward", "Absent", "Dies", "TakesMemory", "Prints"]  # fmt: skip
+    broken = tmp_path / "broken.py"
+    broken.write_text("import not_there")
+    own = [*(FAULTY + name for name in names), f"{broken}:Mine"]
+    runner = start(tmp_path, ",".join(["manual", *own, "whole-no-cudnn", "whole"]))
     runner.run()
     found = statuses(runner.manifest)
     reasons = {
@@ -55,7 +57,12 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
         "NotANumber": "outputs has NaN, first at step 0",
         "WrongShape": "outputs has the shape (1, 8, 8), it must be (8, 1, 8)",
         "ChangesInputs": "changes its inputs",
+        "KeepsState": "differs from its first call",
+        "KeepsResults": "keeps something of an earlier call",
+        "LeaksMemory": "leaks memory: each of 5 calls in a row left 256 bytes or more behind",
         "NoForward": "NotImplementedError",
+        "Absent": "tests/faulty.py has no class Absent",
+        f"{broken}:Mine": f"{broken} does not import: ModuleNotFoundError: No module named 'not_there'",
         "Dies": "killed by SIGKILL",
         "TakesMemory": "out of memory",
     }
@@ -68,7 +75,7 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     table = cells(read_run(runner.folder)).set_index("implementation")
     assert list(table.index) == [cell.implementation for cell in runner.manifest.cells]
     assert (table.loc[["manual", "whole", f"{FAULTY}Prints"], "passes"] == 2).all()
-    assert table.loc[[FAULTY + name for name in reasons], "seconds"].isna().all()
+    assert table.loc[[name if "/" in name else FAULTY + name for name in reasons], "seconds"].isna().all()
 
 
 def test_a_hanging_implementation_is_given_up(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from bench.run import RunFailed
 OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 REPORTS = Path("reports")
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)  # a file's `:x:` is no cross
+errors = Console(stderr=True, emoji=False)
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""The commands for who brings an implementation: check, new."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import rnn_impls
+from bench.cases import Case
+from bench.checkup import DIFFERS, EQUAL, Outcome, cases, checkup, conclusion, is_sound, varying
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail
+from bench.manifest import FAILED, UNAVAILABLE
+from bench.options import AXES, Axis, axis_overrides
+from bench.presets import Grid
+from bench.settings import parse_devices, parse_seconds
+
+STARTER = Path(rnn_impls.__file__).with_name("starter.py")
+"""What `new` writes: an implementation as right as those of this suite, and tested with them."""
+
+COLOURS = {EQUAL: "green", UNAVAILABLE: "dim", DIFFERS: "red", FAILED: "red"}
+
+
+def check(
+    implementation: Annotated[str, typer.Argument(help="path/to/file.py:Name, or a name that the suite knows.")],
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
+    mode: Axis = "",
+    dtype: Axis = "",
+    nonlinearity: Axis = "",
+    input_size: Axis = "",
+    hidden_size: Axis = "",
+    num_layers: Axis = "",
+    batch_size: Axis = "",
+    seq_len: Axis = "",
+    output_size: Axis = "",
+    threads: Axis = "",
+    timeout: Annotated[str, typer.Option(help="Silence after which its process is given up.")] = "120s",
+) -> None:
+    """Does an implementation compute the network? Parity alone; nothing is timed or written.
+
+    Exit code 0: equal wherever it runs; 1: it differs, fails, or runs nowhere; 2: there is no such implementation, or
+    it does not import.
+    """
+    with clear_errors():
+        given = {axis: value for axis, value in locals().items() if axis in AXES}
+        overrides, devices = axis_overrides(given), parse_devices(device)
+        name = _one(implementation)
+        try:
+            sound = _check(name, devices, overrides, parse_seconds(timeout))
+        except KeyboardInterrupt:
+            fail("interrupted", INTERRUPTED)
+    raise typer.Exit(OK if sound else SOMETHING_FAILED)
+
+
+def new(
+    path: Annotated[Path, typer.Argument(help="The file to write, such as my_rnn.py.")],
+) -> None:
+    """Write a commented file to start an implementation of one's own from."""
+    if path.suffix != ".py" or "," in str(path):
+        fail(f"{path}: name a Python file, such as my_rnn.py", USAGE)
+    if not path.parent.is_dir():
+        fail(f"{path}: there is no folder {path.parent}", USAGE)
+    text = STARTER.read_text(encoding="utf-8").replace("my_rnn.py", path.as_posix())
+    with clear_errors():
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            fail(f"{path} is there already; it is left as it is", USAGE)
+    console.print(f"{path} is right as it is. Change it, then ask:", highlight=False, markup=False, soft_wrap=True)
+    for command in (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
+        console.print(f"    python -m bench {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _one(text: str) -> str:
+    """The one implementation that is meant. Raises ValueError for none and for several."""
+    from rnn_impls import registry
+
+    try:
+        names = registry.select(text, "cpu")
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("--impl ")) from None
+    if len(names) > 1:
+        raise ValueError(f"{text}: check one at a time, such as {names[0]}")
+    return names[0]
+
+
+def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float) -> bool:
+    """Show every outcome as it is found, and a sentence; whether all is well."""
+    planned = cases(devices or ("cpu",), overrides)
+    told = [axis for axis in varying(planned) if axis != "device"]
+    width = max(len(_words(case, told)) for case in planned)
+    same = ["device", *(axis for axis in AXES if axis not in told)]
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log")):
+            if not outcomes or outcomes[-1].case.device != outcome.case.device:
+                _tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
+            outcomes.append(outcome)
+            _tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
+    _tell(conclusion(outcomes))
+    return is_sound(outcomes)
+
+
+def _in_words(outcome: Outcome) -> str:
+    if outcome.status == EQUAL:
+        return f"ok, largest error {outcome.error:.1e}"
+    told = {DIFFERS: "not equal", UNAVAILABLE: "not available"}
+    return f"{told.get(outcome.status, outcome.status)}: {outcome.reason}"
+
+
+def _words(case: Case, axes: list[str]) -> str:
+    """The fields of a case that are named, in words."""
+    from bench.report.names import axis_value
+
+    said = [axis for axis in axes if axis != "output_size" or case.output_size]
+    return ", ".join(axis_value(axis, getattr(case, axis)) for axis in said)
+
+
+def _tell(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)

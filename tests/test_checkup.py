@@ -1,0 +1,321 @@
+"""`python -m bench check` and `new`: parity alone, in words, with an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import jobs, machine
+from bench.cases import Case
+from bench.checkup import DIFFERS, EQUAL, KINDS, Outcome, cases, conclusion, is_sound, varying
+from bench.commands.bringing import _in_words
+from bench.ledger import Ledger
+from bench.manifest import FAILED, MEASURED, UNAVAILABLE
+from bench.presets import PRESETS
+from bench.process import environment
+from bench.results import read_run
+from bench.summary import cells
+
+ROOT = Path(__file__).resolve().parent.parent
+FAULTY = f"{ROOT}/tests/faulty.py:"
+ONE = ["--mode", "inference", "--nonlinearity", "tanh", "--seq-len", "7", "--batch-size", "2", "--num-layers", "1",
+       "--output-size", "0", "--input-size", "5", "--device", "cpu"]  # fmt: skip
+
+
+def bench(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command in a folder."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def told(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """What a worker's job tells of an implementation on one case; done here, without a worker."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    case = Case(input_size=5, hidden_size=8, batch_size=2, seq_len=7)
+    job = {"kind": "check", "implementation": name, "cases": [case.id]}
+    try:
+        jobs.check(jobs.Desk(job, ["cpu"], Ledger(), lambda event, **more: found.append((event, more))))
+    finally:
+        machine.unpin()
+    return found
+
+
+def examined(name: str) -> Outcome:
+    """The outcome of the one case."""
+    (start, _), (checked, found) = told(name)
+    assert (start, checked) == ("start", "checked")
+    return Outcome(Case.parse(found["case"]), found["status"], found["reason"], found["error"])
+
+
+def assert_one_line(code: int, out: str, err: str, message: str) -> None:
+    """Wrong usage: exit 2, one line on standard error that holds the message."""
+    assert (code, out) == (2, ""), err
+    assert re.search(message, err), err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_the_cases_are_one_of_each_kind() -> None:
+    """Both modes, both nonlinearities, one sequence and several, a step and several, a wide input, a head, layers."""
+    found = cases(["cpu"], {})
+    assert len(found) == len(set(found)) == 18
+    assert found == sorted(found)
+    for axis, values in (
+        ("mode", {"inference", "training"}), ("nonlinearity", {"tanh", "relu"}), ("batch_size", {1, 3}),
+        ("seq_len", {1, 7}), ("num_layers", {1, 2}), ("output_size", {0, 5}),
+    ):  # fmt: skip
+        assert {getattr(case, axis) for case in found} == values
+    assert any(case.input_size > case.hidden_size for case in found)
+    assert KINDS.name not in PRESETS, "it is no preset to measure"
+
+
+def test_axes_replace_the_choice() -> None:
+    """Those given, and those alone; the wide input stays wide."""
+    found = cases(["cpu"], {"hidden_size": (64,), "mode": ("training",)})
+    assert len(found) == 9
+    assert {(case.hidden_size, case.mode) for case in found} == {(64, "training")}
+    assert {case.input_size for case in found} == {64, 69}
+    assert {case.input_size for case in cases(["cpu"], {"input_size": (3,)})} == {3}
+    assert {case.device for case in cases(["cpu", "cuda"], {})} == {"cpu", "cuda"}
+    assert varying(found) == ["nonlinearity", "input_size", "num_layers", "batch_size", "seq_len", "output_size"]
+
+
+def outcomes(*statuses: str) -> list[Outcome]:
+    """One outcome of each status."""
+    return [Outcome(Case(), status) for status in statuses]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "text", "sound"),
+    [
+        ([EQUAL, EQUAL], "Equal in all 2 cases.", True),
+        ([EQUAL, UNAVAILABLE], "Equal in all 1 cases; it declines 1 more.", True),
+        ([EQUAL, DIFFERS, FAILED], "Of 3 cases: not equal in 1, failed in 1, equal in 1.", False),
+        ([DIFFERS, UNAVAILABLE], "Of 1 cases: not equal in 1, equal in 0; it declines 1 more.", False),
+        ([FAILED], "Of 1 cases: failed in 1, equal in 0.", False),
+        ([UNAVAILABLE], "It runs in none of the 1 cases here, so that nothing is known of it.", False),
+    ],
+)
+def test_the_conclusion(statuses: list[str], text: str, sound: bool) -> None:
+    """One sentence; what declines everything is not called sound."""
+    assert conclusion(outcomes(*statuses)) == text
+    assert is_sound(outcomes(*statuses)) is sound
+
+
+def test_a_sound_implementation(tmp_path: Path) -> None:
+    """Exit 0, every case with its largest error, those that it declines with their reason; nothing is written."""
+    (tmp_path / "cell.py").write_text(BARE)
+    code, out, err = bench(tmp_path, "check", "cell.py:Bare", "--mode", "training", "--device", "cpu")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "cell.py:Bare against the float64 reference: CPU, float32, training, hidden 8, 1 thread"
+    equal = [line for line in lines if "ok, largest error " in line]
+    assert len(equal) == 6
+    assert all(float(line.rpartition(" ")[2]) < 1e-5 for line in equal)
+    declined = [line for line in lines if "not available: Bare takes no " in line]
+    assert len(declined) == 3
+    assert lines[-1] == "Equal in all 6 cases; it declines 3 more."
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["cell.py"]
+
+
+BARE = '''
+import torch
+from torch import nn
+
+class Bare(nn.Module):
+    """a bare module"""
+    weight_map = {name + "_l0": "cell." + name for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.RNNCell(input_size, hidden_size)
+
+    def forward(self, inputs, hidden):
+        state, outputs = hidden[0], []
+        for step in inputs:
+            state = self.cell(step, state)
+            outputs.append(state)
+        return torch.stack(outputs), state.unsqueeze(0)
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Raises", r"failed: ZeroDivisionError: divided by the weather \(faulty\.py, line \d+\)"),
+        (
+            "OffAtStep3",
+            r"not equal: outputs differs first at step 3, sequence 0, unit 0: .* instead of .*allowed 1e-04",
+        ),
+        ("NotANumber", r"not equal: outputs has NaN, first at step 0"),
+        ("WrongShape", r"not equal: outputs has the shape \(2, 7, 8\), it must be \(7, 2, 8\)"),
+        ("ChangesInputs", r"not equal: changes its inputs in place"),
+        ("KeepsState", r"not equal: differs from its first call: outputs differs first at step 0"),
+        ("KeepsResults", r"not equal: keeps something of an earlier call: with other inputs, outputs differs"),
+        ("NoForward", r"failed: NotImplementedError"),
+        ("TakesMemory", r"failed: out of memory: .*\(faulty\.py, line \d+\)"),
+        ("NeedsOneLayer", r"not available: made for another network$"),
+    ],
+)
+def test_what_is_wrong_is_said(name: str, message: str) -> None:
+    """What differs and where, or what was raised and at which line; in one line."""
+    outcome = examined(FAULTY + name)
+    text = _in_words(outcome)
+    assert re.match(message, text), text
+    assert "\n" not in text
+
+
+def test_a_case_that_is_wrong_is_exit_1(tmp_path: Path) -> None:
+    """With the line, the conclusion, and no traceback; a killed process is a line, too."""
+    code, out, err = bench(tmp_path, "check", f"{FAULTY}Dies", *ONE)
+    assert (code, err) == (1, "")
+    assert out.splitlines()[1].endswith("failed: the process was killed by SIGKILL, perhaps for want of memory")
+    assert out.splitlines()[2:] == ["Of 1 cases: failed in 1, equal in 0."]
+
+
+def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
+    """After two of them the others are not tried; what is equal before is still said."""
+    (tmp_path / "odd.py").write_text(HANGS)
+    code, out, err = bench(
+        tmp_path, "check", "odd.py:Odd", *ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", "9s"
+    )
+    assert (code, err) == (1, "")
+    found = [re.split(r"  +", line)[-1] for line in out.splitlines() if line.startswith("  ")]
+    assert found[0].startswith("ok, largest error")
+    assert found[1] == "failed: no answer for 9 s"
+    assert found[2] == "failed: the process ended with exit code 5"
+    assert found[3] == "failed: not tried, its process was lost on 2 cases before"
+    assert out.splitlines()[-1] == "Of 4 cases: failed in 3, equal in 1."
+
+
+HANGS = """
+import os, time
+from rnn_impls.whole import Whole
+
+class Odd(Whole):
+    def forward(self, inputs, hidden):
+        if len(inputs) == 2:
+            time.sleep(3600)
+        if len(inputs) == 3:
+            os._exit(5)
+        return super().forward(inputs, hidden)
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("raise RuntimeError('boom\\nand more')", r"own\.py does not import: RuntimeError: boom$"),
+        ("import not_there", r"own\.py does not import: ModuleNotFoundError: No module named 'not_there'"),
+        ("class X(:", r"own\.py does not import: SyntaxError: invalid syntax \(own\.py, line 1\)"),
+        ("raise SystemExit(3)", r"own\.py does not import: SystemExit: 3"),
+        ("Y = 1", r"own\.py has no class X"),
+        ("X = 1", r"X in .*own\.py is not a subclass of rnn_impls\.interface\.Implementation or torch\.nn\.Module"),
+        ("from torch import nn; X = nn.RNN(3, 4)", r"X in .*own\.py is a module that is built already"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    """One line that names the file and the reason."""
+    path = tmp_path / "own.py"
+    path.write_text(content)
+    ((event, found),) = told(f"{path}:X")
+    assert event == "refused"
+    assert re.search(message, found["reason"]), found
+    assert "\n" not in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("raise RuntimeError('boom')", r"^error: own\.py does not import: RuntimeError: boom$"),
+        ("import os; os._exit(4)", r"^error: own\.py:X does not import: the process ended with exit code 4$"),
+    ],
+)
+def test_what_does_not_import_is_exit_2(tmp_path: Path, content: str, message: str) -> None:
+    """Also when it takes the process down."""
+    (tmp_path / "own.py").write_text(content)
+    assert_one_line(*bench(tmp_path, "check", "own.py:X", *ONE), message)
+
+
+def test_a_file_that_never_ends_importing_is_exit_2(tmp_path: Path) -> None:
+    """After the timeout."""
+    (tmp_path / "own.py").write_text("import time; time.sleep(3600)")
+    found = bench(tmp_path, "check", "own.py:X", *ONE, "--timeout", "9s")
+    assert_one_line(*found, r"own\.py:X does not import: no answer for 9 s")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.py:X"], r"^error: nowhere\.py:X: there is no file nowhere\.py"),
+        (["nope"], r"unknown implementation 'nope'; known are manual"),
+        (["here.py"], r"here\.py: say which class of the file, as in here\.py:MyRNN"),
+        (["default"], r"default: check one at a time, such as manual"),
+        (["manual", "--hidden-size", "x"], r"--hidden-size 'x': write numbers as"),
+        (["manual", "--device", "mps"], r"no mps here"),
+        (["manual", "--timeout", "soon"], r"'soon' is no time"),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """One line and exit 2."""
+    assert_one_line(*bench(tmp_path, "check", *arguments), message)
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C is exit 130, in one line; the process that hangs is gone with it."""
+    mark = tmp_path / "mark"
+    (tmp_path / "own.py").write_text(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(3600)\n"
+    )  # fmt: skip
+    command = [sys.executable, "-m", "bench", "check", "own.py:X"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
+# A starting file
+
+
+def test_new_then_check_then_run(tmp_path: Path) -> None:
+    """What `new` writes passes `check` as it is, and a run measures it."""
+    code, out, err = bench(tmp_path, "new", "fast.py")
+    assert code == 0, err
+    assert "python -m bench check fast.py:MyRNN" in out
+    text = (tmp_path / "fast.py").read_text()
+    assert "my_rnn.py" not in text
+    assert "python -m bench check fast.py:MyRNN" in text
+    code, out, err = bench(tmp_path, "check", "fast.py:MyRNN", "--device", "cpu")
+    assert code == 0, out + err
+    assert out.splitlines()[-1] == "Equal in all 16 cases; it declines 2 more."
+    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
+    code, _, err = bench(tmp_path, "run", "--impl", "manual,fast.py:MyRNN", *small.split())
+    assert code == 0, err
+    table = cells(read_run(tmp_path / "reports" / "latest")).set_index("implementation")
+    assert table["status"].to_dict() == {"manual": MEASURED, "fast.py:MyRNN": MEASURED}
+
+
+def test_new_overwrites_nothing(tmp_path: Path) -> None:
+    """A file that is there is left as it is; a name or a folder that can't be is said; each is exit 2."""
+    (tmp_path / "mine.py").write_text("precious")
+    assert_one_line(*bench(tmp_path, "new", "mine.py"), r"mine\.py is there already; it is left as it is")
+    assert (tmp_path / "mine.py").read_text() == "precious"
+    assert_one_line(*bench(tmp_path, "new", "mine.txt"), r"mine\.txt: name a Python file, such as my_rnn\.py")
+    assert_one_line(*bench(tmp_path, "new", "no/mine.py"), r"no/mine\.py: there is no folder no")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
