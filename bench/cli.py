@@ -1,9 +1,10 @@
-"""The command line: python -m bench run | report | list | limits | profile | gradients | check | new | gate | compare |
-accuracy | trust.
+"""The command line: python -m bench run | report | advise | list | limits | profile | gradients | check | new | gate |
+compare | accuracy | trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
 nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Checking: 0 equal wherever it runs; 1
-differs, fails, or runs nowhere. All: 2 wrong usage or a broken file; 130 interrupted, and what was measured is kept.
+differs, fails, or runs nowhere. Advising: 0 answered; 1 nothing can be said. All: 2 wrong usage or a broken file; 130
+interrupted, and what was measured is kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NoReturn
 import typer
 
 from bench.commands import bringing, explaining, gating, measuring
+from bench.commands.advising import advise
 from bench.commands.gradients import gradients
 
 app = typer.Typer(
@@ -25,6 +27,7 @@ app = typer.Typer(
 for command in (
     measuring.run,
     measuring.report,
+    advise,
     gating.gate,
     gating.compare,
     measuring.accuracy,

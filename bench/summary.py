@@ -18,16 +18,20 @@ from bench.profile.record import ProfileRecord
 from bench.results import Run
 from bench.stats import Estimate, interval_of_ratio, median_log_ratio
 
-ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup")
+ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain")
 """Columns that come with `_low` and `_high` beside them."""
+
+REFERENCE = "whole"
+"""What gains are over, whatever the baseline: one call of the library, which is there without any effort."""
 
 
 def cells(run: Run) -> pd.DataFrame:
     """One row per cell of the run, also for those that were not measured.
 
     Columns: case (id), the fields of Case, implementation, status, reason, about, passes, rounds; seconds per call,
-    event_seconds, control_ratio (time over the control's) and speedup (the baseline's time over this one's, from the
-    same passes and rounds), each with _low and _high, the ends of the 95 % interval over passes; step_seconds
+    event_seconds, control_ratio (time over the control's), speedup (the baseline's time over this one's, from the same
+    passes and rounds) and gain (the same over REFERENCE), each with _low and _high, the ends of the 95 % interval over
+    passes; step_seconds
     (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time), operators (a step)
     where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is
     nothing to say.
@@ -41,8 +45,9 @@ def cells(run: Run) -> pd.DataFrame:
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
         samples = measured.get((record.case, record.implementation))
         if samples is not None:
-            baseline = measured.get((record.case, run.manifest.baseline))
-            row |= _measured(samples, baseline, first) | {"rounds": len(samples)}
+            against = {"speedup": run.manifest.baseline, "gain": REFERENCE}
+            others = {what: measured.get((record.case, name)) for what, name in against.items()}
+            row |= _measured(samples, others, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
             row |= _gap(case, row, run.limits) | _label(profiles.get((record.case, record.implementation)), run.limits)
         rows.append(row)
@@ -100,8 +105,8 @@ def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:
     return _by_pass(both, "seconds_base", "seconds")
 
 
-def _measured(samples: pd.DataFrame, baseline: pd.DataFrame | None, first: int | None) -> dict[str, float]:
-    """The estimates of one cell."""
+def _measured(samples: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], first: int | None) -> dict[str, float]:
+    """The estimates of one cell; `others` are the samples that each of its ratios is taken over."""
     samples = samples.assign(unit=1.0)
     row: dict[str, float] = {}
     found = {
@@ -110,8 +115,7 @@ def _measured(samples: pd.DataFrame, baseline: pd.DataFrame | None, first: int |
     }
     if samples["event_seconds"].notna().all():
         found["event_seconds"] = _by_pass(samples, "event_seconds", "unit")
-    if baseline is not None:
-        found["speedup"] = log_ratios(samples, baseline)
+    found |= {what: log_ratios(samples, other) for what, other in others.items() if other is not None}
     for name, logs in found.items():
         if len(logs):
             estimate: Estimate = interval_of_ratio(logs.tolist(), first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from bench.results import PROFILE as PROFILE_FILE
 from bench.work import work
 
 CONTROL_SECONDS = 1.2e-4
+
+Truth = Callable[[Case, str], float]
+"""Seconds of a case run in one way."""
 
 MACHINE = {
     "cpu": "Imaginary CPU 9000",
@@ -102,15 +105,21 @@ def write_run(
     seed: int = 1,
     explained: Sequence[str] = (),
     unprofiled: dict[str, str] | None = None,
+    noise: float = 0.02,
+    cases: Sequence[Case] = (),
+    truth: Truth | None = None,
+    build: Truth | None = None,
 ) -> Path:
-    """A run folder whose samples scatter around `true_seconds`: `spread` between passes, and within them a drifting
-    machine shared by all contenders of a round. `broken` maps an implementation to (status, reason).
+    """A run folder whose samples scatter around a truth, `true_seconds` unless another is given: `spread` between
+    passes, `noise` between rounds, and a drifting machine shared by all contenders of a round. `broken` maps an
+    implementation to (status, reason); `build` says how many seconds a cell takes to build.
 
     `explained` names the files that lie beside the samples: limits, profile, gradients; `unprofiled` maps an
     implementation to the reason why it has no profile."""
     draw = random.Random(seed)
-    cases = [case for preset in presets for device in devices for case in find(preset).cases(device)]
-    records = [_record(case, name, broken or {}) for case in cases for name in implementations]
+    cases = list(cases) or [case for preset in presets for device in devices for case in find(preset).cases(device)]
+    truth, build = truth or true_seconds, build or (lambda *_: 1e-3)
+    records = [_record(case, name, broken or {}, truth, build) for case in cases for name in implementations]
     settings = {
         "preset": ",".join(presets), "implementations": ",".join(implementations), "passes": passes,
         "baseline": implementations[0], "precision": None, "budget": None, "max_call": 5.0, "overrides": {},
@@ -124,7 +133,7 @@ def write_run(
     (folder / "passes").mkdir(parents=True, exist_ok=True)
     write_manifest(folder, manifest)
     for number in range(1, passes + 1):
-        entries = [entry for case in cases for entry in _entries(case, records, rounds, spread, draw)]
+        entries = [entry for case in cases for entry in _entries(case, records, rounds, (spread, noise), draw, truth)]
         header = {"schema": 1, "pass": number, "failures": [], "ledger": {"measured": 8.0}}
         write_json(
             folder / "passes" / f"pass-{number:03}.json",
@@ -170,25 +179,32 @@ def gradients() -> dict[str, Any]:
     return measure(8, 2, 4)
 
 
-def _record(case: Case, name: str, broken: dict[str, tuple[str, str]]) -> CellRecord:
+def _record(case: Case, name: str, broken: dict[str, tuple[str, str]], truth: Truth, build: Truth) -> CellRecord:
     """What a survey would have found of a cell."""
     status, reason = broken.get(name, (MEASURED, ""))
     peak = 4 * case.hidden_size * case.batch_size * case.seq_len * (3 if case.mode == "training" else 1)
     about = ABOUT.get(name, "")
-    return CellRecord(case.id, name, status, reason, about, true_seconds(case, name), 1e-3, peak, 1e-6, case.seq_len)
+    seconds = (truth(case, name), build(case, name))
+    return CellRecord(case.id, name, status, reason, about, *seconds, peak, 1e-6, case.seq_len)
 
 
 def _entries(
-    case: Case, records: list[CellRecord], rounds: int, spread: float, draw: random.Random
+    case: Case,
+    records: list[CellRecord],
+    rounds: int,
+    scatter: tuple[float, float],
+    draw: random.Random,
+    truth: Truth,
 ) -> list[dict[str, Any]]:
     """One pass's benchmarks of a Case: every contender with its own luck, all on the same moody machine."""
     entries = []
+    spread, noise = scatter
     mood = [math.exp(draw.gauss(0, 0.3)) for _ in range(rounds)]
     control = [CONTROL_SECONDS * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
     for record in (r for r in records if r.case == case.id and r.status == MEASURED):
         luck = math.exp(draw.gauss(0, spread))
-        truth = true_seconds(case, record.implementation)
-        seconds = [truth * luck * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
+        own = truth(case, record.implementation)
+        seconds = [own * luck * m * math.exp(draw.gauss(0, noise)) for m in mood]
         events = [s * 0.97 for s in seconds] if case.device == "cuda" else []
         samples = {"calls": 3, "seconds": seconds, "event_seconds": events}
         entries.append(benchmark_entry(extra_info(case, record.implementation, samples, control, record)))

@@ -20,6 +20,7 @@ from bench.report.markdown import summary
 from bench.report.page import page
 from bench.report.render import png_bytes, sheet, style, svg_bytes
 from bench.report.scene import Picture, Scene
+from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.report.why.reasons import with_reasons
 from bench.results import Run, read_run
@@ -41,18 +42,18 @@ def build(folder: Path) -> Path:
 
 def write(run: Run, folder: Path) -> Path:
     """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
-    table = with_reasons(cells(run), run.profile)
+    table = with_winners(with_reasons(cells(run), run.profile))
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
-    explained = why(run, table, scene)
-    drawn = [*pictures(scene), *explained.pictures]
+    explained, advised = why(run, table, scene), use(table, scene)
+    drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
     _write_figures(scene, drawn, folder / "figures")
-    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained).encode())
+    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
-    write_atomically(path, page(table, run.manifest, found, shown, explained).encode())
+    write_atomically(path, page(table, run.manifest, found, shown, explained, advised).encode())
     return path
 
 

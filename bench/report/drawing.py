@@ -96,20 +96,35 @@ class Tile:
 
 def draw_heat(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Sequence[int]) -> None:
     """A heatmap of ratios, hidden size upwards and sequence length to the right."""
-    small = FONT if len(columns) <= 6 else FONT - 1.5 if len(columns) <= 9 else FONT - 3
+    small = heat_font(len(columns))
     for tile in tiles:
         fill, ink = heat(tile.ratio, tile.decided)
         x, y = columns.index(tile.column), rows.index(tile.row)
-        ax.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=fill, linewidth=0))
+        draw_tile(ax, x, y, fill)
         text = tile.text if len(columns) <= 6 else tile.text.replace("×", "")
         ax.text(x + 0.5, y + 0.48, text, color=ink, fontsize=small, ha="center", va="center")
+    heat_axes(ax, columns, rows)
+
+
+def heat_font(columns: int) -> float:
+    """Points that fit a tile of a heatmap with so many columns."""
+    return FONT if columns <= 6 else FONT - 1.5 if columns <= 9 else FONT - 3
+
+
+def draw_tile(ax: Axes, x: int, y: int, fill: str) -> None:
+    """A square of a heatmap, its column and row counted from 0."""
+    ax.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=fill, linewidth=0))
+
+
+def heat_axes(ax: Axes, columns: Sequence[int], rows: Sequence[int]) -> None:
+    """The axes of a heatmap, hidden size upwards and sequence length to the right."""
     ax.set_xlim(0, len(columns))
     ax.set_ylim(0, len(rows))
     ax.set_xticks([k + 0.5 for k in range(len(columns))], [str(value) for value in columns])
     ax.set_yticks([k + 0.5 for k in range(len(rows))], [str(value) for value in rows])
     dress(ax)
     ax.spines["bottom"].set_visible(False)
-    ax.tick_params(labelsize=small)
+    ax.tick_params(labelsize=heat_font(len(columns)))
     ax.set_xlabel("steps (sequence length)", color=MUTED, fontsize=FONT, labelpad=3)
     ax.text(0, 1.03, "hidden size", transform=ax.transAxes, color=MUTED, fontsize=FONT, va="bottom", ha="left")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -14,21 +14,31 @@ from bench.report.names import device, ordered, short_names
 from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
+from bench.report.use import Use, Winner, winners
 from bench.report.why import Why
-from bench.summary import reached
+from bench.summary import REFERENCE, reached
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
+MANY_REGIONS = 24
+"""Regions beyond which only those with the most cases are listed."""
 
 
-def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why | None = None) -> str:
-    """Findings, why, a compact table, the machine, and what was skipped and why.
+def summary(
+    cells: pd.DataFrame,
+    manifest: Manifest,
+    found: Sequence[Finding],
+    explained: Why | None = None,
+    advised: Use | None = None,
+) -> str:
+    """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
     """
     parts = [f"# Run {escaped(manifest.id)}\n"]
     parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
+    parts += _use(advised or Use())
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained or Why())
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
@@ -36,7 +46,8 @@ def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], e
 
 
 def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
-    """One row for each case, one column for each implementation: time, then speed-up with its 95 % interval."""
+    """One row for each case, one column for each implementation: time, then speed-up with its 95 % interval; then the
+    fastest of them with its gain over one call of the library."""
     measured = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()]
     if measured.empty:
         return "Nothing was measured."
@@ -48,17 +59,25 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
     varying = varying_axes(cells)
     several = cells["device"].nunique() > 1
     floors = ["Floor"] if measured["floor_seconds"].notna().any() else []
-    lines = [["Case", *floors, *(f"`{short[name]}`" for name in names)], ["---", *("---:" for _ in [*floors, *names])]]
+    won = winners(measured)
+    last = ["Fastest"] if won else []
+    lines = [
+        ["Case", *floors, *(f"`{short[name]}`" for name in names), *last],
+        ["---", *("---:" for _ in [*floors, *names]), *("---" for _ in last)],
+    ]
     for _, group in shown.groupby("case", sort=True):
         by_name = {row["implementation"]: row for _, row in group.iterrows()}
         first = next(iter(by_name.values()))
         case = place(first, varying) + (f", {device(first['device'])}" if several else "")
         least = [duration(first["floor_seconds"])] if floors else []
-        lines.append([case, *least, *(_field(by_name.get(name), manifest.baseline) for name in names)])
+        fields = [_field(by_name.get(name), manifest.baseline) for name in names]
+        lines.append([case, *least, *fields, *(_fastest(won.get(first["case"]), short) for _ in last)])
     table = "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines)
     said = [f"All cases: {constants(cells)}." if constants(cells) else "", note]
     if measured["speedup"].notna().any() and len(names) > 1:
         said.append(f"Speed-ups are over `{short.get(manifest.baseline, '')}`, with 95 % intervals over passes.")
+    if won and REFERENCE in names:
+        said.append(f"The gain of the fastest is over `{REFERENCE}`.")
     if floors:
         said.append(
             "The floor is the least time any implementation needs on this machine, the gap how many times that."
@@ -66,6 +85,36 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
     if precision and not measured["narrow"].all():
         said.append(f"◊ marks intervals wider than ±{100 * precision:g} %.")
     return f"{table}\n\n{escaped(' '.join(part for part in said if part))}"
+
+
+def _use(advised: Use) -> list[str]:
+    """The regions in sentences, and the prices in a table; nothing for a run in which nothing was measured."""
+    if not advised.rows:
+        return []
+    shown = sorted(advised.lines, key=lambda line: -line.cases)[:MANY_REGIONS]
+    told = [*advised.notes, *(line.sentence for line in advised.lines if line in shown)]
+    if rest := len(advised.lines) - len(shown):
+        cases = sum(line.cases for line in advised.lines if line not in shown)
+        told.append(f"{rest} smaller regions, of {cases} cases in all, are on the page.")
+    titles = [column.title for column in advised.columns]
+    table = [titles, ["---:" if column.numeric else "---" for column in advised.columns]]
+    table += [[entry.text for entry in row] for row in advised.rows]
+    lines = ["| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in table]
+    listing = ["\n".join(f"- {escaped(text)}" for text in told) + "\n"] if told else []
+    return ["## What to use\n", *listing, "\n".join(lines) + "\n"]
+
+
+def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:
+    """The winner of a case, with its gain over REFERENCE where it is another."""
+    if winner is None:
+        return "–"
+    names = ", ".join(f"`{short[name]}`" for name in winner.names)
+    if not winner.clear:
+        return f"undecided: {names}"
+    row = winner.rows.iloc[0]
+    if winner.names == (REFERENCE,) or pd.isna(row["gain"]):
+        return names
+    return f"{names} · {times(row['gain'], row['gain_low'], row['gain_high'])}"
 
 
 def _why(cells: pd.DataFrame, explained: Why) -> list[str]:

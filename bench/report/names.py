@@ -5,15 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ORDER = ("manual", "looped", "whole", "whole-no-cudnn")
-"""Implementations that always come in this order; those that users bring follow in the order of the run."""
+ORDER = (
+    "manual", "looped", "whole", "whole-no-cudnn", "rnncell", "hoisted", "stacked-grad", "scripted", "compiled-step",
+    "compiled-chunk", "scan", "fused-cpu", "fused-cpu-bf16", "cuda-graph", "cuda-graph-step", "persistent-triton",
+)  # fmt: skip
+"""Implementations that always come in this order, and whose looks are theirs alone; those that users bring follow in
+the order of the run."""
 
 _PHRASES = {
     "manual": "the cell written by hand",
     "looped": "`nn.RNN` called step by step",
     "whole": "one `nn.RNN` call",
     "whole-no-cudnn": "one `nn.RNN` call without cuDNN",
+    "rnncell": "the loop over `nn.RNNCell`",
+    "hoisted": "the loop with its input product taken out",
+    "stacked-grad": "the loop with one product for all weight gradients",
+    "scripted": "the loop in TorchScript",
+    "compiled-step": "the compiled step",
+    "compiled-chunk": "the compiled chunk of steps",
+    "scan": "torch's scan",
+    "fused-cpu": "the fused CPU kernel",
+    "fused-cpu-bf16": "the fused CPU kernel with bfloat16 weights",
+    "cuda-graph": "the CUDA graph of all steps",
+    "cuda-graph-step": "the CUDA graph of one step",
+    "persistent-triton": "the persistent Triton kernel",
 }
+
+_CODES = {
+    "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "rnncell": "R", "hoisted": "H",
+    "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
+    "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
+}  # fmt: skip
 
 DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (MPS)"}
 
@@ -40,6 +62,19 @@ def candidates_of(name: str) -> tuple[str, ...]:
     """The forms under which another name could be shown."""
     path, _, attribute = name.rpartition(":")
     return (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
+
+
+def codes(short: Mapping[str, str]) -> dict[str, str]:
+    """Name -> one to three letters for the tile of a heatmap, by its short name: the known ones always have the same,
+    others the first letters that nobody has."""
+    found: dict[str, str] = {}
+    taken = set(_CODES.values())
+    for name, text in short.items():
+        letters = "".join(filter(str.isalnum, text.rpartition(":")[2])).capitalize() or "X"
+        tried = [letters[:1], *(letters[0] + other for other in letters[1:]), *(f"{letters[0]}{k}" for k in range(99))]
+        found[name] = _CODES.get(name) or next(code for code in tried if code not in taken)
+        taken.add(found[name])
+    return found
 
 
 def phrase(name: str, short: Mapping[str, str]) -> str:

@@ -22,8 +22,9 @@ from bench.report.outcome import notices, skipped
 from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
+from bench.report.use import Use
 from bench.report.why import Why
-from bench.summary import reached
+from bench.summary import REFERENCE, reached
 
 HERE = Path(__file__).parent
 
@@ -52,6 +53,7 @@ def page(
     found: Sequence[Finding],
     drawn: Sequence[Picture],
     explained: Why | None = None,
+    advised: Use | None = None,
 ) -> str:
     """The page as text; a pure function of its arguments and the files beside this module."""
     scene = Scene(cells, manifest)
@@ -78,7 +80,8 @@ def page(
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
         manifest=manifest, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
-        legends=legends, why=explained or Why(),
+        legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE,
+        measured_ways=measured,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
         columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),
         several_ways=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,
@@ -117,7 +120,9 @@ def _filters(
     shown: Sequence[tables.Column], rows: Sequence[Sequence[tables.Entry]]
 ) -> list[tuple[int, str, list[str]]]:
     """Number, title and choices of each column that can be filtered and has something to choose between."""
-    choices = {k: list(dict.fromkeys(row[k].text for row in rows)) for k, column in enumerate(shown) if column.filtered}
+    choices = {
+        k: list(dict.fromkeys(row[k].choice for row in rows)) for k, column in enumerate(shown) if column.filtered
+    }
     return [(k, shown[k].title, texts) for k, texts in choices.items() if len(texts) > 1]
 
 

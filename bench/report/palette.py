@@ -1,13 +1,15 @@
 """Colours and markers: one light set for files, and the same as CSS variables that follow light and dark on a page.
 
-Series colours are Okabe and Ito's (Color Universal Design, 2008), lightened for the dark page; markers and line styles
-differ as well, so that nothing rests on colour alone. The diverging scale of the heatmaps runs from orange to blue.
+The first series colours are Okabe and Ito's (Color Universal Design, 2008), lightened for the dark page; the others
+were placed as far from them and from each other as so many can be. Every marker is another, too, so that nothing rests
+on colour alone. The diverging scale of the heatmaps runs from orange to blue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.report.names import ORDER, ordered
 
@@ -25,6 +27,18 @@ COLOURS = {
     "series-5": ("#333a44", "#c9d1da"),
     "series-6": ("#8a4b2a", "#d3a488"),
     "series-7": ("#5b4bb5", "#b0a6f2"),
+    "series-8": ("#d6186e", "#ff6fa5"),
+    "series-9": ("#7a0f4a", "#dc4a8c"),
+    "series-10": ("#3a8a00", "#9bd04a"),
+    "series-11": ("#b8860b", "#ffb02e"),
+    "series-12": ("#8f8a66", "#a8995a"),
+    "series-13": ("#0096b0", "#2fe0e8"),
+    "series-14": ("#005866", "#4d9aa3"),
+    "series-15": ("#8a2be2", "#c05cff"),
+    "series-16": ("#1f3f8f", "#3d7dff"),
+    "series-17": ("#6b7684", "#8a8797"),
+    "series-18": ("#b51c1c", "#ff5c4d"),
+    "series-19": ("#0b5a2a", "#3f9c50"),
     "slow-3": ("#b34b00", "#ffa05c"),
     "slow-2": ("#e8935a", "#b36327"),
     "slow-1": ("#fbe0cd", "#57341a"),
@@ -34,11 +48,21 @@ COLOURS = {
     "fast-3": ("#0a66a3", "#6fc1fa"),
     "heat-ink-weak": ("#1c2025", "#e9ebee"),
     "heat-ink-strong": ("#fffffe", "#0d1013"),
+    "heat-ink-black": ("#0c0f12", "#0d1013"),
 }
 INK, MUTED, GRID, PAPER = (COLOURS[role][0] for role in ("ink", "muted", "grid", "paper"))
 
-_MARKERS = ("s", "^", "o", "D", "v", "P", "X", "h")
-_LINES = ((), (4, 1.6), (), (1.2, 1.4), (5, 1.5, 1.2, 1.5), (2.5, 1.2), (6, 2), (1, 1))
+Marker = str | tuple[int, Literal[0, 1, 2], int]
+"""One of matplotlib's, or a polygon of its own: corners, 1 for a star, degrees that it is turned by."""
+
+_MARKERS: tuple[Marker, ...] = (
+    "s", "^", "o", "D", "v", "P", "X", "h", "<", ">", "p", "*", (4, 1, 0), "d", (3, 1, 0), (6, 1, 0), "8", (4, 1, 45),
+    "H", (3, 1, 180),
+)  # fmt: skip
+_LINES: tuple[tuple[float, ...], ...] = (
+    (), (4, 1.6), (), (1.2, 1.4), (5, 1.5, 1.2, 1.5), (2.5, 1.2), (6, 2), (1, 1), (3, 1), (3, 1, 1, 1), (2, 2), (),
+    (7, 1.2), (4, 1, 1, 1), (1.5, 1), (), (5, 1), (2, 1, 2, 3), (8, 2, 2, 2), (1, 2),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +70,7 @@ class Look:
     """How one implementation is drawn: a role among the colours, a marker, a dash pattern in points (() is solid)."""
 
     role: str
-    marker: str
+    marker: Marker
     dashes: tuple[float, ...]
 
     @property
@@ -75,6 +99,34 @@ def heat(ratio: float, decided: bool) -> tuple[str, str]:
     shade = 1 if distance < 1.5 else 2 if distance < 4 else 3
     ink = "heat-ink-strong" if shade == 3 else "heat-ink-weak"
     return COLOURS[f"{'fast' if ratio > 1 else 'slow'}-{shade}"][0], COLOURS[ink][0]
+
+
+def ink_on(look: Look) -> str:
+    """What can be read on a tile of this look's colour; on the dark page, where all are bright, always black."""
+    return COLOURS[_ink_role(look)][0]
+
+
+def chip(look: Look) -> str:
+    """A tile of this look's colour as a CSS style."""
+    return f"background:var(--{look.role});color:var(--{_ink_role(look)})"
+
+
+def _ink_role(look: Look) -> str:
+    white, black = (contrast(look.colour, COLOURS[f"heat-ink-{name}"][0]) for name in ("strong", "black"))
+    return "heat-ink-strong" if white > black else "heat-ink-black"
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours."""
+    dim, bright = sorted(map(_luminance, (one, other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """WCAG's relative luminance."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def css() -> str:

@@ -14,14 +14,16 @@ from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
 from bench.report.outcome import with_outcome
 from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
-from bench.summary import reached
+from bench.summary import REFERENCE, reached
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of the full table: its heading, what it shows of a row, and by what value it sorts.
 
-    `numeric` columns sort by a number, missing ones last; `filtered` ones get a selection above the table.
+    `numeric` columns sort by a number, missing ones last; `filtered` ones get a selection above the table, of what
+    they show or else of what `choice` makes of it; `wide` ones
+    may take several lines.
     """
 
     title: str
@@ -30,15 +32,19 @@ class Column:
     numeric: bool = True
     filtered: bool = False
     hint: str = ""
+    choice: Callable[[str], str] = str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One field of the full table: text, the value it sorts by (empty for none), what a short text stands for."""
+    """One field of the full table: text, the value it sorts by (empty for none), what a short text stands for, and
+    the choice that selects it."""
 
     text: str
     order: str
     hint: str = ""
+    choice: str = ""
 
 
 AXES = {
@@ -82,6 +88,11 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "speedup": Column("Speed-up", lambda row: ratio(row)[0], _field("speedup")),
         "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
                               hint="of the speed-up, over passes"),
+        "fastest": Column("Fastest", _plain("fastest"), _field("fastest"), False, True,
+                          hint="the way that won this case, or those between which it is undecided",
+                          choice=lambda text: text.partition(":")[0] if text.startswith("undecided: ") else text),
+        "fastest_gain": Column("Its gain", fastest_gain, _field("fastest_gain"),
+                               hint=f"of the fastest over {REFERENCE}, from the same rounds, with its 95 % interval"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
         "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), _field("floor_seconds"),
                                 hint="the least time any implementation needs on this machine"),
@@ -102,9 +113,18 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
         "why": Column("Why", _plain("why"), _field("why"), False, hint="where the time goes"),
     }  # fmt: skip
-    return [
-        column for name, column in every.items() if name == "seconds" or (name in cells and cells[name].notna().any())
-    ]
+    return [column for name, column in every.items() if name == "seconds" or (name in cells and _said(cells[name]))]
+
+
+def _said(column: pd.Series) -> bool:
+    """Whether any row has something to say there."""
+    return bool((column.notna() & (column != "")).any())
+
+
+def fastest_gain(row: pd.Series) -> str:
+    """The gain of a case's winner over REFERENCE, with its interval; 1× for REFERENCE itself."""
+    value, low, high = (row[f"fastest_gain{end}"] for end in ("", "_low", "_high"))
+    return "1×" if value == low == high == 1 else times(value, low, high)
 
 
 def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:
@@ -123,7 +143,8 @@ def _entry(column: Column, row: pd.Series) -> Entry:
     empty = missing(value) or (isinstance(value, float) and not math.isfinite(value))
     order = "" if empty else repr(float(value)) if column.numeric else str(value)
     hint = row["implementation"] if column.title == "Implementation" else ""
-    return Entry(NOTHING if empty else column.text(row), order, hint)
+    text = NOTHING if empty else column.text(row)
+    return Entry(text, order, hint, column.choice(text))
 
 
 def _field(name: str) -> Callable[[pd.Series], Any]:

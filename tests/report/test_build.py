@@ -99,7 +99,7 @@ def test_everything_promised_is_there(report: Path) -> None:
     names = set(contents(report))
     assert {"index.html", "summary.md", "samples.csv", "samples.parquet", "figures/main.png"} <= names
     pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
-    drawn = ("main", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")
+    drawn = ("main", "winners", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")
     assert pictures == {f"figures/{name}" for name in drawn}
     assert all(f"{name}.{ending}" in names for name in pictures for ending in ("png", "svg"))
 
@@ -115,7 +115,8 @@ def test_samples_are_kept_unrounded(report: Path) -> None:
 
 def test_sections_come_in_the_order_promised(report: Path) -> None:
     """Findings first, what was skipped last."""
-    order = ["findings", "time", "speedup", "step", "crossover", "memory", "table", "machine", "method", "skipped"]
+    order = ["findings", "use", "time", "speedup", "step", "crossover", "memory"]
+    order += ["table", "machine", "method", "skipped"]
     assert [name for name in Page(report / "index.html").ids if name in order] == order
 
 
@@ -212,5 +213,5 @@ def test_the_summary_has_a_table_to_quote(report: Path) -> None:
     table = text.partition("<!-- table -->")[2].partition("<!-- /table -->")[0]
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 16
-    assert rows[0] == "| Case | `manual` | `looped` | `whole` |"
+    assert rows[0] == "| Case | `manual` | `looped` | `whole` | Fastest |"
     assert "× [" in rows[2] and " · " in rows[2]

@@ -1,0 +1,105 @@
+"""The picture of winners: a tile for each case, in the colour and with the letters of the way that won it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.axes import Axes
+
+from bench.report.drawing import FONT, draw_tile, heat_axes
+from bench.report.facets import Setting
+from bench.report.figures import MODES
+from bench.report.names import axis_value, codes
+from bench.report.palette import COLOURS, Look, ink_on
+from bench.report.render import BOTTOM, TOP, Entry, Panel
+from bench.report.scene import Group, Picture, Scene
+from bench.report.units import missing, times
+from bench.report.use.winners import Winner
+from bench.summary import REFERENCE
+
+TIE = "="
+"""Written on a tile where more than two may be the fastest."""
+_ROOM_FOR_GAINS = 9
+"""Columns beyond which a tile has room for its letters alone."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One square: where, its colours, the letters of the winner, and the gain below them."""
+
+    column: int
+    row: int
+    fill: str
+    ink: str
+    code: str
+    gain: str = ""
+
+
+def picture(scene: Scene, won: Mapping[str, Winner]) -> Picture | None:
+    """A panel for each mode and setting that has two or more cases with a winner."""
+    groups = [
+        Group(setting.title, list(_panels(scene, setting, won)), 2, scene.folded(setting)) for setting in scene.settings
+    ]
+    kept = [group for group in groups if group.panels]
+    return Picture("winners", "The fastest way", kept, legend(scene, won)) if kept else None
+
+
+def legend(scene: Scene, won: Mapping[str, Winner]) -> list[Entry]:
+    """The ways that may be the fastest anywhere, as `F  fused-cpu`, and what a tie looks like."""
+    letters = codes(scene.short)
+    ways = [
+        Entry(f"{letters[name]}  {scene.label(name)}", Look(scene.looks[name].role, "s", ()))
+        for name in contenders(scene, won)
+    ]
+    tied = any(not winner.clear for winner in won.values())
+    return [*ways, *([Entry(f"{TIE}  undecided", Look("even", "s", ()))] if tied else [])]
+
+
+def contenders(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
+    """The ways that may be the fastest in any case, in their order."""
+    there = {name for winner in won.values() for name in winner.names}
+    return [name for name in scene.names if name in there]
+
+
+def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterator[Panel]:
+    cases = setting.cells.drop_duplicates("case")
+    for mode in MODES:
+        rows = [row for _, row in cases[cases["mode"] == mode].iterrows() if row["case"] in won]
+        if len(rows) < 2:
+            continue
+        tiles = [_tile(scene, row["seq_len"], row["hidden_size"], won[row["case"]]) for row in rows]
+        places = [f"hidden {row['hidden_size']}, {axis_value('seq_len', row['seq_len'])}" for row in rows]
+        told = [f"{at}: {won[row['case']].text(scene.short)}" for at, row in zip(places, rows, strict=True)]
+        columns, high = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
+        draw = partial(draw_winners, tiles=tiles, columns=columns, rows=high)
+        height = TOP + BOTTOM + max(0.5 * len(high), 1.0 if len(high) > 1 else 0.6)
+        title = f"{mode.capitalize()}: the fastest way"
+        yield Panel(title, f"{title}. {'; '.join(told)}.", draw, height, 0.62)
+
+
+def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> Tile:
+    letters = codes(scene.short)
+    if not winner.clear:
+        code = " ".join(letters[name] for name in winner.names) if len(winner.names) == 2 else TIE
+        return Tile(int(steps), int(hidden_size), COLOURS["even"][0], COLOURS["heat-ink-weak"][0], code)
+    (name,) = winner.names
+    look, gain = scene.looks[name], winner.rows["gain"].iloc[0]
+    shown = "" if missing(gain) or name == REFERENCE else times(gain)
+    return Tile(int(steps), int(hidden_size), look.colour, ink_on(look), letters[name], shown)
+
+
+def draw_winners(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Sequence[int]) -> None:
+    """Letters, and below them the gain where there is room for it."""
+    room = len(columns) <= _ROOM_FOR_GAINS
+    large = FONT + 2 if room else FONT
+    for tile in tiles:
+        x, y = columns.index(tile.column), rows.index(tile.row)
+        draw_tile(ax, x, y, tile.fill)
+        both = room and tile.gain
+        ax.text(x + 0.5, y + (0.66 if both else 0.48), tile.code, color=tile.ink, fontsize=large, fontweight="bold",
+                ha="center", va="center")  # fmt: skip
+        if both:
+            ax.text(x + 0.5, y + 0.26, tile.gain, color=tile.ink, fontsize=FONT - 0.5, ha="center", va="center")
+    heat_axes(ax, columns, rows)

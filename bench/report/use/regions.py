@@ -1,0 +1,103 @@
+"""Neighbouring cases with the same winner, as one region."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.cases import FIELDS, MODES
+from bench.report.facets import axis_words, with_input
+from bench.report.names import listed, ordered
+from bench.report.outcome import value_range
+from bench.report.units import times
+from bench.report.use.boxes import boxes
+from bench.report.use.winners import Winner
+from bench.summary import REFERENCE
+
+MERGED = ("mode", "batch_size", "hidden_size", "seq_len")
+"""The axes along which neighbours are merged; cases that differ in any other are never in one region."""
+
+UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Cases, one for each combination of the values of MERGED, that one way wins, or in which none is clearly ahead.
+
+    `names` are all that may be the fastest in any of them; `rows` their cells in the cases where they may be; `fixed`
+    the other axes, with `input` for the input size.
+    """
+
+    fixed: Mapping[str, Any]
+    spans: Mapping[str, tuple[Any, ...]]
+    names: tuple[str, ...]
+    rows: pd.DataFrame
+
+    @property
+    def clear(self) -> bool:
+        """Whether it has one winner."""
+        return len(self.names) == 1
+
+    @property
+    def cases(self) -> int:
+        """How many it has."""
+        return int(self.rows["case"].nunique())
+
+
+def regions(cells: pd.DataFrame, won: Mapping[str, Winner]) -> list[Region]:
+    """The regions of all cases that have a winner, by device and whatever else is never merged; of one such grid those
+    with the most cases first."""
+    cases = with_input(cells.drop_duplicates("case"))
+    cases = cases[cases["case"].isin(list(won))]
+    fixed = [axis if axis != "input_size" else "input" for axis in FIELDS if axis not in MERGED]
+    found = []
+    for values, part in cases.groupby(fixed, sort=True):
+        found += sorted(_of_one_grid(dict(zip(fixed, values, strict=True)), part, won), key=lambda one: -one.cases)
+    return found
+
+
+def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str, Winner]) -> list[Region]:
+    """The regions of cases that differ in MERGED alone."""
+    scales: dict[str, list[Any]] = {axis: sorted(cases[axis].unique().tolist()) for axis in MERGED[1:]}
+    scales = {"mode": [mode for mode in MODES if (cases["mode"] == mode).any()]} | scales
+    points = {tuple(scales[axis].index(row[axis]) for axis in MERGED): won[row["case"]] for _, row in cases.iterrows()}
+    marks: dict[tuple[int, ...], Hashable] = {
+        point: winner.names if winner.clear else UNDECIDED for point, winner in points.items()
+    }
+    found = []
+    for box in boxes(marks):
+        inside = [
+            winner
+            for point, winner in points.items()
+            if all(low <= k <= high for k, (low, high) in zip(point, box, strict=True))
+        ]
+        spans = {axis: tuple(scales[axis][low : high + 1]) for axis, (low, high) in zip(MERGED, box, strict=True)}
+        names = ordered(name for winner in inside for name in winner.names)
+        found.append(Region(fixed, spans, tuple(names), pd.concat([winner.rows for winner in inside])))
+    return found
+
+
+def where(region: Region, varying: Sequence[str]) -> str:
+    """`training, hidden 64 to 256, 1 to 512 steps`, with whatever else varies in the run before it."""
+    words = [axis_words(axis, value) for axis, value in region.fixed.items() if _input(axis) in varying]
+    words.append(listed([str(mode) for mode in region.spans["mode"]]))
+    axes = [axis for axis in MERGED[1:] if axis != "batch_size" or axis in varying]
+    return ", ".join([*words, *(value_range(axis, region.spans[axis]) for axis in axes)])
+
+
+def gains(region: Region) -> str:
+    """The least and the greatest gain over REFERENCE in it, each with its interval; empty where one that may be the
+    fastest is REFERENCE itself, or where there is none to take it over."""
+    rows = region.rows.dropna(subset=["gain"])
+    if rows.empty or REFERENCE in region.names:
+        return ""
+    least, most = (rows.iloc[int(rows["gain"].argmin())], rows.iloc[int(rows["gain"].argmax())])
+    ends = [times(row["gain"], row["gain_low"], row["gain_high"]) for row in (least, most)]
+    return ends[0] if len(rows) == 1 else " to ".join(ends)
+
+
+def _input(axis: str) -> str:
+    return "input_size" if axis == "input" else axis
