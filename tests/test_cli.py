@@ -38,7 +38,9 @@ def test_run_end_to_end(tmp_path: Path) -> None:
     explains itself, and keeps what is the same for every run of this machine."""
     code, out, err = bench("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
     assert code == 0, err
-    assert "3 cells (1 cases, run by manual, looped, whole), 2 passes, about" in out
+    assert "5 cells (1 cases, run by manual, looped, whole, hoisted, stacked-grad), 2 passes, about" in " ".join(
+        out.split()
+    )
     assert "•" in out
     assert str(tmp_path / "latest" / "index.html") in out.replace("\n", "")
     (folder,) = (tmp_path / "runs").iterdir()

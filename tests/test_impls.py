@@ -287,12 +287,13 @@ def own_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("selection", "device", "names"),
     [
-        ("default", "cpu", ["manual", "looped", "whole"]),
+        ("three", "cuda", ["manual", "looped", "whole"]),
+        ("default", "cpu", ["manual", "looped", "whole", "hoisted", "stacked-grad"]),
         ("default", "mps", ["manual", "looped", "whole"]),
-        ("default", "cuda", ["manual", "looped", "whole", "whole-no-cudnn"]),
+        ("default", "cuda", ["manual", "looped", "whole", "whole-no-cudnn", "hoisted", "stacked-grad"]),
         ("all", "cpu", list(registry.BUILTIN)),
         ("whole,manual,whole", "cpu", ["whole", "manual"]),
-        (" whole , default ", "cpu", ["whole", "manual", "looped"]),
+        (" whole , three ", "cpu", ["whole", "manual", "looped"]),
     ],
 )
 def test_select_gives_names_once_in_order(selection: str, device: str, names: list[str]) -> None:

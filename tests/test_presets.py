@@ -23,6 +23,7 @@ NAMES = [
     "deepbench-train",
     "deepbench-device",
     "cudnn-cliffs",
+    "contenders",
     "glample",
 ]
 
@@ -58,6 +59,8 @@ CONTENTS = {
         hidden_size=(256, 264, 384, 392, 512, 1024, 1032), batch_size=(1, 7, 8, 96, 128), seq_len=(128,), mode=BOTH,
         dtype=("float32", "float16"),
     ),
+    "contenders": product(seq_len=(512,), hidden_size=(64, 128, 256, 512, 1024), mode=BOTH, batch_size=(1, 16))
+    - product(seq_len=(512,), hidden_size=(1024,), mode=("training",), batch_size=(16,)),
     "glample": product(hidden_size=(128, 512, 1024), batch_size=(32, 128), seq_len=(30,), mode=BOTH),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from bench.playback import PlaybackClock
 
 ROOT = Path(__file__).resolve().parent.parent
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
-SMALL = ["--preset=smoke", "--mode=inference", "--hidden-size=8", "--seq-len=2"]
+SMALL = ["--preset=smoke", "--mode=inference", "--hidden-size=8", "--seq-len=2", "--impl=three"]
 
 
 def run_pytest(*arguments: str, storage: Path) -> tuple[int, str]:
@@ -125,7 +125,7 @@ def test_histogram(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
 def test_collection(tmp_path: Path) -> None:
     """One test per cell with a readable id, those of a case side by side; -k, --impl, --mode and axes select."""
     collect = ["bench", "--collect-only", "-q"]
-    lines = run_pytest(*collect, "--preset=smoke", storage=tmp_path)[1].splitlines()
+    lines = run_pytest(*collect, "--preset=smoke", "--impl=three", storage=tmp_path)[1].splitlines()
     ids = [line for line in lines if "::" in line]
     assert len(ids) == 24
     assert ids[:3] == [f"bench/test_rnn.py::test_rnn[{CASE}-{name}]" for name in ("manual", "looped", "whole")]

@@ -56,7 +56,7 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     table = cells(read_run(tmp_path / "reports" / "latest"))
     assert table["status"].eq(MEASURED).all()
-    assert table["implementation"].tolist() == ["manual", "looped", "whole", "my_rnn.py:MyRNN"]
+    assert table["implementation"].tolist() == [*registry.DEFAULT["cpu"], "my_rnn.py:MyRNN"]
 
 
 def test_the_example_contender_is_checked(tmp_path: Path) -> None:
