@@ -18,8 +18,7 @@ from bench.profile.kinds import (
 )
 
 KINDS = {
-    PRODUCT: ["aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::mv", "aten::addmv", "aten::_cudnn_rnn",
-              "aten::addmm_"],  # fmt: skip
+    PRODUCT: ["aten::mm", "aten::addmm", "aten::addmm_", "aten::bmm", "aten::baddbmm", "aten::mv", "aten::_cudnn_rnn"],
     COPY: ["aten::copy_", "aten::cat", "aten::fill_", "aten::zero_", "aten::index_select", "aten::gather"],
     ALLOCATION: ["aten::empty", "aten::empty_strided", "aten::resize_"],
     VIEW: ["aten::t", "aten::view", "aten::unbind", "aten::as_strided", "aten::detach", "aten::broadcast_tensors"],
