@@ -22,8 +22,8 @@ READERS = [
     name
     for name in FILES
     if name.removeprefix("bench.")
-    in {"results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover"}
-    or name.split(".")[:2] == ["bench", "report"]
+    in {"results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover", "lines", "payback"}
+    or name.split(".")[:2] in (["bench", "report"], ["bench", "advice"])
     or name.removeprefix("bench.gate.") in {"outcome", "judge", "comparable", "saved", "conclusion", "show", "export"}
 ]
 """What has to work on a laptop that only has the files of a run."""

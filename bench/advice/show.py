@@ -15,7 +15,6 @@ from bench.report.units import NOTHING, duration, duration_in, missing, percent,
 from bench.report.use.prices import calls_in_words
 from bench.summary import REFERENCE
 
-
 _PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
 _ERROR = "; error: of its law, on cells held out of its fit"
 
