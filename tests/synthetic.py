@@ -106,13 +106,14 @@ def write_run(
     explained: Sequence[str] = (),
     unprofiled: dict[str, str] | None = None,
     noise: float = 0.02,
+    moods: float = 0.3,
     cases: Sequence[Case] = (),
     truth: Truth | None = None,
     build: Truth | None = None,
 ) -> Path:
     """A run folder whose samples scatter around a truth, `true_seconds` unless another is given: `spread` between
-    passes, `noise` between rounds, and a drifting machine shared by all contenders of a round. `broken` maps an
-    implementation to (status, reason); `build` says how many seconds a cell takes to build.
+    passes, `noise` between rounds, and a drifting machine, `moods`, shared by all contenders of a round. `broken` maps
+    an implementation to (status, reason); `build` says how many seconds a cell takes to build.
 
     `explained` names the files that lie beside the samples: limits, profile, gradients; `unprofiled` maps an
     implementation to the reason why it has no profile."""
@@ -133,7 +134,9 @@ def write_run(
     (folder / "passes").mkdir(parents=True, exist_ok=True)
     write_manifest(folder, manifest)
     for number in range(1, passes + 1):
-        entries = [entry for case in cases for entry in _entries(case, records, rounds, (spread, noise), draw, truth)]
+        entries = [
+            entry for case in cases for entry in _entries(case, records, rounds, (spread, noise, moods), draw, truth)
+        ]
         header = {"schema": 1, "pass": number, "failures": [], "ledger": {"measured": 8.0}}
         write_json(
             folder / "passes" / f"pass-{number:03}.json",
@@ -192,14 +195,14 @@ def _entries(
     case: Case,
     records: list[CellRecord],
     rounds: int,
-    scatter: tuple[float, float],
+    scatter: tuple[float, float, float],
     draw: random.Random,
     truth: Truth,
 ) -> list[dict[str, Any]]:
     """One pass's benchmarks of a Case: every contender with its own luck, all on the same moody machine."""
     entries = []
-    spread, noise = scatter
-    mood = [math.exp(draw.gauss(0, 0.3)) for _ in range(rounds)]
+    spread, noise, moods = scatter
+    mood = [math.exp(draw.gauss(0, moods)) for _ in range(rounds)]
     control = [CONTROL_SECONDS * m * math.exp(draw.gauss(0, 0.02)) for m in mood]
     for record in (r for r in records if r.case == case.id and r.status == MEASURED):
         luck = math.exp(draw.gauss(0, spread))

@@ -19,13 +19,15 @@ FILES = {
 """Module name -> file."""
 
 _READING = {
-    "results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work",
+    "results", "summary", "stats", "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work", "lines", "payback",
     "limits.limits", "limits.caches", "limits.show", "gradients.file",
     *(f"profile.{name}" for name in ("trace", "kinds", "counts", "breakdown", "label", "flame", "record")),
     *(f"gate.{name}" for name in ("outcome", "judge", "comparable", "saved", "conclusion", "show", "export")),
 }  # fmt: skip
 READERS = [
-    name for name in FILES if name.removeprefix("bench.") in _READING or name.split(".")[:2] == ["bench", "report"]
+    name
+    for name in FILES
+    if name.removeprefix("bench.") in _READING or name.split(".")[:2] in (["bench", "report"], ["bench", "advice"])
 ]
 """What has to work on a laptop that only has the files of a run."""
 

@@ -15,6 +15,9 @@ from bench.report.units import NOTHING, duration, duration_in, missing, percent,
 from bench.report.use.prices import calls_in_words
 from bench.summary import REFERENCE
 
+_PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
+_ERROR = "; error: of its law, on cells held out of its fit"
+
 
 def show(console: Console, advice: Advice, manifest: Manifest) -> None:
     """Print what it is about, what it rests on, the ranking, the answer, and the ways without one."""
@@ -23,7 +26,7 @@ def show(console: Console, advice: Advice, manifest: Manifest) -> None:
     if advice.ranking:
         console.print()
         console.print(table(advice))
-        console.print()
+        console.print(f"{_PAYS_OFF}{_ERROR if advice.basis != MEASURED else ''}.\n", style="dim", soft_wrap=True)
     for line in after(advice):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -54,7 +57,8 @@ def after(advice: Advice) -> Iterator[str]:
     for name, reason in advice.left:
         yield f"No answer for {names[name]}: {reason}."
     for name, count in advice.rivals:
-        yield f"{names[name]} is the fastest, or may be, in {count} of the {advice.around} cases measured nearest to it."
+        nearest = f"{count} of the {advice.around} cases measured nearest to it"
+        yield f"{names[name]} is the fastest, or may be, in {nearest}."
 
 
 def answer(advice: Advice, names: dict[str, str]) -> str:
@@ -82,11 +86,10 @@ def table(advice: Advice) -> Table:
     """The ranking, fastest first."""
     predicted = advice.basis != MEASURED
     names = short_names([way.name for way in advice.ranking])
-    found = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    headings = ["way", "time per call", f"gain over {REFERENCE}", "build", "calls until it pays off"]
-    for heading in [*headings, *(["error of its law"] if predicted else [])]:
-        kept = heading in headings[:4]
-        found.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=kept)
+    found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    headings = ["way", "time per call", f"gain over {REFERENCE}", "build", "pays off"]
+    for heading in [*headings, *(["error"] if predicted else [])]:
+        found.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=True)
     for way in advice.ranking:
         mark = " (extrapolated)" if advice.basis == INTERPOLATED and way.basis == EXTRAPOLATED else ""
         fields = [

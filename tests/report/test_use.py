@@ -1,0 +1,443 @@
+"""What to use: planted winners, ties and gains are found, regions claim no case that is not theirs, prices add up."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.cases import Case
+from bench.manifest import FAILED, UNAVAILABLE
+from bench.payback import AT_ONCE, NEVER
+from bench.report import build
+from bench.report.names import codes
+from bench.report.palette import COLOURS, looks
+from bench.report.render import inline_svg, style
+from bench.report.scene import Scene
+from bench.report.use import Use, use, winners, with_winners
+from bench.report.use.boxes import boxes
+from bench.report.use.heatmap import TIE
+from bench.report.use.prices import calls_in_words, paid, prices, restrictions
+from bench.report.use.regions import regions, where
+from bench.results import Run, read_run
+from bench.stats import interval_of_ratio
+from bench.summary import cells, log_ratios, measured_samples
+from tests.planted import grid
+from tests.report.test_build import Page
+from tests.synthetic import Truth, write_run
+
+WAYS = ("manual", "whole", "hoisted", "fused-cpu")
+CASES = [case for mode in ("inference", "training") for case in grid((32, 64, 128), (1, 8, 64), mode=mode)]
+Ran = Callable[..., Run]
+
+
+def seconds(case: Case, name: str) -> float:
+    """`hoisted` wins inference at one step, `fused-cpu` all else up to hidden 64; beyond, `whole` does."""
+    usual = {"manual": 4.0, "whole": 2.0, "hoisted": 1.5, "fused-cpu": 1.9}
+    if name == "fused-cpu" and case.hidden_size <= 64 and (case.mode, case.seq_len) != ("inference", 1):
+        return 0.5e-5 * case.seq_len
+    if name in ("hoisted", "fused-cpu") and case.hidden_size > 64:
+        return 3e-5 * case.seq_len
+    return usual[name] * 1e-5 * case.seq_len
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Ran:
+    """Makes runs of planted times that hardly scatter; further options go to write_run."""
+
+    def make(truth: Truth = seconds, cases: Sequence[Case] = CASES, **options: Any) -> Run:
+        usual: dict[str, Any] = {
+            "implementations": WAYS,
+            "spread": 0.004,
+            "noise": 0.002,
+            "truth": truth,
+            "cases": cases,
+        }
+        return read_run(write_run(tmp_path / "run", **usual | options))
+
+    return make
+
+
+def told(run: Run) -> Use:
+    """What the report says of what to use."""
+    table = cells(run)
+    return use(table, Scene(table, run.manifest))
+
+
+def tied(case: Case, name: str) -> float:
+    """`hoisted` and `fused-cpu` take the same time, half of the others'."""
+    return {"manual": 2e-5, "whole": 2e-5, "hoisted": 1e-5, "fused-cpu": 1e-5}[name] * case.seq_len
+
+
+# Winners
+
+
+def test_planted_winners_are_found(ran: Ran) -> None:
+    """In every case the fastest by the truth, alone."""
+    found = winners(cells(ran()))
+    assert len(found) == len(CASES)
+    for case in CASES:
+        assert found[case.id].names == (min(WAYS, key=lambda name: seconds(case, name)),), case
+
+
+def test_two_alike_are_undecided(ran: Ran) -> None:
+    """The same truth twice is a tie of those two, never a win, and there is no gain of a winner."""
+    table = with_winners(cells(ran(tied, spread=0.02)))
+    assert {winner.names for winner in winners(table).values()} <= {
+        ("hoisted", "fused-cpu"), ("hoisted",), ("fused-cpu",)
+    }  # fmt: skip
+    undecided = table[table["fastest"].str.startswith("undecided")]
+    assert set(undecided["fastest"]) == {"undecided: hoisted, fused-cpu"}
+    assert len(undecided) > 0.8 * len(table)
+    assert undecided["fastest_gain"].isna().all()
+
+
+@pytest.mark.parametrize("options", [{"passes": 1}, {"implementations": ("whole",)}])
+def test_without_intervals_or_others_nobody_wins(ran: Ran, options: dict[str, Any]) -> None:
+    """One pass, and one way."""
+    table = with_winners(cells(ran(**options)))
+    assert winners(table) == {}
+    assert set(table["fastest"]) == {""} and table["fastest_gain"].isna().all()
+
+
+def test_a_gain_that_holds_1_makes_no_clear_winner(ran: Ran) -> None:
+    """Where speed-ups over the baseline set two apart but the direct ratio does not, it is undecided, both ways."""
+    table = cells(ran())
+    own = table["implementation"] == "fused-cpu"
+    table.loc[own, ["gain", "gain_low", "gain_high"]] = (1.02, 0.99, 1.05)
+    for case, winner in winners(table).items():
+        names = {"whole", "fused-cpu"} & set(winner.names)
+        assert names in ({"whole", "fused-cpu"}, set()), case
+
+
+# Gains
+
+
+def test_gains_are_those_of_the_same_rounds(ran: Ran) -> None:
+    """Value and interval are those of whole's samples over the way's own, pass by pass, whatever the baseline."""
+    run = ran(spread=0.05)
+    samples, table = measured_samples(run), cells(run)
+    for _, row in table[table["implementation"] != "whole"].iterrows():
+        wanted = interval_of_ratio(
+            log_ratios(samples[row["case"], row["implementation"]], samples[row["case"], "whole"])
+        )
+        assert (row["gain"], row["gain_low"], row["gain_high"]) == (wanted.value, wanted.low, wanted.high)
+        base = table[(table["case"] == row["case"]) & (table["implementation"] == "whole")].iloc[0]
+        assert row["gain"] == pytest.approx(row["speedup"] / base["speedup"], rel=0.02)
+    whole = table[table["implementation"] == "whole"]
+    assert (whole[["gain", "gain_low", "gain_high"]] == 1.0).all(axis=None)
+
+
+def test_intervals_of_gains_hold_the_truth(ran: Ran) -> None:
+    """In about 95 of 100 cells; ratios of two speed-ups' ends would hold it far more often than that."""
+    table = cells(ran(spread=0.03, cases=[*CASES, *(case for case in grid((256, 512)))], seed=5))
+    others = table[~table["implementation"].isin(["whole", "manual"])]
+    truths = [
+        seconds(Case.parse(row["case"]), "whole") / seconds(Case.parse(row["case"]), row["implementation"])
+        for _, row in others.iterrows()
+    ]
+    held = [
+        (row["gain_low"] <= truth <= row["gain_high"])
+        for truth, (_, row) in zip(truths, others.iterrows(), strict=True)
+    ]
+    assert 0.85 <= sum(held) / len(held) <= 1
+
+
+def test_without_whole_there_is_no_gain(ran: Ran) -> None:
+    """Winners there are, and a note says what is missing."""
+    run = ran(implementations=("manual", "hoisted"))
+    table = with_winners(cells(run))
+    assert table["gain"].isna().all() and (table["fastest"] != "").all()
+    found = told(run)
+    assert "`whole` was not measured, so that there is no gain over it." in found.notes
+    assert all(line.gain == "" for line in found.lines) and found.lines
+    assert not any("whole" in column.title or "Pays" in column.title for column in found.columns)
+
+
+# Boxes and regions
+
+
+def test_boxes_of_a_grid_by_hand() -> None:
+    """An L of one mark and a corner of another: three boxes at most, and the corner is one."""
+    marks: dict[tuple[int, ...], str] = {
+        (x, y): "b" if x == 2 and y == 2 else "a" for x, y in product(range(3), range(3))
+    }
+    assert boxes(marks) == {((0, 1), (2, 2)): "a", ((0, 2), (0, 1)): "a", ((2, 2), (2, 2)): "b"}
+    assert boxes({}) == {}
+    assert boxes({(3,): "a", (5,): "a"}) == {((3, 3),): "a", ((5, 5),): "a"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_boxes_cover_each_point_once_and_nothing_else(seed: int) -> None:
+    """Whatever the marks, and with points missing: what a box claims is there and is so."""
+    import random
+
+    draw = random.Random(seed)
+    every: list[tuple[int, ...]] = list(product(range(2), range(3), range(5), range(4)))
+    marks = {point: draw.choice("aab") for point in every if draw.random() < 0.9}
+    covered: list[tuple[int, ...]] = []
+    found = boxes(marks)
+    for box, mark in found.items():
+        inside = list(product(*(range(low, high + 1) for low, high in box)))
+        assert all(marks.get(point) == mark for point in inside)
+        covered += inside
+    assert sorted(covered) == sorted(marks)
+    assert len(found) < len(marks)
+
+
+def test_planted_regions_in_words(ran: Ran) -> None:
+    """Three ways win four regions, the largest first; the gains are those planted."""
+    found = told(ran())
+    bare = [re.sub(r" \[[^]]*\]", "", line.sentence) for line in found.lines]
+    texts = [re.sub(r"[\d.]+(?=×)", lambda ratio: f"{float(ratio[0]):.1f}", text) for text in bare]
+    assert texts == [
+        "Inference and training, hidden 32 to 64, 8 to 64 steps: `fused-cpu`, 4.0× to 4.0× over `whole` (8 cases).",
+        "Inference and training, hidden 128, 1 to 64 steps: `whole` (6 cases).",
+        "Inference, hidden 32 to 64, 1 step: `hoisted`, 1.3× to 1.3× over `whole` (2 cases).",
+        "Training, hidden 32 to 64, 1 step: `fused-cpu`, 4.0× to 4.0× over `whole` (2 cases).",
+    ]
+    assert sum(line.cases for line in found.lines) == len(CASES)
+
+
+def test_regions_claim_their_own_cases_only(ran: Ran) -> None:
+    """Each case of a region's ranges was measured and won by its way; none is in two."""
+    table = cells(ran())
+    won = winners(table)
+    seen = []
+    for region in regions(table, won):
+        inside = set(region.rows["case"])
+        ranges = product(*region.spans.values())
+        wanted = {
+            Case(mode=mode, batch_size=batch, hidden_size=hidden, input_size=hidden, seq_len=steps).id
+            for mode, batch, hidden, steps in ranges
+        }
+        assert inside == wanted
+        assert all(won[case].names == region.names for case in inside if region.clear)
+        seen += list(inside)
+    assert sorted(seen) == sorted(won)
+
+
+def test_an_unmeasured_case_splits_a_region(ran: Ran) -> None:
+    """What was not measured is not claimed by what lies around it."""
+    hole = [case for case in CASES if (case.hidden_size, case.seq_len) != (64, 8)]
+    table = cells(ran(lambda case, name: seconds(CASES[-1], name), cases=hole))
+    found = regions(table, winners(table))
+    assert {region.names for region in found} == {("whole",)} and len(found) > 1
+    for region in found:
+        assert not (64 in region.spans["hidden_size"] and 8 in region.spans["seq_len"])
+
+
+def test_what_else_varies_is_never_merged_but_said(ran: Ran) -> None:
+    """Devices and dtypes have regions of their own; batches are merged where they agree."""
+    cases = [
+        *grid((32, 64), (8, 64), batch_size=1), *grid((32, 64), (8, 64), batch_size=16),
+        *grid((32, 64), (8, 64), device="cuda"), *grid((32, 64), (8, 64), dtype="float64"),
+    ]  # fmt: skip
+    table = cells(ran(cases=cases))
+    varying = ["device", "dtype", "batch_size", "hidden_size", "seq_len"]
+    words = [where(region, varying) for region in regions(table, winners(table))]
+    assert words == [
+        "CPU, float32, inference, batch 1 to 16, hidden 32 to 64, 8 to 64 steps",
+        "CPU, float64, inference, batch 1, hidden 32 to 64, 8 to 64 steps",
+        "GPU (CUDA), float32, inference, batch 1, hidden 32 to 64, 8 to 64 steps",
+    ]
+
+
+def test_ties_are_regions_that_name_all_they_lie_between(ran: Ran) -> None:
+    """No sentence claims a winner where the truth has none, and the gain is that of all of them."""
+    (line, *rest) = told(ran(tied, spread=0.02)).lines
+    assert line.names == ("hoisted", "fused-cpu")
+    assert "undecided between `hoisted` and `fused-cpu`" in line.sentence
+    low, high = (float(each) for each in re.findall(r"([\d.]+)×", line.gain))
+    assert 1.85 < low <= 2.0 <= high < 2.15
+    assert line.cases > sum(each.cases for each in rest)
+
+
+# Prices
+
+
+def test_prices_by_hand(ran: Ran) -> None:
+    """Seconds to build, memory over whole's, lines, and where a way does not run."""
+
+    def built(case: Case, name: str) -> float:
+        return 0.5 * case.hidden_size / 32 if name == "fused-cpu" else 0.001
+
+    run = ran(build=built, broken={"hoisted": (UNAVAILABLE, "made for\none layer")})
+    for record in run.manifest.cells:
+        if record.implementation == "fused-cpu" and record.peak_bytes:
+            record.peak_bytes *= 3 if record.case.startswith("cpu-float32-training") else 2
+    found = prices(cells(run)).set_index("implementation")
+    fused = found.loc["fused-cpu"]
+    assert (fused["build"], fused["build_most"]) == (1.0, 2.0)
+    assert (fused["memory"], fused["memory_least"], fused["memory_most"]) == (2.5, 2.0, 3.0)
+    assert found.loc["whole", "memory"] == 1.0
+    assert found.loc["manual", "lines"] > 20 and math.isnan(found.loc["fused-cpu", "lines"])
+    assert found.loc["hoisted", "restrictions"] == "unavailable everywhere: made for one layer"
+    assert math.isnan(found.loc["hoisted", "build"]) and found.loc["manual", "devices"] == "CPU"
+
+
+def test_paybacks_of_a_run_are_exact(ran: Ran) -> None:
+    """Without any scatter: 1 s more to build, 1.5e-5 s saved a step, a share of it earned back with each call."""
+    cases = grid((32, 64), (8, 64))
+    table = cells(
+        ran(cases=cases, spread=0.0, noise=0.0, moods=0.0, build=lambda _, name: 1.25 if name == "fused-cpu" else 0.25)
+    )
+    found = prices(table).set_index("implementation")["paid"]
+    assert found["fused-cpu"] == "1,042 to 8,334 calls"
+    assert found["manual"] == "never"
+    assert found["hoisted"] == "at once"
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ([], ""),
+        ([12.0], "12 calls"),
+        ([1.0, 1.0], "1 call"),
+        ([12.0, 3400.0, 7.0], "7 to 3,400 calls"),
+        ([9999.0, 123_456.0], "9,999 to 123,000 calls"),
+        ([AT_ONCE, AT_ONCE], "at once"),
+        ([NEVER], "never"),
+        ([math.nan], "can't be told"),
+        (
+            [5.0, NEVER, AT_ONCE, math.nan, 9.0],
+            "5 to 9 calls in 2, at once in 1, never in 1, can't be told in 1 of 5 cases",
+        ),
+    ],
+)
+def test_paybacks_in_words(calls: list[float], words: str) -> None:
+    """One, several, and of all kinds."""
+    assert paid(calls) == words
+
+
+@pytest.mark.parametrize(("count", "words"), [(1.0, "1 call"), (AT_ONCE, "at once"), (NEVER, "never")])
+def test_one_payback_in_words(count: float, words: str) -> None:
+    """As a single answer gives it."""
+    assert calls_in_words([count]) == words
+
+
+def test_restrictions_count_their_cells() -> None:
+    """Each reason once; what was measured is none."""
+    own = pd.DataFrame(
+        {"outcome": ["measured", FAILED, UNAVAILABLE, FAILED], "reason": ["", "too wide", "no compiler", "too wide"]}
+    )
+    assert restrictions(own) == "failed in 2 of 4 cells: too wide; unavailable in 1 of 4 cells: no compiler"
+    assert restrictions(own[:1]) == ""
+
+
+# Page and summary
+
+
+def test_the_heatmap_has_the_winners_letters_and_colours(ran: Ran) -> None:
+    """Drawn twice it has the same bytes; tiles carry letters and gains, in the ways' own colours, and a tie is grey."""
+    run = ran()
+    table = cells(run)
+    odd = (table["case"] == CASES[0].id) & (table["implementation"] == "fused-cpu")
+    same = (table["case"] == CASES[0].id) & (table["implementation"] == "hoisted")
+    for name in ("speedup", "speedup_low", "speedup_high", "gain", "gain_low", "gain_high"):
+        table.loc[odd, name] = table.loc[same, name].iloc[0]
+    found = use(table, Scene(table, run.manifest))
+    assert found.picture is not None and found.ties
+    letters = codes({name: name for name in WAYS})
+    with style(text_as_paths=False):
+        first, second = ([inline_svg(panel, "k") for panel in found.picture.panels] for _ in range(2))
+    assert first == second and len(first) == 2
+    for name in ("whole", "fused-cpu"):
+        assert f">{letters[name]}<" in first[0]
+        assert f"var(--{looks(WAYS)[name].role})" in first[0]
+    assert f">{letters['hoisted']} {letters['fused-cpu']}<" in first[0] and "var(--even)" in first[0]
+    assert ">4.0×<" in first[1]
+    assert COLOURS["series-11"][0] not in first[0]
+    assert "hidden 32, 1 step: undecided: hoisted, fused-cpu" in first[0]
+    assert [entry.name for entry in found.picture.legend or []][-1] == f"{TIE}  undecided"
+
+
+def test_everything_is_on_the_page_and_in_the_summary(ran: Ran) -> None:
+    """Section, regions, keys, heatmap, prices; the column of the full table; the compact table's last column."""
+    run = ran()
+    page = Page(build(run.folder))
+    text, summary = " ".join(page.text.split()), (run.folder / "summary.md").read_text()
+    assert "use" in page.ids and page.ids.index("findings") < page.ids.index("use") < page.ids.index("table")
+    for words in ("What to use", "Case by case", "The price of each", "Pays off after", "Its gain"):
+        assert words in text
+    assert (run.folder / "figures" / "winners.svg").is_file()
+    table = summary.partition("<!-- table -->")[2].partition("<!-- /table -->")[0]
+    lines = [line.split(" | ")[-1] for line in table.splitlines() if line.startswith("| hidden")]
+    assert len(lines) == len(CASES)
+    assert {line.split(" ")[0] for line in lines} == {"`whole`", "`hoisted`", "`fused-cpu`"}
+    assert all("× [" in line for line in lines if "whole" not in line)
+    assert "## What to use" in summary and "- Inference and training, hidden 128, 1 to 64 steps: `whole`" in summary
+
+
+def test_a_column_of_the_full_table_says_who_won(ran: Ran) -> None:
+    """Every row of a case has the same answer, and ties are one choice of the selection."""
+    from bench.report.tables import columns, rows
+
+    table = with_winners(cells(ran(tied, spread=0.02)))
+    shown = columns(table, None)
+    titles = [column.title for column in shown]
+    found = rows(table, shown, None)
+    k = titles.index("Fastest")
+    assert {row[k].text for row in found} >= {"undecided: hoisted, fused-cpu"}
+    assert {row[k].choice for row in found if row[k].text.startswith("undecided")} == {"undecided"}
+
+
+def test_a_run_of_all_ways_can_be_told(tmp_path: Path) -> None:
+    """Sixteen and a user's own, on two devices, some of which are missing there: every one has its line of prices."""
+    from bench.report.names import ORDER
+
+    ways = (*ORDER, "path/to/<b>mine.py:Mine")
+    folder = write_run(tmp_path / "run", presets=("smoke",), devices=("cpu", "cuda"), implementations=ways, passes=2,
+                       broken={"scan": (UNAVAILABLE, "<script>no</script>")})  # fmt: skip
+    page = Page(build(folder))
+    assert all(name in page.text for name in (*ORDER, "Mine"))
+    assert "b" not in page.tags and page.tags.count("script") == 2
+    assert "unavailable everywhere: <script>no</script>" in page.text
+
+
+def test_a_report_of_one_pass_names_no_winner(ran: Ran) -> None:
+    """It says why, and still lists prices."""
+    found = told(ran(passes=1))
+    assert (found.lines, found.picture) == ([], None) and found.rows
+    assert found.notes == ["No winner is named: one pass gives no interval."]
+
+
+def test_one_way_alone_is_said(ran: Ran) -> None:
+    """There is nothing to choose between."""
+    found = told(ran(implementations=("whole",)))
+    assert found.notes == ["One way alone was measured, so that there is nothing to choose between."]
+    assert found.lines == []
+
+
+def test_cases_without_a_winner_are_counted(ran: Ran) -> None:
+    """Where but one way was measured there is none."""
+    run = ran()
+    run.samples = run.samples[(run.samples["case"] != CASES[0].id) | (run.samples["implementation"] == "whole")]
+    assert "1 of 18 cases have no winner: measured in one way alone, or in one pass." in told(run).notes
+
+
+def test_nothing_measured_has_no_section(ran: Ran) -> None:
+    """No empty heading."""
+    run = ran(broken=dict.fromkeys(WAYS, (FAILED, "no")))
+    assert told(run) == Use()
+    assert "use" not in Page(build(run.folder)).ids
+
+
+def test_the_manifest_is_all_that_is_read(ran: Ran) -> None:
+    """A build time in the file is the build time in the table."""
+    run = ran(cases=grid((32,), (8, 64)))
+    path = run.folder / "run.json"
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        cell["build_seconds"] = 7.25 if cell["implementation"] == "hoisted" else None
+    path.write_text(json.dumps(content))
+    found = prices(cells(read_run(run.folder))).set_index("implementation")
+    assert found.loc["hoisted", "build"] == 7.25 and math.isnan(found.loc["whole", "build"])
+    assert found.loc["hoisted", "paid"] == "can't be told"

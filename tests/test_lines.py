@@ -1,0 +1,124 @@
+"""Lines of code: what counts, which files belong to a way, and no import of any of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.lines import count_native, count_python, files_of, lines_of
+from rnn_impls import registry
+
+PYTHON = '''"""A module.
+
+Its second paragraph.
+"""
+
+import os  # counts
+
+# does not
+
+
+class Way:
+    """Says what it is."""
+
+    size = 3
+    """Says what that is."""
+
+    def run(self, text=(
+        1,
+
+        2,
+    )):
+        """Runs."""
+        kernel = """
+        int main() {
+
+        }
+        """
+        return kernel, "# no comment"
+'''
+
+NATIVE = """// a comment
+#include <vector>  // counts
+
+/* several
+   lines */ int one = 1; /* and after */
+/*
+ */
+const char* text = "// no comment /* nor this";
+char quote = '"'; // "
+int big = 1'000'000;
+auto raw = R"(
+// within a string
+)";
+"""
+
+
+def test_python_lines() -> None:
+    """Import, class, size, four of the signature that hold something, three of the string's and its closing, return."""
+    assert count_python(PYTHON) == 1 + 1 + 1 + 4 + 4 + 1
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", '"""Only words."""\n', "# only a comment\n"])
+def test_nothing_is_nothing(text: str) -> None:
+    """Files without code."""
+    assert count_python(text) == 0
+
+
+def test_native_lines() -> None:
+    """Strings that look like comments are code, and comments that hold quotes are not."""
+    assert count_native(NATIVE) == 1 + 1 + 1 + 1 + 1 + 3
+
+
+@pytest.mark.parametrize("name", registry.BUILTIN)
+def test_every_way_of_the_registry_has_lines(name: str) -> None:
+    """Found by its name alone; what all share counts for none."""
+    files = files_of(name)
+    assert files and not {"interface.py", "registry.py", "__init__.py"} & {path.name for path in files}
+    assert 10 < (lines_of(name) or 0) < 2000
+
+
+def test_a_file_of_ones_own_with_its_kernel(tmp_path: Path) -> None:
+    """C++ of the same stem counts, and what the file names; other files beside it do not."""
+    (tmp_path / "mine.py").write_text('import torch\nSOURCES = ["kernels.cu", "gone.cpp"]\n')
+    (tmp_path / "mine.cpp").write_text("int a;\n// no\nint b;\n")
+    (tmp_path / "kernels.cu").write_text("int c;\n")
+    (tmp_path / "other.cpp").write_text("int d;\n" * 50)
+    name = f"{tmp_path}/mine.py:Mine"
+    assert {path.name for path in files_of(name)} == {"mine.py", "mine.cpp", "kernels.cu"}
+    assert lines_of(name) == 2 + 2 + 1
+
+
+def test_helpers_within_the_package_count_once(tmp_path: Path) -> None:
+    """What a way imports of rnn_impls belongs to it, whoever else does so, too."""
+    path = tmp_path / "mine.py"
+    path.write_text("from rnn_impls.whole import Whole\nfrom rnn_impls import whole, registry\n")
+    assert sorted(each.name for each in files_of(f"{path}:Mine")) == ["mine.py", "whole.py"]
+    assert lines_of(f"{path}:Mine") == 2 + (lines_of("whole") or 0)
+
+
+@pytest.mark.parametrize("content", [None, b"def broken(:\n", b"\xff\xfe\x00", b""])
+def test_what_can_not_be_read_is_unknown(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is gone, that is no Python, that is no text, that is empty."""
+    path = tmp_path / "mine.py"
+    if content is not None:
+        path.write_bytes(content)
+    assert lines_of(f"{path}:Mine") is None
+
+
+def test_a_name_nobody_knows_is_unknown() -> None:
+    """Such as one of another version."""
+    assert lines_of("fused-quantum") is None and files_of("fused-quantum") == []
+
+
+def test_counting_imports_nothing_of_it() -> None:
+    """Not torch, and not the modules counted."""
+    code = "import sys; from bench.lines import lines_of; lines_of('manual'); print('rnn_impls.manual' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules['torch'] = None; {code}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
