@@ -60,9 +60,12 @@ class Floor:
         return max((self.compute, COMPUTE), (self.memory, MEMORY), (self.launch, LAUNCH))[1]
 
 
-def floor(case: Case, limits: Limits) -> Floor:
-    """The floor of a Case. Raises NoFloor naming the limit that is missing."""
-    asked = work(case)
+def floor(case: Case, limits: Limits, weights_dtype: str = "") -> Floor:
+    """The floor of a Case; for a way that rounds its weights to another dtype, that of the network it computes.
+
+    Raises NoFloor naming the limit that is missing.
+    """
+    asked = work(case, weights_dtype)
     if case.device == "cpu":
         compute = asked.operations / peak(limits, case.dtype, case.threads) + asked.links * _link(case, limits)
         launch = 0.0

@@ -16,7 +16,10 @@ MEASURED, FAILED, UNAVAILABLE, LEFT_OUT, MISSING = "measured", "failed", "unavai
 
 @dataclass
 class CellRecord:
-    """What is known of one Case x Implementation apart from its samples: sizes in bytes, times in seconds."""
+    """What is known of one Case x Implementation apart from its samples: sizes in bytes, times in seconds.
+
+    `weights_dtype` is what it rounds its weights to, and is held against; empty where they are used as they are given.
+    """
 
     case: str
     implementation: str
@@ -28,6 +31,7 @@ class CellRecord:
     peak_bytes: int | None = None
     parity_error: float | None = None
     parity_seq_len: int | None = None
+    weights_dtype: str = ""
 
 
 @dataclass

@@ -31,10 +31,9 @@ def cells(run: Run) -> pd.DataFrame:
     Columns: case (id), the fields of Case, implementation, status, reason, about, passes, rounds; seconds per call,
     event_seconds, control_ratio (time over the control's), speedup (the baseline's time over this one's, from the same
     passes and rounds) and gain (the same over REFERENCE), each with _low and _high, the ends of the 95 % interval over
-    passes; step_seconds
-    (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time), operators (a step)
-    where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len. NaN where there is
-    nothing to say.
+    passes; step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
+    operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
+    weights_dtype. NaN where there is nothing to say.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -49,19 +48,21 @@ def cells(run: Run) -> pd.DataFrame:
             others = {what: measured.get((record.case, name)) for what, name in against.items()}
             row |= _measured(samples, others, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
-            row |= _gap(case, row, run.limits) | _label(profiles.get((record.case, record.implementation)), run.limits)
+            row |= _gap(case, row, run.limits, record.weights_dtype) | _label(
+                profiles.get((record.case, record.implementation)), run.limits
+            )
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
     wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
     wanted += ["step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
-    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len"]
+    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype"]
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 
-def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None) -> dict[str, float]:
+def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None, weights_dtype: str) -> dict[str, float]:
     """The floor and how many times as long it takes; nothing where a limit is missing."""
     try:
-        least = floor(case, limits).seconds if limits else math.nan
+        least = floor(case, limits, weights_dtype).seconds if limits else math.nan
     except NoFloor:
         return {}
     return {"floor_seconds": least, "gap": row["seconds"] / least}

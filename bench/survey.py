@@ -57,6 +57,7 @@ class Surveyor:
             return record
         try:
             record.about = registry.describe(name)
+            record.weights_dtype = implementation.rounds_weights_to
             self._survey(case, implementation, record)
         except ParityError as error:
             record.status, record.reason = FAILED, f"not equal to the reference: {error}"

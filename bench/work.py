@@ -38,8 +38,8 @@ class Work:
         return self.free + self.chained
 
 
-def work(case: Case) -> Work:
-    """Count the operations and bytes of one call of a Case.
+def work(case: Case, weights_dtype: str = "") -> Work:
+    """Count the operations and bytes of one call of a Case, for weights of its own dtype or of another.
 
     Forward, for each layer and step: W_ih x of 2 B I H operations, W_hh h of 2 B H H. Backward: the gradient passed
     to the step before, 2 B H H, and to the layer below, 2 B H H, but none to the inputs, which nobody asks for; the
@@ -47,18 +47,18 @@ def work(case: Case) -> Work:
     """
     steps, batch, hidden, layers = case.seq_len, case.batch_size, case.hidden_size, case.num_layers
     item = ITEM_BYTES[case.dtype]
+    rounded = ITEM_BYTES[weights_dtype or case.dtype]
     recurrent = 2.0 * batch * hidden * hidden
     inputs = 2.0 * batch * hidden * (case.input_size + (layers - 1) * hidden)
     head = 2.0 * batch * hidden * case.output_size
     weights = hidden * (case.input_size + (layers - 1) * hidden) + hidden * case.output_size
-    once = steps * batch * (case.input_size + (case.output_size or hidden)) + weights
+    states = steps * batch * (case.input_size + (case.output_size or hidden))
+    recurrent_bytes, once = hidden * hidden * rounded, states * item + weights * rounded
     if case.mode == "inference":
-        return Work(
-            steps * (inputs + head), steps * layers * recurrent, steps, layers, hidden * hidden * item, once * item
-        )
+        free, chained = steps * (inputs + head), steps * layers * recurrent
+        return Work(free, chained, steps, layers, recurrent_bytes, once)
     below = 2.0 * batch * hidden * hidden * (layers - 1)
     backward = inputs + layers * recurrent + below + 2 * head
-    return Work(
-        steps * (inputs + head + backward), 2 * steps * layers * recurrent, 2 * steps, layers, hidden * hidden * item,
-        (once + weights + layers * hidden * hidden) * item,
-    )  # fmt: skip
+    free, chained = steps * (inputs + head + backward), 2 * steps * layers * recurrent
+    gradients = (weights + layers * hidden * hidden) * item
+    return Work(free, chained, 2 * steps, layers, recurrent_bytes, once + gradients)

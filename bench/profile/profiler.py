@@ -31,8 +31,10 @@ ROUNDS = 15
 EVENTS = 400
 """Calls are traced in groups of about so many events, or one by one where a call has more."""
 MOST_EVENTS = 12_000
-WINDOWS = (3, 9)
+WINDOWS = (3, 13)
 """At least and at most so many groups; their medians count."""
+AGREED = 0.1
+"""How far the parts may be from adding up to the time measured before it is measured again."""
 TWIN_SIZES = (1, 16)
 """Hidden sizes that a twin is tried with: some ways run no network of one unit."""
 
@@ -63,11 +65,25 @@ class Profiler:
         return record
 
     def _on_host(self, workload: Workload, clock: Clock, record: ProfileRecord) -> None:
-        """For devices whose calls return when they are done."""
+        """For devices whose calls return when they are done. Where the parts don't add up, something else ran
+        meanwhile, and it is tried once more; the better of the two counts."""
         hollow = twin(workload.case, record.implementation)
-        record.seconds, record.hollow_seconds = _side_by_side(clock, workload, hollow)
         window = self._details(workload, record)
         seen = record.counts.product_operations >= work(workload.case).operations / 2
+        self._measure(workload, hollow, clock, record, window, seen)
+        if abs(record.agreement - 1) > AGREED:
+            again = dataclasses.replace(record)
+            self._measure(workload, hollow, clock, again, window, seen)
+            if abs(again.agreement - 1) < abs(record.agreement - 1):
+                for name in ("seconds", "hollow_seconds", "traced_seconds", "categories"):
+                    setattr(record, name, getattr(again, name))
+        record.busy = breakdown.working(record.categories) / record.seconds
+
+    def _measure(
+        self, workload: Workload, hollow: Workload, clock: Clock, record: ProfileRecord, window: Window, seen: bool
+    ) -> None:
+        """Time call and twin without the profiler, trace both, and put the categories into the record."""
+        record.seconds, record.hollow_seconds = _side_by_side(clock, workload, hollow)
         events = sum(1 for _ in window.root.walk())
         calls = max(1, min(calls_per_block(record.seconds), EVENTS // events))
         rounds = max(WINDOWS[0], min(WINDOWS[1], MOST_EVENTS // (events * calls)))
@@ -81,7 +97,6 @@ class Profiler:
         medians = {name: statistics.median(each[name] for each in found) for name in breakdown.CATEGORIES}
         record.traced_seconds = sum(medians.values())
         record.categories = breakdown.settled(medians, record.seconds)
-        record.busy = breakdown.working(record.categories) / record.seconds
 
     def _on_cuda(self, workload: Workload, clock: Clock, record: ProfileRecord) -> None:
         """On CUDA the device tells what it was busy with."""

@@ -33,8 +33,11 @@ def fastest(case: pd.DataFrame) -> list[str] | None:
     """The implementations of one case that may be the fastest: one when it is clear, several when it is not.
 
     Judged by speed-ups over the common baseline, from the same rounds, where all have one; else by times. None
-    without intervals, or with nothing to compare.
+    without intervals, or with nothing to compare. Ways that round their weights compute another network, and don't
+    compete.
     """
+    if "weights_dtype" in case:
+        case = case[case["weights_dtype"].fillna("") == ""]
     column, sign = ("speedup", 1) if case["speedup_low"].notna().all() else ("seconds", -1)
     if len(case) < 2 or case[f"{column}_low"].isna().any():
         return None
