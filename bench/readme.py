@@ -34,6 +34,7 @@ def reference() -> Path:
 def updated(text: str, folder: Path) -> str:
     """The README's text with the parts between the markers made anew from the reference run."""
     text = _between(text, "reference", _reference(folder))
+    text = _between(text, "contenders", _contenders(folder.with_name(f"{folder.name}-contenders")))
     text = _between(text, "why", _why(folder))
     text = _between(text, "accuracy", _proof(folder, "accuracy", "Repeats of one speed-up by each method"))
     return _between(text, "trust", _proof(folder, "trust", "Share of gate runs that fail, by the slowdown planted"))
@@ -55,6 +56,14 @@ def _reference(folder: Path) -> str:
         compact(table[table["seq_len"].isin(LENGTHS)], run.manifest),
     ]
     return "\n".join(lines)
+
+
+def _contenders(folder: Path) -> str:
+    """What the faster ways gain over one `nn.RNN` call, in a run of their own."""
+    run = read_run(folder)
+    machine = run.manifest.machine
+    told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
+    return f"{compact(cells(run), run.manifest)}\n\n{told}[all of it]({folder.relative_to(ROOT)}/summary.md).*"
 
 
 def _why(folder: Path) -> str:
