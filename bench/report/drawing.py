@@ -49,7 +49,7 @@ def draw_lines(
             ax.fill_between(frame["x"], frame["low"], frame["high"], color=look.colour, alpha=0.18, lw=0, zorder=2)
         dashes: dict[str, tuple[float, ...]] = {"dashes": look.dashes} if look.dashes else {}
         ax.plot(
-            frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2 + 1.4 * below,
+            frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2 * look.scale + 1.4 * below,
             linewidth=1.9 + below, markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]  # one dict, several kinds of value
         )  # fmt: skip
 
@@ -137,7 +137,9 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
         look = looks[row["implementation"]]
         if row["seconds_low"] > 0:
             ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=look.colour, linewidth=5, alpha=0.3)
-        ax.plot([row["seconds"]], [-k], color=look.colour, marker=look.marker, markersize=8, markeredgewidth=0)
+        ax.plot(
+            [row["seconds"]], [-k], color=look.colour, marker=look.marker, markersize=8 * look.scale, markeredgewidth=0
+        )
     ax.set_xscale("log")
     ax.minorticks_off()
     ax.set_xlim(low / 1.35, high * 1.35)

@@ -29,6 +29,8 @@ from bench.report.names import capital, on_device
 from bench.report.units import duration, duration_in, times
 
 MOST = 8
+MOST_WAYS = 5
+"""Ways beyond which a sentence leaves some out, and says so."""
 
 
 def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
@@ -84,9 +86,21 @@ def _headline(context: Context, device: str) -> str:
     text = f"{capital(where)}, {first}"
     if side(compared[0]) != UNDECIDED:
         text += f" ({duration(compared[0]['seconds'])} against {duration(base['seconds'])})"
-    for row in compared[1:]:
+    shown = _shown(context, compared)
+    for row in shown[1:]:
         text += f"; {_clause(context, row, context.phrase(context.baseline))}"
+    if len(shown) < len(compared):
+        text += f"; the other {len(compared) - len(shown)} lie between these"
+        return f"{text}."
     return f"{text}{_slowest_of_all(rows, compared[-1])}."
+
+
+def _shown(context: Context, compared: list[pd.Series]) -> list[pd.Series]:
+    """Those of a ranking that a sentence has room for: all of a few, else the first two, the focus, and the last."""
+    if len(compared) <= MOST_WAYS:
+        return compared
+    first, last = {id(row) for row in compared[:2]}, compared[-1]
+    return [row for row in compared if id(row) in first or row is last or row["implementation"] == context.focus]
 
 
 def _time(row: pd.Series) -> str:
@@ -122,8 +136,10 @@ def _where(context: Context, device: str) -> str:
     if not ranking:
         return f"{here}, no way is clearly the fastest in any of the {len(cases)} cases: the intervals overlap."
     text = f"{here}, {context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}"
-    for name in ranking[1:]:
+    for name in ranking[1 : MOST_WAYS - 1]:
         text += f", {context.phrase(name)} in {counted(clear[name], cases)}"
+    if rest := ranking[MOST_WAYS - 1 :]:
+        text += f", other ways in {sum(len(clear[name]) for name in rest)}"
     if len(tied):
         text += f"; in {counted(tied, cases)} no one way is clearly ahead"
     return text + "."

@@ -56,8 +56,8 @@ Marker = str | tuple[int, Literal[0, 1, 2], int]
 """One of matplotlib's, or a polygon of its own: corners, 1 for a star, degrees that it is turned by."""
 
 _MARKERS: tuple[Marker, ...] = (
-    "s", "^", "o", "D", "v", "P", "X", "h", "<", ">", "p", "*", (4, 1, 0), "d", (3, 1, 0), (6, 1, 0), "8", (4, 1, 45),
-    "H", (3, 1, 180),
+    "s", "^", "o", "D", "v", "P", "X", "h", "<", ">", "p", "*", (4, 1, 0), "d", (3, 1, 0), (6, 1, 0), (5, 1, 36),
+    (4, 1, 45), "H", (3, 1, 180),
 )  # fmt: skip
 _LINES: tuple[tuple[float, ...], ...] = (
     (), (4, 1.6), (), (1.2, 1.4), (5, 1.5, 1.2, 1.5), (2.5, 1.2), (6, 2), (1, 1), (3, 1), (3, 1, 1, 1), (2, 2), (),
@@ -77,6 +77,11 @@ class Look:
     def colour(self) -> str:
         """Its colour in files."""
         return COLOURS[self.role][0]
+
+    @property
+    def scale(self) -> float:
+        """By how much its marker has to be larger to look as large as others: stars have little inside."""
+        return 1.5 if self.marker == "*" or isinstance(self.marker, tuple) else 1.25 if self.marker == "d" else 1.0
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:

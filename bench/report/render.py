@@ -145,8 +145,8 @@ def _legend(figure: Figure, entries: Sequence[Entry], longest: int, y: float) ->
 
 
 def _sample(look: Look, xs: list[float], ys: list[float]) -> Line2D:
-    line = Line2D(xs, ys, color=look.colour, marker=look.marker, markevery=[1], markersize=6.5, linewidth=1.9,
-                  markeredgewidth=0)  # fmt: skip
+    line = Line2D(xs, ys, color=look.colour, marker=look.marker, markevery=[1], markersize=6.5 * look.scale,
+                  linewidth=1.9, markeredgewidth=0)  # fmt: skip
     if look.dashes:
         line.set_dashes(look.dashes)
     return line

@@ -69,6 +69,18 @@ def test_ties_are_never_sold_as_differences(planted: Planted) -> None:
     assert "every interval holds 1×" in told(table, "pair:looped")
 
 
+def test_of_many_ways_the_first_and_the_last_are_told(planted: Planted) -> None:
+    """A sentence of seven ways names the two best, the library's call, the worst, and how many lie between."""
+    seconds = {"manual": 4e-6, "looped": 8e-6, "whole": 2e-6, "rnncell": 3e-6, "hoisted": 1e-6, "scan": 6e-6,
+               "fused-cpu": 5e-7, "compiled-step": 2.5e-6}  # fmt: skip
+    table, _ = planted(lambda case, name: seconds[name] * case.seq_len, implementations=tuple(seconds))
+    text = told(table, "headline")
+    order = ["the fused CPU kernel", "the loop with its input product", "one `nn.RNN` call", "called step by step is"]
+    assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
+    assert text.endswith("; the other 3 lie between these.") and "scan" not in text and "RNNCell" not in text
+    assert "the fused CPU kernel is the fastest in all 24 cases" in told(table, "where")
+
+
 def test_where_the_usual_winner_loses_is_named(planted: Planted) -> None:
     """One call wins everywhere but at one step, and both are told with their counts."""
     table, _ = planted(lambda case, name: (1e-5 if name == "whole" else 4e-6 * case.seq_len) + 1e-6 * case.seq_len)

@@ -93,13 +93,14 @@ def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> Tile:
 def draw_winners(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Sequence[int]) -> None:
     """Letters, and below them the gain where there is room for it."""
     room = len(columns) <= _ROOM_FOR_GAINS
-    large = FONT + 2 if room else FONT
     for tile in tiles:
         x, y = columns.index(tile.column), rows.index(tile.row)
         draw_tile(ax, x, y, tile.fill)
         both = room and tile.gain
-        ax.text(x + 0.5, y + (0.66 if both else 0.48), tile.code, color=tile.ink, fontsize=large, fontweight="bold",
-                ha="center", va="center")  # fmt: skip
+        code = tile.code if room else tile.code.replace(" ", "\n")  # two ways stand one above the other
+        large = FONT + 2 if room else FONT if code == tile.code else FONT - 2
+        ax.text(x + 0.5, y + (0.66 if both else 0.48), code, color=tile.ink, fontsize=large, fontweight="bold",
+                ha="center", va="center", linespacing=1.0)  # fmt: skip
         if both:
             ax.text(x + 0.5, y + 0.26, tile.gain, color=tile.ink, fontsize=FONT - 0.5, ha="center", va="center")
     heat_axes(ax, columns, rows)

@@ -98,8 +98,8 @@ def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak
         ax.plot([left, end], [left * roof.rate, end * roof.rate], color=MUTED, linewidth=1.1, zorder=2)
         _along(ax, (1.1 * left, 1.1 * left * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
     for point in points:
-        ax.plot([point.intensity], [point.rate], color=point.look.colour, marker=point.look.marker, markersize=7,
-                markeredgewidth=0, zorder=4)  # fmt: skip
+        ax.plot([point.intensity], [point.rate], color=point.look.colour, marker=point.look.marker,
+                markersize=7 * point.look.scale, markeredgewidth=0, zorder=4)  # fmt: skip
     for size in sorted({point.hidden_size for point in points}):
         best = max((point for point in points if point.hidden_size == size), key=lambda point: point.rate)
         _write(ax, 1.18 * best.intensity, best.rate, str(size), INK, "left", "center")
