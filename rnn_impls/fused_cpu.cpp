@@ -169,17 +169,20 @@ static std::int64_t panels(std::int64_t columns) { return (columns + P - 1) / P;
 template <typename W>
 static void pack(const float* from, std::int64_t k_stride, std::int64_t column_stride, std::int64_t depth,
                  std::int64_t columns, W* to) {
-  for (std::int64_t p = 0; p < panels(columns); p++)
-    for (std::int64_t k = 0; k < depth; k++)
-      for (int j = 0; j < P; j++, to++) {
+  constexpr std::int64_t BLOCK = 16;  // a line of the cache: read whole when columns lie apart, as those of W do
+  for (std::int64_t p = 0; p < panels(columns); p++, to += depth * P)
+    for (std::int64_t first = 0; first < depth; first += BLOCK)
+      for (int j = 0; j < P; j++) {
         const std::int64_t column = p * P + (sizeof(W) == 4 ? j : (j / (2 * V) * 2 + j % 2) * V + j % (2 * V) / 2);
-        const float value = column < columns ? from[k * k_stride + column * column_stride] : 0.0f;
-        if constexpr (sizeof(W) == 4) {
-          *to = value;
-        } else {  // to the nearest bfloat16, ties to even
-          std::uint32_t bits;
-          std::memcpy(&bits, &value, 4);
-          *to = static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+        for (std::int64_t k = first; k < std::min(first + BLOCK, depth); k++) {
+          const float value = column < columns ? from[k * k_stride + column * column_stride] : 0.0f;
+          if constexpr (sizeof(W) == 4) {
+            to[k * P + j] = value;
+          } else {  // to the nearest bfloat16, ties to even
+            std::uint32_t bits;
+            std::memcpy(&bits, &value, 4);
+            to[k * P + j] = static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+          }
         }
       }
 }

@@ -5,8 +5,9 @@ whatever it computes; at hidden 64 the products of a step take a hundredth of th
 weights that were laid out once in the order in which they are read, in vectors as wide as the machine's; the input
 product runs ahead in pieces that stay in the cache; tanh is applied while the sums are still in registers. In training
 the backward loop is the same kernel with W_hh the other way round, and each weight's gradient is one product for all
-steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the
-kernel, `fused_kernel.py` builds it.
+steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the kernel, `fused_kernel.py` builds it.
+
+In training a call of a few steps is handed to `stacked-grad`: see `few_steps`.
 
 When it helps: most at small sizes, where it does away with calling; at large ones by reading the weights as one
 stream. When it doesn't: beyond the last cache, where every way waits for the memory. It takes a C++ compiler, some
@@ -22,10 +23,16 @@ from torch import Tensor
 
 from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import NetworkShape, Unavailable
-from rnn_impls.weights import Plain
+from rnn_impls.stacked_grad import StackedGrad
 
 THREADED = 512
 """Hidden size from which a step is long enough to be shared: waiting for each other costs a part of a microsecond."""
+
+
+def few_steps(hidden_size: int) -> int:
+    """So many steps are too few in training: weights change between calls, so that each call has to lay them out
+    anew, three times as many bytes as a step reads. Below, torch's own operators do it. Found by trying."""
+    return 4 + hidden_size // 64
 
 
 class Layer(torch.autograd.Function):
@@ -62,7 +69,7 @@ class Layer(torch.autograd.Function):
         )
 
 
-class FusedCPU(Plain):
+class FusedCPU(StackedGrad):
     """one C++ kernel for all steps of a layer (needs a compiler)"""
 
     devices = ("cpu",)
@@ -88,6 +95,8 @@ class FusedCPU(Plain):
         w_ih, w_hh, bias = self.weights(number)
         relu = self.shape.nonlinearity == "relu"
         threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
+        if self.training and len(inputs) < few_steps(self.shape.hidden_size):
+            return super().layer(number, inputs, state)
         if self.training:
             found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
             return found

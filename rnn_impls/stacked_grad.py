@@ -65,8 +65,8 @@ class StackedGrad(Hoisted):
     """`hoisted`, with one product for each weight's gradient"""
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """The function above where a gradient is wanted."""
-        if not torch.is_grad_enabled():
+        """The function above where a gradient is wanted; a single step has nothing to stack."""
+        if not torch.is_grad_enabled() or len(inputs) == 1:
             return super().layer(number, inputs, state)
         found: Tensor = Layer.apply(inputs, state, *self.weights(number), self.shape.nonlinearity)
         return found
