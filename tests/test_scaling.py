@@ -184,5 +184,5 @@ def test_the_reference_run_follows_its_laws() -> None:
     """Held out, half of the cells are predicted to 15 % or better, in every way and mode."""
     found = laws(read_run(ROOT / "reports" / "reference" / "amd-epyc-2-cores"))
     errors = {(fit.implementation, fit.setting["mode"]): fit.held_out_error for fit in found.fits}
-    assert len(errors) == 6 and not found.unfitted
+    assert len(errors) == 10 and not found.unfitted
     assert max(errors.values()) <= 0.15, errors

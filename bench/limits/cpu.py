@@ -76,7 +76,7 @@ def _products(clock: Clock, dtype: torch.dtype, name: str) -> Iterator[Found]:
     for side in SIDES:
         one, other, result = torch.randn(side, side).to(dtype), torch.randn(side, side).to(dtype), None
         result = torch.empty(side, side, dtype=dtype)
-        seconds = best_seconds(clock, lambda: torch.mm(one, other, out=result), 5)  # noqa: B023  # called here
+        seconds = best_seconds(clock, lambda: torch.mm(one, other, out=result), 15)  # noqa: B023  # called here
         best = max(best, 2 * side**3 / seconds)
         if best < SLOW:
             break
@@ -91,7 +91,7 @@ def _convolution(clock: Clock, dtype: torch.dtype) -> float:
     channels, side = CONVOLUTION
     image = torch.randn(1, channels, side, side).to(dtype).contiguous(memory_format=torch.channels_last)
     weight = torch.randn(channels, channels, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
-    seconds = best_seconds(clock, lambda: functional.conv2d(image, weight, padding=1), 5)
+    seconds = best_seconds(clock, lambda: functional.conv2d(image, weight, padding=1), 15)
     inner = (3 * side - 2) ** 2  # products that a window at the border leaves out don't count
     return 2 * channels**2 * inner / seconds
 
