@@ -144,5 +144,5 @@ def test_no_sample_of_a_reference_run_beats_its_floor(folder: Path) -> None:
     least = run.samples.groupby(["case", "implementation"])["seconds"].min()
     assert len(least) > 20
     for cell, seconds in least.items():
-        case, name = cell  # type: ignore[misc]  # a key of two levels
+        case, name = cell
         assert seconds > floor(Case.parse(case), limits, weights[case, name]).seconds, cell
