@@ -16,6 +16,7 @@ MODE ?=
 ARGS ?=
 
 BASE ?= origin/main
+JOBS ?= 2
 
 .PHONY: bench gate trust test check setup accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
@@ -25,7 +26,7 @@ bench: $(VENV)/ready
 	  $(if $(DEVICE),--device "$(DEVICE)") $(if $(MODE),--mode "$(MODE)") $(ARGS)
 
 test: $(VENV)/ready
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 gate: $(VENV)/ready
 	@$(RUN) -m bench gate --base "$(BASE)" $(if $(filter-out file,$(origin PRESET)),--preset "$(PRESET)") \
