@@ -83,7 +83,7 @@ class Surveyor:
             problem = self._reference.problem if whole else Problem.of(case)
             start = time.perf_counter()
             workload = Workload(case, implementation, problem)
-            record.build_seconds = time.perf_counter() - start
+            record.build_seconds = time.perf_counter() - start + workload.module.compile_seconds
             record.call_seconds = seconds_per_call(workload, case.device)
         if not self.memory:
             return

@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +34,9 @@ _SIZE, _POINTER, _FLAG = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
 class Kernel:
     """The functions of the kernel, on tensors: float32, contiguous, on the CPU."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, built_in: float) -> None:
+        """`path` is the library's, `built_in` the seconds that building it took, whenever that was."""
+        self.built_in = built_in
         self._library = ctypes.CDLL(path)
         for name, arguments in {
             "packed": (_POINTER, _SIZE, _SIZE, _FLAG, _FLAG, _POINTER),
@@ -109,6 +112,7 @@ def kernel(width: str = "native") -> Kernel:
             raise Unavailable("torch's loader of extensions needs ninja, which is not installed (pip install ninja)")
         os.environ["PATH"] = os.pathsep.join(filter(None, (str(beside), os.environ.get("PATH"))))
     name = f"rnn_impls_fused_cpu_{width}"
+    start = time.perf_counter()
     try:
         path = cpp_extension.load(
             name,
@@ -121,4 +125,7 @@ def kernel(width: str = "native") -> Kernel:
         raise Unavailable(f"the kernel can't be built: {(str(error).splitlines() or [''])[0]}") from error
     if not isinstance(path, str):  # earlier versions of torch load it and don't say from where
         path = str(Path(cpp_extension._get_build_directory(name, False)) / f"{name}{cpp_extension.LIB_EXT}")
-    return Kernel(path)
+    noted = Path(path).with_suffix(".seconds")
+    if not noted.exists() or noted.stat().st_mtime < Path(path).stat().st_mtime:  # it was built just now
+        noted.write_text(f"{time.perf_counter() - start:.3f}")
+    return Kernel(path, float(noted.read_text()))

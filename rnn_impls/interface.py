@@ -66,6 +66,9 @@ class Implementation(nn.Module):
     """A dtype that the matrices W_ih and W_hh are rounded to, for one that says so; it is held against a reference of
     the rounded ones. Empty means that they are used as they are given."""
 
+    compile_seconds: float = 0.0
+    """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
+
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape

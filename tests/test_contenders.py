@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from bench.cases import Case
+from bench.ledger import Ledger
 from bench.parity import Reference, check
 from bench.problem import Problem
+from bench.survey import Surveyor
 from bench.workload import Workload
 from rnn_impls import registry
 from rnn_impls.compiled import CHUNK, CompiledChunk
@@ -129,6 +131,16 @@ def test_what_it_is_not_made_for_is_said(case: Case, name: str, why: str) -> Non
     """A row with a reason, not a wrong figure."""
     with pytest.raises(Unavailable, match=why):
         Workload(case, registry.load(name), Problem.of(case))
+
+
+@pytest.mark.usefixtures("built")
+def test_the_price_is_that_of_the_first_build(built: Kernel) -> None:
+    """A kernel that was found built says how long that took, whenever it was; that is part of building a cell."""
+    case = Case(hidden_size=8, input_size=8, seq_len=2)
+    record = Surveyor(5.0, Ledger(), memory=False).survey(case, "fused-cpu")
+    assert built.built_in > 0
+    assert record.build_seconds is not None
+    assert record.build_seconds > built.built_in
 
 
 @pytest.mark.parametrize("missing", ["c++", "ninja"])
