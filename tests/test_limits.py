@@ -231,13 +231,15 @@ def test_a_thread_count_that_is_not_kept_is_measured(tmp_path: Path, monkeypatch
 
 
 def test_limits_are_measured_anew_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--again` looks at no kept file; without it the last ones count, and the path is that of this machine."""
+    """`--again` adds a sitting to the kept ones; without it they are as they were, and the path is this machine's."""
     measuring = Measuring(monkeypatch)
     found, path = command.this_machine(tmp_path, False, lambda text: None)
     again, same = command.this_machine(tmp_path, True, lambda text: None)
     assert measuring.times == 2 * command.PROCESSES
     assert (path, same) == (command.kept_path(tmp_path, describe()),) * 2
     assert found.values != again.values
+    first = found.values["cpu.peak.float32.t1"]
+    assert again.values["cpu.peak.float32.t1"] == [*first, *(1e11 * k for k in (4, 5, 6))]
     assert command.this_machine(tmp_path, False, lambda text: None) == (again, path)
 
 

@@ -15,7 +15,9 @@ from bench.settings import Settings, parse_devices
 
 
 def limits(
-    again: Annotated[bool, typer.Option("--again", help="Measure anew, even if this machine's are kept.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure once more; what is kept stays, and the best counts.")
+    ] = False,
     reports: Annotated[Path, typer.Option(help="Where limits/ lies.")] = REPORTS,
 ) -> None:
     """Measure what this machine allows, from which the floors follow; kept until the machine changes."""

@@ -22,41 +22,41 @@ def kept_path(reports: Path, machine: dict[str, Any]) -> Path:
 
 
 def limits_of(
-    machine: dict[str, Any], reports: Path, note: Callable[[str], None] = lambda text: None, threads: Sequence[int] = ()
+    machine: dict[str, Any],
+    reports: Path,
+    note: Callable[[str], None] = lambda text: None,
+    threads: Sequence[int] = (),
+    again: bool = False,
 ) -> Limits:
     """The limits of this machine, as kept under `reports`, or measured now and kept.
 
-    `machine` is its description, `threads` are counts that they are needed for. A file that is broken, or lacks one of
-    these counts, is measured anew. Raises what `measured` raises.
+    `machine` is its description, `threads` are counts that they are needed for. What is measured now, since it was
+    asked for `again` or a count is missing, joins what is kept: one sitting may meet the machine in a slow hour, and
+    floors rest on the best of all. A broken file is measured anew. Raises what `measured` raises.
     """
     path = kept_path(reports, machine)
-    if path.exists():
-        try:
-            kept = read_limits(path)
-        except BrokenFile as error:
-            note(f"{error}; measured anew")
-        else:
-            if set(threads) <= set(kept.threads()):
-                return kept
+    kept = None
+    try:
+        kept = read_limits(path) if path.exists() else None
+    except BrokenFile as error:
+        note(f"{error}; measured anew")
+    if kept and not again and set(threads) <= set(kept.threads()):
+        return kept
     note(f"Measuring what this machine allows (once; kept in {path}) ...")
     found = measured(threads)
+    if kept:
+        found = kept.joined(found)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_limits(path, found)
     return found
 
 
 def this_machine(reports: Path, again: bool, note: Callable[[str], None]) -> tuple[Limits, Path]:
-    """The limits of the machine this runs on, and where they are kept; `again` measures them whatever is kept there.
-
-    Raises what `measured` raises.
-    """
+    """The limits of the machine this runs on, and where they are kept. Raises what `limits_of` raises."""
     from bench.machine import describe
 
     machine = describe()
-    path = kept_path(reports, machine)
-    if again:
-        path.unlink(missing_ok=True)
-    return limits_of(machine, reports, note), path
+    return limits_of(machine, reports, note, again=again), kept_path(reports, machine)
 
 
 def measured(threads: Sequence[int] = (), processes: int = PROCESSES) -> Limits:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def cpu_limits(clock: Clock, threads: int, caches: dict[str, int]) -> Iterator[F
             yield f"cpu.stream.{level}.t{threads}", rate
         side = math.isqrt(large // 4)
         matrix, vector, result = torch.randn(side, side), torch.randn(side), torch.empty(side)
-        seconds = best_seconds(clock, lambda: torch.mv(matrix, vector, out=result))  # noqa: B023  # called here
+        seconds = best_seconds(clock, partial(torch.mv, matrix, vector, out=result))
         yield f"cpu.matvec.{level}.t{threads}", 4 * side * side / seconds
 
 
@@ -74,9 +75,9 @@ def spans(caches: dict[str, int], threads: int) -> dict[str, tuple[int, int]]:
 def _products(clock: Clock, dtype: torch.dtype, name: str) -> Iterator[Found]:
     best = 0.0
     for side in SIDES:
-        one, other, result = torch.randn(side, side).to(dtype), torch.randn(side, side).to(dtype), None
+        one, other = (torch.randn(side, side).to(dtype) for _ in range(2))
         result = torch.empty(side, side, dtype=dtype)
-        seconds = best_seconds(clock, lambda: torch.mm(one, other, out=result), 15)  # noqa: B023  # called here
+        seconds = best_seconds(clock, partial(torch.mm, one, other, out=result), 15)
         best = max(best, 2 * side**3 / seconds)
         if best < SLOW:
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from bench.limits.caches import cache_bytes
 from bench.limits.cpu import call_limits, cpu_limits
 from bench.limits.cuda import cuda_call_limits, cuda_facts, cuda_limits
 from bench.machine import pin
+from bench.survey import reason_of
 
 Part = Callable[[], Iterable[tuple[str, float]]]
 
@@ -26,7 +28,7 @@ def measure_limits(devices: Sequence[str], threads: Sequence[int], tell: Callabl
     with torch.inference_mode(), no_garbage_collection():
         for count in threads:
             pin(count)
-            _try(tell, f"cpu, {count} threads", lambda: cpu_limits(HostClock(), count, caches))  # noqa: B023
+            _try(tell, f"cpu, {count} threads", partial(cpu_limits, HostClock(), count, caches))
     pin(1)
     with no_garbage_collection():
         _try(tell, "cpu.call", lambda: call_limits(HostClock()))
@@ -46,5 +48,5 @@ def _try(tell: Callable[..., Any], name: str, part: Part) -> None:
     try:
         for limit, value in part():
             tell("limit", name=limit, value=value)
-    except (RuntimeError, BadSample, AttributeError, NotImplementedError) as error:
-        tell("missing", name=name, reason=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+    except (RuntimeError, BadSample, AttributeError) as error:  # what torch raises for a dtype or a call it lacks
+        tell("missing", name=name, reason=reason_of(error))

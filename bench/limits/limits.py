@@ -56,6 +56,12 @@ class Limits:
             return None
         return max(values) if unit(name) in RATES else min(values)
 
+    def joined(self, later: Limits) -> Limits:
+        """These and those of a later sitting on the same machine."""
+        names = {**self.values, **later.values}
+        values = {name: self.values.get(name, []) + later.values.get(name, []) for name in names}
+        return Limits(later.machine, later.measured, values, self.facts | later.facts, later.missing)
+
     def threads(self) -> list[int]:
         """The thread counts at which products were measured on the CPU."""
         return sorted({int(name.rpartition(".t")[2]) for name in self.values if name.startswith("cpu.peak.")})

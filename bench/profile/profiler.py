@@ -17,7 +17,7 @@ from bench.problem import Problem
 from bench.profile import breakdown
 from bench.profile.counts import count
 from bench.profile.flame import folded
-from bench.profile.record import FAILED, ProfileRecord
+from bench.profile.record import AGREED, FAILED, ProfileRecord
 from bench.profile.session import traced
 from bench.profile.trace import Window, read_trace
 from bench.survey import reason_of, seconds_per_call
@@ -33,8 +33,6 @@ EVENTS = 400
 MOST_EVENTS = 12_000
 WINDOWS = (3, 13)
 """At least and at most so many groups; their medians count."""
-AGREED = 0.1
-"""How far the parts may be from adding up to the time measured before it is measured again."""
 TWIN_SIZES = (1, 16)
 """Hidden sizes that a twin is tried with: some ways run no network of one unit."""
 

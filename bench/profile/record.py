@@ -15,6 +15,10 @@ from bench.profile.counts import Counts, Product
 SCHEMA = 1
 PROFILED, FAILED = "profiled", "failed"
 
+AGREED = 0.1
+"""How far the parts may be from adding up to the time measured: beyond, it is measured again, and if that comes no
+closer the reader is told."""
+
 
 @dataclass
 class ProfileRecord:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.manifest import MEASURED
-from bench.profile.record import PROFILED, Profile, ProfileRecord
+from bench.profile.record import AGREED, PROFILED, Profile, ProfileRecord
 from bench.report.units import missing, per_step, whole_percent
 
-AGREED = 0.1
-"""How far the parts may be from adding up to the time measured before the reader is told: what the profiler tries
-again, and did not get closer."""
 SHOWN = 0.05
 """A category below this share is not worth its words, unless it is the second of two."""
 
