@@ -11,16 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from bench.evidence import Evidence, Witness
+
 Run = Callable[[int], object]
 """Something that, given a number of calls, makes that many."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds that one block took: by the host's clock, and by the device's events where it has them."""
+    """Seconds that one block took: by the host's clock, and by the device's events where it has them; and what the
+    operating system knows of it."""
 
     seconds: float
     event_seconds: float | None = None
+    evidence: Evidence = Evidence()
 
 
 class Clock(Protocol):
@@ -33,11 +37,16 @@ class Clock(Protocol):
 class HostClock:
     """For devices whose calls return when they are done: the CPU."""
 
+    def __init__(self) -> None:
+        self._witness = Witness()
+
     def time(self, run: Run, calls: int) -> Reading:
         """Read `time.perf_counter` around the block."""
+        self._witness.before()
         start = time.perf_counter()
         run(calls)
-        return Reading(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Reading(seconds, evidence=self._witness.after(seconds))
 
 
 class CudaClock:
@@ -47,10 +56,12 @@ class CudaClock:
         import torch
 
         self._cuda = torch.cuda
+        self._witness = Witness()
         self._start, self._end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
 
     def time(self, run: Run, calls: int) -> Reading:
         """Synchronise, read the clock, run, synchronise, read the clock."""
+        self._witness.before()
         self._cuda.synchronize()
         start = time.perf_counter()
         self._start.record()
@@ -58,21 +69,27 @@ class CudaClock:
         self._end.record()
         self._cuda.synchronize()
         seconds = time.perf_counter() - start
-        return Reading(seconds, self._start.elapsed_time(self._end) / 1e3)  # elapsed_time is in milliseconds
+        evidence = self._witness.after(seconds)
+        return Reading(seconds, self._start.elapsed_time(self._end) / 1e3, evidence)  # elapsed_time is in milliseconds
 
 
 class MpsClock:
     """For Apple's GPUs: host time between two synchronisations."""
 
+    def __init__(self) -> None:
+        self._witness = Witness()
+
     def time(self, run: Run, calls: int) -> Reading:
         """Synchronise, read the clock, run, synchronise, read the clock."""
         import torch
 
+        self._witness.before()
         torch.mps.synchronize()
         start = time.perf_counter()
         run(calls)
         torch.mps.synchronize()
-        return Reading(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Reading(seconds, evidence=self._witness.after(seconds))
 
 
 def clock_for(device: str) -> Clock:

@@ -87,7 +87,7 @@ def measure(desk: Desk) -> None:
             "case",
             case=item["case"],
             samples=found.samples,
-            control_seconds=found.control_seconds,
+            control=found.control,
             failures=found.failures,
         )
 

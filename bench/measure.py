@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +21,11 @@ from rnn_impls import registry
 
 @dataclass(frozen=True)
 class CaseSamples:
-    """What a pass got of a Case: samples by implementation, the control's seconds, reasons of those that failed."""
+    """What a pass got of a Case: samples by implementation, those of the control, reasons of those that failed."""
 
     case: Case
     samples: dict[str, dict[str, Any]]
-    control_seconds: list[float]
+    control: dict[str, Any]
     failures: dict[str, str]
 
 
@@ -69,8 +70,5 @@ def _case_samples(case: Case, result: Alternation, failures: dict[str, str]) -> 
     if CONTROL in failures:
         raise RuntimeError(f"the control workload failed: {failures[CONTROL]}")
     control = result.samples.pop(CONTROL)
-    samples = {
-        name: {"calls": own.calls, "seconds": own.seconds, "event_seconds": own.event_seconds}
-        for name, own in result.samples.items()
-    }
-    return CaseSamples(case, samples, control.seconds, failures)
+    samples = {name: dataclasses.asdict(own) for name, own in result.samples.items()}
+    return CaseSamples(case, samples, dataclasses.asdict(control), failures)

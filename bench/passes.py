@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,22 @@ from bench.files import BrokenFile, take, write_json
 from bench.manifest import SCHEMA, CellRecord, Manifest
 
 
+EVIDENCE = ("waited_seconds", "control_waited_seconds", "switches", "control_switches")
+"""Fields of a benchmark that hold what the operating system knows of its blocks and of the control's of the same rounds;
+null, or absent in files of earlier versions, where it is not known."""
+
+
 def write_pass(
-    folder: Path, number: int, manifest: Manifest, benchmarks: list[dict[str, Any]], failures: list[dict[str, str]]
+    folder: Path,
+    number: int,
+    manifest: Manifest,
+    benchmarks: list[dict[str, Any]],
+    failures: list[dict[str, str]],
+    set_aside: list[dict[str, Any]],
 ) -> None:
-    """Write a pass in pytest-benchmark's JSON format, whole or not at all. Raises OSError naming the file."""
-    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures}
+    """Write a pass in pytest-benchmark's JSON format, whole or not at all; `set_aside` are benchmarks that were taken
+    again because they were disturbed, kept for whoever wants to look. Raises OSError naming the file."""
+    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures, "set_aside": set_aside}
     content = {
         "machine_info": {"rnn_bench": manifest.machine},
         "commit_info": manifest.commit,
@@ -39,10 +51,10 @@ def pass_files(folder: Path) -> list[Path]:
 
 
 def extra_info(
-    case: Case, implementation: str, samples: dict[str, Any], control_seconds: list[float], record: CellRecord
+    case: Case, implementation: str, samples: dict[str, Any], control: dict[str, Any], record: CellRecord
 ) -> dict[str, Any]:
-    """What a benchmark carries beside pytest-benchmark's statistics."""
-    ratios = sorted(own / control for own, control in zip(samples["seconds"], control_seconds, strict=True))
+    """What a benchmark carries beside pytest-benchmark's statistics; evidence that is not known is null."""
+    ratios = sorted(own / control for own, control in zip(samples["seconds"], control["seconds"], strict=True))
     return {
         "schema": SCHEMA,
         "case": case.id,
@@ -50,12 +62,26 @@ def extra_info(
         "implementation": implementation,
         "calls": samples["calls"],
         "seconds": samples["seconds"],
-        "control_seconds": control_seconds,
+        "control_seconds": control["seconds"],
         "event_seconds": samples["event_seconds"] or None,
+        "waited_seconds": samples["waited_seconds"] or None,
+        "control_waited_seconds": control["waited_seconds"] or None,
+        "switches": samples["switches"] or None,
+        "control_switches": control["switches"] or None,
         "control_ratio": ratios[len(ratios) // 2],
         "peak_bytes": record.peak_bytes,
         "build_seconds": record.build_seconds,
     }
+
+
+def disturbed_share(benchmarks: Iterable[dict[str, Any]]) -> float:
+    """The share of the time of some benchmarks' blocks in which something else had the core; 0 where that is not known."""
+    waited = seconds = 0.0
+    for info in (benchmark["extra_info"] for benchmark in benchmarks):
+        if info["waited_seconds"] is not None:
+            waited += info["calls"] * sum(info["waited_seconds"])
+            seconds += info["calls"] * sum(info["seconds"])
+    return waited / seconds if seconds else 0.0
 
 
 def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
@@ -97,10 +123,13 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
             raise BrokenFile(
                 f"{path}: the field {where}.case is {info['case']!r}, but its sizes are those of {case.id}"
             )
-        seconds, control = _times(info, path, where, "seconds"), _times(info, path, where, "control_seconds")
-        events = _times(info, path, where, "event_seconds") if info.get("event_seconds") else [math.nan] * len(seconds)
-        for name, others in (("control_seconds", control), ("event_seconds", events)):
-            if len(others) != len(seconds):
+        blocks = {name: _times(info, path, where, name) for name in ("seconds", "control_seconds")}
+        count = len(blocks["seconds"])
+        for name in ("event_seconds", *EVIDENCE):
+            known = info.get(name) is not None
+            blocks[name] = _times(info, path, where, name, least=name in EVIDENCE) if known else [math.nan] * count
+        for name, values in blocks.items():
+            if len(values) != count:
                 raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")
         common = {"run": run, "pass": number, **case.as_dict(), "case": case.id}
         common |= {"implementation": take(info, path, "implementation", str), "calls": take(info, path, "calls", int)}
@@ -108,18 +137,19 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
             raise BrokenFile(f"{path}: the field {where} is the second of {common['implementation']} on {case.id}")
         seen.add((case.id, common["implementation"]))
         rows += [
-            common | {"round": k, "seconds": own, "event_seconds": event, "control_seconds": ctrl}
-            for k, (own, event, ctrl) in enumerate(zip(seconds, events, control, strict=True))
+            common | {"round": k} | dict(zip(blocks, values, strict=True))
+            for k, values in enumerate(zip(*blocks.values(), strict=True))
         ]
     return rows
 
 
-def _times(info: dict[str, Any], path: Path, where: str, name: str) -> list[float]:
-    """A list of seconds. Raises BrokenFile for one that cannot be a time."""
+def _times(info: dict[str, Any], path: Path, where: str, name: str, least: bool = False) -> list[float]:
+    """A list of seconds; with `least`, of what may also be nothing. Raises BrokenFile for one that cannot be a time."""
     values: list[float] = take(info, path, name, list)
     if not values:
         raise BrokenFile(f"{path}: the field {where}.{name} is empty")
     for k, value in enumerate(values):
-        if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:  # true is an int to isinstance
+        number = type(value) in (int, float) and math.isfinite(value)  # true is an int to isinstance
+        if not number or value < 0 or (value == 0 and not least):
             raise BrokenFile(f"{path}: the field {where}.{name}[{k}] is {value!r}, which is no time")
     return values

@@ -18,7 +18,7 @@ def passes_wanted(folder: Path, precision: float) -> dict[tuple[str, str], int]:
     for (case, name), samples in measured.items():
         baseline = measured.get((case, run.manifest.baseline))
         if baseline is not None and name != run.manifest.baseline:
-            logs = log_ratios(samples, baseline).iloc[: run.manifest.first_passes]
-            if len(logs) >= 2:
-                wanted[case, name] = passes_needed(logs.tolist(), precision)
+            found = log_ratios(samples, baseline).iloc[: run.manifest.first_passes]
+            if len(found) >= 2:
+                wanted[case, name] = passes_needed(found["log"].tolist(), precision, errors=found["error"].tolist())
     return wanted

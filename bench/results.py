@@ -20,14 +20,14 @@ from bench.files import BrokenFile, read_json, take
 from bench.gradients.file import read as read_gradients
 from bench.limits.limits import Limits, read_limits
 from bench.manifest import FAILED, MEASURED, CellRecord, Manifest, read_manifest
-from bench.passes import pass_files, rows
+from bench.passes import EVIDENCE, pass_files, rows
 from bench.profile.record import Profile, read_profile
 
 LIMITS, PROFILE, GRADIENTS = "limits.json", "profile.json", "gradients.json"
 """Files beside run.json that explain what was measured."""
 
 COLUMNS = ("run", "pass", *FIELDS, "case", "implementation", "round", "calls", "seconds", "event_seconds",
-           "control_seconds")  # fmt: skip
+           "control_seconds", *EVIDENCE)  # fmt: skip
 
 
 @dataclass
@@ -35,8 +35,9 @@ class Run:
     """A run read back: its manifest, one row per sample, and the cells that failed while being measured.
 
     Columns of `samples`: run, pass, the fields of Case, case (its id), implementation, round, calls, seconds,
-    event_seconds (NaN off CUDA), control_seconds (the control's block of the same round). What explains them is None
-    where it was not asked for.
+    event_seconds (NaN off CUDA), control_seconds (the control's block of the same round), and of both the evidence
+    (NaN where it is not known): waited_seconds and control_waited_seconds (per call, part of the seconds), switches and
+    control_switches (of the block). What explains them is None where it was not asked for.
     """
 
     folder: Path

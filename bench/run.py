@@ -24,8 +24,8 @@ from bench.ledger import Ledger
 from bench.listener import Listener
 from bench.machine import differences
 from bench.manifest import FAILED, CellRecord, Manifest, write_manifest
-from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
-from bench.plan import CasePlan, plan_pass
+from bench.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
+from bench.plan import STARTING_SECONDS, CasePlan, plan_pass
 from bench.process import WorkerDied, findings
 from bench.settings import Settings
 
@@ -34,6 +34,11 @@ Cell = tuple[str, str]
 MOST_LOST = 2
 """Cells whose worker an implementation may take down in the survey before its others are not tried: each may cost
 the whole of --timeout."""
+
+
+DISTURBED = 1 / 3
+"""Share of the time of a Case's blocks in a pass in which something else had the core, beyond which it is taken again,
+once. What was waited is known and taken off; that cold caches and a busy memory remain is the reason."""
 
 
 class RunFailed(Exception):
@@ -50,7 +55,8 @@ class Runner:
         self.settings = Settings.from_dict(manifest.settings)
         self.ledger = Ledger()
         self.ledger.merge({k: v for k, v in manifest.ledger.items() if k != "other"})
-        self._pass_overhead = 0.0
+        self._pass_overhead = STARTING_SECONDS
+        self._deadline = float("inf")
 
     def run(self) -> None:
         """Survey where that has not been done, then the passes that are missing; the manifest is kept up to date.
@@ -118,23 +124,23 @@ class Runner:
 
     def _passes(self) -> None:
         """The passes asked for, less those on disk; then those that the precision needs."""
-        deadline = time.perf_counter() + self.settings.budget if self.settings.budget else float("inf")
+        self._deadline = time.perf_counter() + self.settings.budget if self.settings.budget else float("inf")
         plans = self._plan()
         seconds = self._pass_overhead + sum(plan.seconds for plan in plans)
         done = len(pass_files(self.folder))
         self.listener.planned(self.manifest, self.settings.passes, seconds * max(0, self.settings.passes - done))
         for number in range(done + 1, self.settings.passes + 1):
-            if number > 2 and time.perf_counter() + seconds > deadline:
+            if number > 2 and time.perf_counter() + seconds > self._deadline:
                 self.listener.note(f"the budget is spent after {number - 1} of {self.settings.passes} passes")
                 return
             self._one_pass(number, self._plan())  # anew: what failed is not tried again
         if self.settings.precision is not None:
-            self._refine(deadline)
+            self._refine()
 
     def _plan(self, only: set[Cell] | None = None) -> list[CasePlan]:
-        return plan_pass(self.manifest.cells, only, self.settings.case_seconds)
+        return plan_pass(self.manifest.cells, only, self.settings.case_seconds, self._pass_overhead)
 
-    def _refine(self, deadline: float) -> None:
+    def _refine(self) -> None:
         """Add passes for the cells whose first passes say that they need more."""
         from bench.precision import passes_wanted
 
@@ -146,7 +152,7 @@ class Runner:
             plans = self._plan(short)
             if not plans:
                 return
-            if time.perf_counter() + self._pass_overhead + sum(plan.seconds for plan in plans) > deadline:
+            if time.perf_counter() + self._pass_overhead + sum(plan.seconds for plan in plans) > self._deadline:
                 self.listener.note(f"the budget is spent with {len(short)} cells short of the precision asked for")
                 return
             self._one_pass(number, plans)
@@ -156,11 +162,36 @@ class Runner:
         cells = sum(len(plan.calls) - 1 for plan in plans)
         self.listener.passing(number, cells, self._pass_overhead + sum(plan.seconds for plan in plans))
         found, failures = self._measure(number, plans)
+        set_aside = self._take_again(number, plans, found, failures)
         for failure in failures:
             for record in self.manifest.cells:
                 if (record.case, record.implementation) == (failure["case"], failure["implementation"]):
                     record.status, record.reason = FAILED, f"in pass {number}: {failure['reason']}"
-        write_pass(self.folder, number, self.manifest, found, failures)
+        write_pass(self.folder, number, self.manifest, found, failures, set_aside)
+
+    def _take_again(
+        self, number: int, plans: list[CasePlan], found: list[dict[str, Any]], failures: list[dict[str, str]]
+    ) -> list[dict[str, Any]]:
+        """Measure the Cases of a pass that were disturbed once more, in another process, and let the calmer of the two
+        stand in `found`; the other is returned. What decides is who had the core, never what was measured."""
+        shares = {plan.case: disturbed_share(_of(plan.case, found)) for plan in plans}
+        again = [plan for plan in plans if shares[plan.case] > DISTURBED]
+        if not again or time.perf_counter() + sum(plan.seconds for plan in again) > self._deadline:
+            return []
+        worst = max(shares.values())
+        self.listener.note(
+            f"pass {number}: something else had the core for up to {worst:.0%} of the time; "
+            f"taking {len(again)} of {len(plans)} cases again"
+        )
+        retaken, more = self._measure(number, again)
+        failures += [failure for failure in more if failure not in failures]
+        set_aside = []
+        for case in (plan.case for plan in again):
+            before, after = _of(case, found), _of(case, retaken)
+            calmer = bool(after) and disturbed_share(after) < shares[case]
+            set_aside += before if calmer else after
+            found[:] = [benchmark for benchmark in found if benchmark["group"] != case] + (after if calmer else before)
+        return set_aside
 
     def _measure(self, number: int, plans: list[CasePlan]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
         """The benchmarks and failures of a pass. A worker's death costs what it was building or measuring."""
@@ -206,9 +237,13 @@ class Runner:
         records = {(record.case, record.implementation): record for record in self.manifest.cells}
         case = Case.parse(found["case"])
         return [
-            benchmark_entry(extra_info(case, name, samples, found["control_seconds"], records[case.id, name]))
+            benchmark_entry(extra_info(case, name, samples, found["control"], records[case.id, name]))
             for name, samples in found["samples"].items()
         ]
+
+
+def _of(case: str, benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [benchmark for benchmark in benchmarks if benchmark["group"] == case]
 
 
 def _failures(case: str, reasons: dict[str, str]) -> list[dict[str, str]]:

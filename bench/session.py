@@ -9,7 +9,7 @@ from bench.ledger import Ledger
 from bench.machine import fix_numerics, pin
 from bench.manifest import FAILED, MEASURED, CellRecord
 from bench.measure import CaseSamples, measure
-from bench.plan import plan_case
+from bench.plan import aimed_seconds, plan_case
 from bench.survey import Surveyor
 
 
@@ -19,7 +19,7 @@ class Session:
     def __init__(self, selected: dict[str, list[str]], max_call: float, case_seconds: float) -> None:
         """`selected` is the implementations of each case id that are to be measured together."""
         self.selected = selected
-        self.case_seconds = case_seconds
+        self.case_seconds = aimed_seconds(len(selected), case_seconds)
         self.surveyor = Surveyor(max_call, Ledger())
         self.order = random.Random()
         self._records: dict[str, dict[str, CellRecord]] = {}

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from bench.cases import FIELDS, Case
+from bench.counted import by_pass, with_counted
 from bench.floor import NoFloor, floor
 from bench.limits.limits import Limits
 from bench.manifest import MEASURED
 from bench.profile.label import label, overhead_share
 from bench.profile.record import ProfileRecord
 from bench.results import Run
-from bench.stats import Estimate, interval_of_ratio, median_log_ratio
+from bench.stats import Estimate, interval_of_ratio
 
 ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain")
 """Columns that come with `_low` and `_high` beside them."""
@@ -81,29 +82,38 @@ def _label(record: ProfileRecord | None, limits: Limits | None) -> dict[str, Any
 
 
 def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
-    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't."""
-    by_cell = dict(list(run.samples.groupby(["case", "implementation"], sort=False)))
+    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't.
+
+    What counts of each block stands beside it; see `bench.counted`.
+    """
+    by_cell = dict(list(with_counted(run.samples).groupby(["case", "implementation"], sort=False)))
     sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
     return {cell: samples for cell, samples in by_cell.items() if cell in sound}
 
 
 def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
-    """(case, implementation) -> seconds per call by pass, the geometric median over its rounds, of measured cells.
+    """(case, implementation) -> seconds per call by pass, of measured cells.
 
     Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
     """
     first = run.manifest.first_passes or np.inf
     return {
-        cell: np.exp(_by_pass(samples[samples["pass"] <= first].assign(unit=1.0), "seconds", "unit"))
+        cell: np.exp(by_pass(samples[samples["pass"] <= first].assign(unit=1.0), "counted", "unit")["log"])
         for cell, samples in measured_samples(run).items()
         if (samples["pass"] <= first).any()
     }
 
 
-def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.Series:
-    """log(time of the baseline / time of these samples) by pass, over the passes and rounds that both have."""
+def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these samples,
+    and its `error` within the pass."""
     both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))
-    return _by_pass(both, "seconds_base", "seconds")
+    return by_pass(both.assign(evidence=both["evidence_base"] & both["evidence"]), "counted_base", "counted")
+
+
+def log_controls(samples: pd.DataFrame) -> pd.DataFrame:
+    """The same of their time over the control's."""
+    return by_pass(samples, "counted", "control_counted")
 
 
 def _measured(samples: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], first: int | None) -> dict[str, float]:
@@ -111,25 +121,18 @@ def _measured(samples: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], 
     samples = samples.assign(unit=1.0)
     row: dict[str, float] = {}
     found = {
-        "seconds": _by_pass(samples, "seconds", "unit"),
-        "control_ratio": _by_pass(samples, "seconds", "control_seconds"),
+        "seconds": by_pass(samples, "counted", "unit"),
+        "control_ratio": log_controls(samples),
     }
     if samples["event_seconds"].notna().all():
-        found["event_seconds"] = _by_pass(samples, "event_seconds", "unit")
+        found["event_seconds"] = by_pass(samples, "event_seconds", "unit")
     found |= {what: log_ratios(samples, other) for what, other in others.items() if other is not None}
     for name, logs in found.items():
         if len(logs):
-            estimate: Estimate = interval_of_ratio(logs.tolist(), first)
+            estimate: Estimate = interval_of_ratio(logs["log"].tolist(), first, errors=logs["error"].tolist())
             row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     row["passes"] = float(len(found["seconds"]))
     return row
-
-
-def _by_pass(frame: pd.DataFrame, numerator: str, denominator: str) -> pd.Series:
-    """The median log ratio of two columns, pass by pass in order."""
-    return frame.groupby("pass", sort=True)[[numerator, denominator]].apply(
-        lambda rounds: median_log_ratio(rounds[numerator], rounds[denominator])
-    )
 
 
 def reached(frame: pd.DataFrame, precision: float) -> pd.Series:

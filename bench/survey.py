@@ -104,8 +104,8 @@ class Surveyor:
         return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
 
 
-def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
-    """The best of a few calls, over about `spend` seconds; a rough figure, never a sample.
+def seconds_per_call(run: Workload, device: str, spend: float = 0.01) -> float:
+    """The best of a few calls, less their waiting, over about `spend` seconds; a rough figure, never a sample.
 
     Raises BadSample for a time that cannot be: with such a clock nothing can be measured.
     """
@@ -114,7 +114,7 @@ def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
     if best > LONG_CALL_SECONDS:  # warm or not makes little difference to it
         return best
     spent = 0.0
-    for _ in range(3):
+    for _ in range(9):
         seconds = _checked(clock.time(run, 1))
         best, spent = min(best, seconds), spent + seconds
         if spent > spend:
@@ -124,7 +124,7 @@ def seconds_per_call(run: Workload, device: str, spend: float = 0.004) -> float:
 
 def _checked(reading: Reading) -> float:
     check_reading(reading)
-    return reading.seconds
+    return reading.seconds - (reading.evidence.waited_seconds or 0.0)
 
 
 def failure(error: Exception) -> tuple[str, str]:

@@ -31,6 +31,6 @@ def test_rnn(rnn_case: str, implementation: str, rnn_session: Session, benchmark
     if record.status != MEASURED or found is None:
         pytest.skip(f"{implementation} {record.status}: {record.reason}")
     samples = found.samples[implementation]
-    benchmark.extra_info.update(extra_info(found.case, implementation, samples, found.control_seconds, record))
+    benchmark.extra_info.update(extra_info(found.case, implementation, samples, found.control, record))
     clock.load(samples["seconds"])
     benchmark.pedantic(clock.play, rounds=len(samples["seconds"]), iterations=1)

@@ -3,7 +3,8 @@
 Told, one line of JSON each, and what is answered:
 
     {"build": case id, "names": [...]}    `built`: failures (name -> reason). What was built before is let go.
-    {"block": name, "calls": n}           `block`: seconds of one call, or a failure
+    {"block": name, "calls": n}           `block`: seconds of one call, and of its waiting (null where that is not known),
+                                          or a failure
     {"state": true}                       `state`: what torch is set to by now, which an implementation may have changed
 
 The other side does the same in a process of its own, and `bench.gate.pair` tells them whose turn it is.
@@ -65,7 +66,7 @@ def _build(
 
 
 def _block(clock: Clock, run: Run, calls: int) -> dict[str, Any]:
-    """Seconds of one call, by the clock of the device; or the reason why there are none."""
+    """Seconds of one call, by the clock of the device, and what is known of it; or the reason why there are none."""
     try:
         reading = clock.time(run, calls)
         check_reading(reading)
@@ -73,7 +74,12 @@ def _block(clock: Clock, run: Run, calls: int) -> dict[str, Any]:
         return {"failure": str(error)}
     except Exception as error:  # as in _build
         return {"failure": reason_of(error)}
-    return {"seconds": reading.seconds / calls}
+    waited = reading.evidence.waited_seconds
+    return {
+        "seconds": reading.seconds / calls,
+        "waited_seconds": None if waited is None else waited / calls,
+        "switches": reading.evidence.switches,
+    }
 
 
 def delayed(run: Run, fraction: float) -> Run:

@@ -7,9 +7,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.alternate import Contender, alternate
+from bench.alternate import CONTROL, Contender, Samples, alternate
 from bench.clock import Reading
-from bench.stats import Estimate, interval_of_ratio, median_log_ratio, passes_needed
+from bench.evidence import Evidence
+from bench.observation import Observation, clipped, ratio_of_means, running_seconds, spikes
+from bench.stats import Estimate, interval_of_ratio, passes_needed
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,18 @@ class Weather:
 
     `luck`: each contender's own factor in each process (memory layout; 2.4 to 3.2 % of a ratio). `mood`: the
     machine's speed in a process as a whole. `drift`: its change from one block to the next, shared by all. `jitter`:
-    what one block has to itself. `spikes`: how often a block is disturbed, up to threefold.
+    what one block has to itself. `stopped`: how often a block is stopped and takes up to three times as long, as the
+    kernel knows; `stolen`: the same by a hypervisor, as nobody knows. `storms`: how often all blocks of a pass are
+    stopped ten times as often.
     """
 
     luck: float = 0.02
     mood: float = 0.25
     drift: float = 0.04
     jitter: float = 0.05
-    spikes: float = 0.03
+    stopped: float = 0.03
+    stolen: float = 0.003
+    storms: float = 0.2
 
 
 class SimulatedClock:
@@ -35,6 +41,7 @@ class SimulatedClock:
         self._weather, self._draw = weather, draw
         self._log_speed = draw.gauss(0, weather.mood)
         self._seconds = {name: s * math.exp(draw.gauss(0, weather.luck)) for name, s in truth.items()}
+        self._stopped = weather.stopped * (10 if draw.random() < weather.storms else 1)
 
     def contender(self, name: str) -> Contender:
         """Something for `alternate` that stands for this contender."""
@@ -45,17 +52,24 @@ class SimulatedClock:
         weather, draw = self._weather, self._draw
         self._log_speed += draw.gauss(0, weather.drift)
         seconds = self._seconds[str(run(calls))] * math.exp(self._log_speed + draw.gauss(0, weather.jitter))
-        if draw.random() < weather.spikes:
+        if draw.random() < weather.stolen:
             seconds *= 1 + 2 * draw.random()
-        return Reading(seconds * calls)
+        waited = seconds * 2 * draw.random() if draw.random() < self._stopped else 0.0
+        return Reading((seconds + waited) * calls, evidence=Evidence(waited * calls, int(waited > 0)))
 
 
-def one_pass(truth: dict[str, float], rounds: int, weather: Weather, draw: random.Random) -> float:
-    """One simulated pass: the log ratio of the two contenders that `truth` names."""
-    clock = SimulatedClock(truth, weather, draw)
-    found = alternate(clock, {name: clock.contender(name) for name in truth}, rounds, draw, collect_garbage=False)
-    baseline, own = truth
-    return median_log_ratio(found.samples[baseline].seconds, found.samples[own].seconds)
+def one_pass(truth: dict[str, float], rounds: int, weather: Weather, draw: random.Random) -> dict[str, Samples]:
+    """One simulated pass of the contenders that `truth` names and of the control."""
+    clock = SimulatedClock(truth | {CONTROL: 1.5e-3}, weather, draw)
+    contenders = {name: clock.contender(name) for name in (*truth, CONTROL)}
+    return alternate(clock, contenders, rounds, draw, collect_garbage=False).samples
+
+
+def observations(passes: list[dict[str, Samples]], baseline: str, own: str) -> list[Observation]:
+    """What passes say of the ratio of two contenders, by the suite's estimator."""
+    running = [{name: running_seconds(s.seconds, s.waited_seconds) for name, s in each.items()} for each in passes]
+    rate = sum(spikes(each[CONTROL]) for each in running) / sum(len(each[CONTROL]) for each in running)
+    return [ratio_of_means(clipped(each[baseline], rate), clipped(each[own], rate)) for each in running]
 
 
 @dataclass(frozen=True)
@@ -81,12 +95,20 @@ def coverage(
     truth = {"baseline": 4.1e-3, "own": 1e-3}
     held = taken = 0
     for _ in range(runs):
-        logs = [one_pass(truth, rounds, Weather(), draw) for _ in range(passes)]
+        found = [one_pass(truth, rounds, Weather(), draw) for _ in range(passes)]
         if precision is not None:
-            wanted = min(most, passes_needed(logs, precision))
-            logs += [one_pass(truth, rounds, Weather(), draw) for _ in range(wanted - passes)]
-        estimate: Estimate = interval_of_ratio(logs, first=passes)
+            logs, errors = _said(found)
+            wanted = min(most, passes_needed(logs, precision, errors=errors))
+            found += [one_pass(truth, rounds, Weather(), draw) for _ in range(wanted - passes)]
+        logs, errors = _said(found)
+        estimate: Estimate = interval_of_ratio(logs, first=passes, errors=errors)
         held += estimate.low <= 4.1 <= estimate.high
-        taken += len(logs)
+        taken += len(found)
     rule = f"{passes} passes" if precision is None else f"{passes} passes, then more for ±{precision:.1%}"
     return Coverage(rule, runs, held, taken / runs)
+
+
+def _said(passes: list[dict[str, Samples]]) -> tuple[list[float], list[float]]:
+    """The log ratio of each pass, and its error."""
+    found = observations(passes, "baseline", "own")
+    return [each.log for each in found], [each.error for each in found]

@@ -1,4 +1,4 @@
-"""One sitting: fresh repeats of this suite and of its peers, in turn."""
+"""One sitting: fresh repeats of this suite and of its peers, in turn, alone or beside a neighbour."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench import folder as run_folders
+from bench.accuracy.neighbour import neighbour
 from bench.cases import Case
 from bench.listener import Listener
 from bench.process import environment
@@ -32,26 +34,36 @@ AXES = {"hidden_size": (128,), "seq_len": (64,), "mode": ("inference",)}
 TRUTH_AXES = {"hidden_size": (128,), "seq_len": (8,), "mode": ("inference",)}
 
 
+MOST_REPEAT_SECONDS = 300.0
+"""Seconds of a repeat after which no neighbour goes on, whatever happened to the sitting."""
+
+
 @dataclass
 class Repeats:
-    """Every repeat's figures: speed-ups by method, our intervals, known truths with theirs, wall seconds."""
+    """Every repeat's figures: speed-ups by method, our intervals, known truths with theirs, wall seconds; and the CPU
+    time that the neighbour took over wall time (None: there was none)."""
 
+    neighbour_share: float | None = None
     ours: list[tuple[float, float, float]] = field(default_factory=list)
     blocked_autorange: list[float] = field(default_factory=list)
     pytest_median: list[float] = field(default_factory=list)
     pytest_mean: list[float] = field(default_factory=list)
+    pytest_min: list[float] = field(default_factory=list)
     truths: list[tuple[str, float, float, float]] = field(default_factory=list)
     wall: dict[str, list[float]] = field(default_factory=dict)
 
 
-def sit(repeats: int, folder: Path, tell: Callable[[int], None]) -> Repeats:
-    """Take all repeats; each is written to `repeats.jsonl` in the folder as it is taken."""
+def sit(repeats: int, folder: Path, tell: Callable[[int], None], seed: int | None = None) -> Repeats:
+    """Take all repeats; each is written to `repeats.jsonl` in the folder as it is taken. With a seed, beside a
+    neighbour that it plants."""
     found = Repeats()
-    for number in range(1, repeats + 1):
-        row = _one_repeat(folder, found)
-        with (folder / "repeats.jsonl").open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
-        tell(number)
+    with neighbour(seed, repeats * MOST_REPEAT_SECONDS) if seed is not None else nullcontext() as disturbing:
+        for number in range(1, repeats + 1):
+            row = {"seed": seed, **_one_repeat(folder, found)}
+            with (folder / "repeats.jsonl").open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
+            tell(number)
+    found.neighbour_share = disturbing.share if disturbing is not None else None
     return found
 
 
@@ -70,13 +82,15 @@ def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
         else:
             found.pytest_median.append(figures[0])
             found.pytest_mean.append(figures[1])
+            found.pytest_min.append(figures[2])
     names = [f"{TRUTHS}:{name}" for name in (TRUTH_BASELINE, *TRUE_SPEEDUPS)]
     truths = _speedups(folder, ",".join(names), names[0], TRUTH_AXES)
     found.truths += [(name.rpartition(":")[2], *estimate) for name, estimate in truths.items()]
     for name, seconds in wall.items():
         found.wall.setdefault(name, []).append(seconds)
     return {"ours": ours, "blocked_autorange": found.blocked_autorange[-1], "pytest_median": found.pytest_median[-1],
-            "pytest_mean": found.pytest_mean[-1], "truths": truths, "wall": wall}  # fmt: skip
+            "pytest_mean": found.pytest_mean[-1], "pytest_min": found.pytest_min[-1], "truths": truths,
+            "wall": wall}  # fmt: skip
 
 
 def _speedups(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> dict[str, tuple[float, float, float]]:

@@ -106,16 +106,24 @@ def report(
 def accuracy(
     repeats: Annotated[int, typer.Option(min=2, help="Fresh repeats by each method.")] = 20,
     simulations: Annotated[int, typer.Option(min=100, help="Simulated runs of each rule.")] = 2000,
+    neighbour: Annotated[
+        bool, typer.Option("--neighbour", help="Plant a noisy neighbour: two processes, busy half of the time.")
+    ] = False,
+    sittings: Annotated[int, typer.Option(min=1, help="How often to take all repeats.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first sitting's neighbour.")] = 1,
     reports: Annotated[Path, typer.Option(help="Where accuracy/ lies.")] = REPORTS,
 ) -> None:
-    """Prove that the numbers are right on this machine; takes a quarter of an hour."""
+    """Prove that the numbers are right on this machine; takes twenty minutes a sitting."""
     with clear_errors():
+        from bench.accuracy.command import SEEDS_APART
         from bench.accuracy.command import accuracy as prove
 
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
         folder = reports / "accuracy" / stamp
         folder.mkdir(parents=True)
-        console.print(f"Table and figure: {prove(repeats, simulations, folder, console)}", soft_wrap=True)
+        seeds = tuple(seed + SEEDS_APART * number for number in range(sittings)) if neighbour else ()
+        path = prove(repeats, simulations, folder, console, seeds, sittings)
+        console.print(f"Table and figure: {path}", soft_wrap=True)
 
 
 def list_() -> None:

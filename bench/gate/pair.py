@@ -12,7 +12,9 @@ the other. A pair as a whole is one observation of each cell.
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +23,8 @@ from typing import Any
 from bench.alternate import calls_per_block
 from bench.gate.outcome import Cell
 from bench.gate.sides import Side
+from bench.observation import Observation, clipped, median_of_ratios, ratio_of_means, running_seconds, spikes
 from bench.process import WorkerDied
-from bench.stats import median_log_ratio
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
 MIN_ROUNDS_OF_LONG_CALLS, LONG_CALL_SECONDS = 3, 0.5
@@ -31,6 +33,10 @@ PAIR_SECONDS = 1.6
 """Length aimed at for the measuring in a pair. Starting two processes takes about as long, and the spread that blocks
 add then equals that between processes: pairs longer or shorter give wider bounds for the same time. With few cells left
 the rounds grow instead, up to MAX_ROUNDS."""
+
+
+MOST_SPIKES = 0.05
+"""Share of a contender's blocks beyond which long ones are its own doing, not the machine's."""
 
 
 class SideDied(Exception):
@@ -55,10 +61,30 @@ class Plan:
 
 @dataclass
 class Pair:
-    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed."""
+    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed; the share of the
+    time of all blocks in which something else had the core, NaN where that is not known."""
 
     logs: dict[Cell, float] = field(default_factory=dict)
     failures: dict[Cell, str] = field(default_factory=dict)
+    disturbed: float = math.nan
+
+
+@dataclass
+class Blocks:
+    """The blocks of one cell on one side, in the order of the rounds: seconds of a call, and of its waiting (None where
+    that is not known)."""
+
+    seconds: list[float] = field(default_factory=list)
+    waited: list[float | None] = field(default_factory=list)
+
+    @property
+    def known(self) -> bool:
+        """Whether the waiting is known of every block."""
+        return None not in self.waited
+
+    def counted(self) -> list[float]:
+        """What counts of each block but for the spikes; see `bench.observation`."""
+        return running_seconds(self.seconds, self.waited).tolist() if self.known else self.seconds
 
 
 def plan(call_seconds: dict[Cell, float]) -> dict[Cell, Plan]:
@@ -103,9 +129,30 @@ def measure_pair(workers: Workers, plans: dict[Cell, Plan], order: random.Random
     cases = list(by_case)
     order.shuffle(cases)
     pair = Pair()
+    blocks: dict[Cell, tuple[Blocks, Blocks]] = {}
     for case in cases:
-        duel.measure(case, by_case[case], pair)
+        blocks |= duel.measure(case, by_case[case], pair)
+    both = [side for sides in blocks.values() for side in sides]
+    rate = spike_rate([side.counted() for side in both])
+    pair.logs = {cell: observed(*sides, rate).log for cell, sides in blocks.items() if cell not in pair.failures}
+    if both and all(side.known for side in both):
+        pair.disturbed = sum(sum(filter(None, side.waited)) for side in both) / sum(sum(side.seconds) for side in both)
     return pair
+
+
+def observed(base: Blocks, head: Blocks, rate: float) -> Observation:
+    """What a pair says of one cell: the log ratio, head over base."""
+    if not (base.known and head.known):
+        return median_of_ratios(head.seconds, base.seconds)
+    return ratio_of_means(clipped(head.counted(), rate), clipped(base.counted(), rate))
+
+
+def spike_rate(contenders: Sequence[Sequence[float]]) -> float:
+    """The share of blocks that are spikes with most contenders of both sides: what the machine does to all. There is no
+    control in a pair; what one contender does itself is left out by the median over them."""
+    shares = sorted(spikes(blocks) / len(blocks) for blocks in contenders if blocks)
+    share = shares[len(shares) // 2] if shares else 0.0
+    return share if share <= MOST_SPIKES else 0.0
 
 
 class _Duel:
@@ -115,33 +162,32 @@ class _Duel:
         self.sides, self.workers, self.order, self.timeout = workers.sides, workers.both, order, timeout
         self.case = ""
 
-    def measure(self, case: str, plans: dict[str, Plan], pair: Pair) -> None:
-        """All contenders of one case into `pair`."""
+    def measure(self, case: str, plans: dict[str, Plan], pair: Pair) -> dict[Cell, tuple[Blocks, Blocks]]:
+        """The blocks of all contenders of one case, base's and head's; those that fail go into `pair`."""
         self.case = case
         names = list(plans)
         self.order.shuffle(names)
         for side, answer in enumerate(self.ask_both({"build": case, "names": names})):
             for name, reason in answer["failures"].items():
                 pair.failures.setdefault((case, name), f"{reason} (in {self.sides[side].name})")
-        seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
+        blocks = {(case, name): (Blocks(), Blocks()) for name in names}
         for round_number in range(max(how.rounds for how in plans.values())):
             self.order.shuffle(names)
             for name in names:
                 if (case, name) not in pair.failures and round_number < plans[name].rounds:
-                    self._blocks(case, name, plans[name].calls, seconds[name], pair)
+                    self._blocks((case, name), plans[name].calls, blocks[case, name], pair)
         self._check_state(case)
-        for name, (base, head) in seconds.items():
-            if (case, name) not in pair.failures:
-                pair.logs[case, name] = median_log_ratio(head, base)
+        return {cell: sides for cell, sides in blocks.items() if cell not in pair.failures}
 
-    def _blocks(self, case: str, name: str, calls: int, seconds: tuple[list[float], list[float]], pair: Pair) -> None:
+    def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], pair: Pair) -> None:
         """One block on each side."""
         for side in self.order.sample((0, 1), 2):
-            answer = self.ask(side, {"block": name, "calls": calls})
+            answer = self.ask(side, {"block": cell[1], "calls": calls})
             if "failure" in answer:
-                pair.failures[case, name] = f"{answer['failure']} (in {self.sides[side].name})"
+                pair.failures[cell] = f"{answer['failure']} (in {self.sides[side].name})"
                 return
-            seconds[side].append(answer["seconds"])
+            blocks[side].seconds.append(answer["seconds"])
+            blocks[side].waited.append(answer.get("waited_seconds"))
 
     def _check_state(self, case: str) -> None:
         """Both sides must be set alike after the case, threads as the case has it."""

@@ -1,8 +1,8 @@
 """Two saved runs held against each other, by their control-normalised times.
 
 Absolute times of two runs differ by a third with nothing changed; a time divided by that of the control, taken within
-milliseconds of it, does so by a few percent. An observation is one pass: the median over its rounds of
-log(time / control). The change of a cell is the difference of the two runs' means, with Welch's t interval
+milliseconds of it, does so by a few percent. An observation is one pass: the logarithm of its time over the control's
+(`bench.observation`). The change of a cell is the difference of the two runs' means over passes, with Welch's t interval
 (B. L. Welch, Biometrika 34, 1947, 28-35), Holm's correction over the cells and ERROR for each of the three questions.
 There are no fresh processes to confirm a change here, hence the smaller error.
 """
@@ -12,8 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from typing import Any
-
-import numpy as np
 
 from bench.gate.comparable import Surveyed, comparable
 from bench.gate.outcome import (
@@ -31,8 +29,8 @@ from bench.gate.outcome import (
 from bench.machine import differences
 from bench.manifest import MISSING, CellRecord
 from bench.results import Run
-from bench.stats import holm, median_log_ratio, p_above, t_half_width
-from bench.summary import measured_samples
+from bench.stats import holm, p_above, t_half_width, weighted_mean
+from bench.summary import log_controls, measured_samples
 
 ERROR = 0.01
 """Of each family of hypotheses, all cells together."""
@@ -58,7 +56,7 @@ def compare(base: Run, head: Run, min_effect: float, allow_different: Collection
     known = {left.cell for left in outcome.uncompared} | set(calls)
     gone = [cell for cell in sides[0].records if cell not in known]
     outcome.uncompared += [Uncompared(cell, INCOMPARABLE, f"only {outcome.base} has it") for cell in gone]
-    logs = (log_controls(base), log_controls(head))
+    logs = (log_control_ratios(base), log_control_ratios(head))
     outcome.verdicts = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome)
     outcome.notes.append("by times over the control's; the verdicts are not confirmed by fresh processes")
     return outcome
@@ -75,18 +73,19 @@ def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[st
     return list(told.values())
 
 
-def log_controls(run: Run) -> dict[Cell, list[float]]:
-    """(case, implementation) -> log(time / control) of each pass."""
+Logs = list[tuple[float, float]]
+"""Of each pass, log(time / control) and its error within the pass."""
+
+
+def log_control_ratios(run: Run) -> dict[Cell, Logs]:
+    """(case, implementation) -> what each pass says of time over control."""
     return {
-        cell: [
-            median_log_ratio(part["seconds"].to_numpy(), part["control_seconds"].to_numpy())
-            for _, part in samples.groupby("pass", sort=True)
-        ]
+        cell: list(log_controls(samples).itertuples(index=False, name=None))
         for cell, samples in measured_samples(run).items()
     }
 
 
-def _verdicts(logs: dict[Cell, tuple[list[float], list[float]]], outcome: Outcome) -> list[CellVerdict]:
+def _verdicts(logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome) -> list[CellVerdict]:
     """A verdict on each cell that has passes enough; the others are left out, and said to be."""
     welch = {}
     for cell, (before, after) in logs.items():
@@ -118,13 +117,14 @@ def _verdicts(logs: dict[Cell, tuple[list[float], list[float]]], outcome: Outcom
     return found
 
 
-def _welch(before: list[float], after: list[float]) -> tuple[float, float, float]:
+def _welch(before: Logs, after: Logs) -> tuple[float, float, float]:
     """Difference of the means, its standard error, degrees of freedom after Welch and Satterthwaite."""
-    parts = [float(np.var(values, ddof=1)) / len(values) for values in (before, after)]
+    sides = [weighted_mean([log for log, _ in logs], errors=[error for _, error in logs]) for logs in (before, after)]
+    parts = [error**2 for _, error, _ in sides]
     variance = sum(parts)
-    weights = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
+    weights = sum(part**2 / freedom for part, (_, _, freedom) in zip(parts, sides, strict=True))
     freedom = variance**2 / weights if weights else float(len(before) + len(after) - 2)
-    return float(np.mean(after) - np.mean(before)), math.sqrt(variance), freedom
+    return sides[1][0] - sides[0][0], math.sqrt(variance), freedom
 
 
 def _wanted(mean: float, half: float, limit: float) -> str:
