@@ -5,10 +5,12 @@ one of 5 ms. The kernel counts how long a thread was ready to run and something 
 second field, nanoseconds; Linux, Documentation/scheduler/sched-stats). That is evidence which does not look at the
 outcome: a call that takes long by itself, that sleeps, or that works in another thread does not wait for a core.
 
-    waited = the waiting of all threads of this process, at most cores x wall time - its CPU time
+    on one core:  waited = the waiting of all threads of this process, at most wall time - its CPU time
+    on several:   waited = that of the thread that waited most, at most cores x wall time - its CPU time
 
 The bound leaves out what a process's own threads wait for each other: while one of them runs, the core's time is in the
-process's CPU time. Where there is no such file (macOS), involuntary context switches (`getrusage`, ru_nivcsw) are what
+process's CPU time. Threads on several cores may be stopped at the same time, which costs the wall time of one; the sum
+would take off more than was lost. Where there is no such file (macOS), involuntary context switches (`getrusage`, ru_nivcsw) are what
 is left: a block with one was stopped, for how long is not known. What a hypervisor takes from the whole machine shows
 in neither.
 """
@@ -62,8 +64,9 @@ class Witness:
         stopped = None if switches is None or self._switches is None else switches - self._switches
         if not waits:
             return Evidence(None, stopped)
-        waited = sum(wait - self._waits.get(task, 0) for task, wait in waits.items()) / 1e9
-        return Evidence(max(0.0, min(waited, len(os.sched_getaffinity(0)) * seconds - cpu)), stopped)
+        cores, each = _cores(), [(wait - self._waits.get(task, 0)) / 1e9 for task, wait in waits.items()]
+        waited = sum(each) if cores == 1 else max(each)
+        return Evidence(max(0.0, min(waited, cores * seconds - cpu)), stopped)
 
     def _read(self) -> dict[str, int]:
         """Nanoseconds that each thread has waited so far; empty where the kernel does not count them."""
@@ -83,6 +86,11 @@ def _tasks() -> list[str]:
         return os.listdir(TASKS)
     except OSError:
         return []
+
+
+def _cores() -> int:
+    """How many cores this thread may use at this moment."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _switches() -> int | None:

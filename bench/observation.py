@@ -58,6 +58,19 @@ def running_seconds(seconds: ArrayLike, waited: ArrayLike) -> Times:
     return np.maximum(taken - np.asarray(waited, float), taken / 100)
 
 
+def counting(seconds: ArrayLike, waited: ArrayLike, switches: ArrayLike) -> tuple[Times, bool]:
+    """Of each block of one contender in one pass the seconds that count, but for spikes: NaN where it was stopped for
+    nobody knows how long. And whether anything is known of how its blocks were disturbed; without that, all count."""
+    taken, stopped = np.asarray(seconds, float), np.asarray(switches, float)
+    running = running_seconds(taken, waited)
+    if not np.isnan(running).any():
+        return running, True
+    if np.isnan(stopped).any():
+        return taken, False
+    enough = np.mean(stopped > 0) <= 1 - STOPPED_ROUNDS_LEFT
+    return np.where((stopped > 0) & enough, math.nan, taken), True
+
+
 def waited_share(seconds: ArrayLike, waited: ArrayLike) -> float:
     """The share of the time of all blocks in which something else had the core; NaN where that is not known."""
     return float(np.asarray(waited, float).sum() / np.asarray(seconds, float).sum())
@@ -71,13 +84,13 @@ def spikes(control: ArrayLike) -> int:
 
 def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
     """The blocks of one contender in one pass, the largest of them reduced to the next largest: so many as the rate of
-    spikes lets expect among them at 95 %."""
+    spikes lets expect among them at 95 %. NaN stays."""
     blocks = np.asarray(seconds, float)
-    if not spike_rate > 0 or len(blocks) < MOST_CLIPPED:
+    ranked = np.sort(blocks[np.isfinite(blocks)])
+    if not spike_rate > 0 or len(ranked) < MOST_CLIPPED:
         return blocks
-    expected = spike_rate * len(blocks)
-    count = int(min(len(blocks) // MOST_CLIPPED, _poisson_quantile(expected)))
-    return np.minimum(blocks, np.sort(blocks)[-count - 1])
+    count = min(len(ranked) // MOST_CLIPPED, _poisson_quantile(spike_rate * len(ranked)))
+    return np.minimum(blocks, ranked[-count - 1])
 
 
 def _poisson_quantile(mean: float, level: float = 0.95) -> int:
@@ -89,11 +102,13 @@ def _poisson_quantile(mean: float, level: float = 0.95) -> int:
 
 
 def ratio_of_means(numerator: ArrayLike, denominator: ArrayLike) -> Observation:
-    """The log ratio of the means of two contenders' blocks of the same rounds.
+    """The log ratio of the means of two contenders' blocks, over the rounds in which both count (are not NaN).
 
     Its error is that of the rounds' own deviations, own / mean - other / mean, taken to be independent.
     """
     own, other = np.asarray(numerator, float), np.asarray(denominator, float)
+    both = np.isfinite(own) & np.isfinite(other)
+    own, other = own[both], other[both]
     log = math.log(own.mean() / other.mean())
     if len(own) < 2:
         return Observation(log)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ def write_pass(
     manifest: Manifest,
     benchmarks: list[dict[str, Any]],
     failures: list[dict[str, str]],
-    set_aside: list[dict[str, Any]],
+    set_aside: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write a pass in pytest-benchmark's JSON format, whole or not at all; `set_aside` are benchmarks that were taken
     again because they were disturbed, kept for whoever wants to look. Raises OSError naming the file."""
-    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures, "set_aside": set_aside}
+    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures, "set_aside": [*set_aside]}
     content = {
         "machine_info": {"rnn_bench": manifest.machine},
         "commit_info": manifest.commit,

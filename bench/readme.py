@@ -1,8 +1,8 @@
 """Keeps the README in step with the reference run: `python -m bench.readme` writes its pictures, findings and tables.
 
-The reference is the first folder under reports/reference that holds a run; `accuracy/accuracy.md` and `trust/trust.md`
-in it are the tables of `python -m bench accuracy` and `python -m bench trust`. Nothing here is typed by hand, and a
-test compares the README with what this gives.
+The reference is the first folder under reports/reference that holds a run. The tables of `python -m bench accuracy` and
+`python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing here
+is typed by hand, and a test compares the README with what this gives.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ from bench.summary import cells
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PROOFS = {
+    "accuracy": ("accuracy", "Repeats of one speed-up by each method"),
+    "accuracy-neighbour": ("accuracy", "The same beside a noisy neighbour"),
+    "trust": ("trust", "Share of gate runs that fail, by the slowdown planted"),
+    "trust-neighbour": ("trust", "The same beside a noisy neighbour"),
+}
+"""Folder and marker -> the command that measures the suite itself, and what its picture shows."""
+
 LENGTHS = (8, 512)
 """Sequence lengths that the README's table shows: a short and a long one."""
 
@@ -36,8 +44,9 @@ def updated(text: str, folder: Path) -> str:
     text = _between(text, "reference", _reference(folder))
     text = _between(text, "contenders", _contenders(folder.with_name(f"{folder.name}-contenders")))
     text = _between(text, "why", _why(folder))
-    text = _between(text, "accuracy", _proof(folder, "accuracy", "Repeats of one speed-up by each method"))
-    return _between(text, "trust", _proof(folder, "trust", "Share of gate runs that fail, by the slowdown planted"))
+    for name, (command, picture) in PROOFS.items():
+        text = _between(text, name, _proof(name, command, picture))
+    return text
 
 
 def _reference(folder: Path) -> str:
@@ -80,11 +89,10 @@ def _why(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _proof(folder: Path, name: str, what: str) -> str:
+def _proof(name: str, command: str, picture: str) -> str:
     """The table of a command that measures the suite itself, and its picture."""
-    relative = folder.relative_to(ROOT)
-    text = (folder / name / f"{name}.md").read_text().strip()
-    return f"![{what}]({relative}/{name}/{name}.png)\n\n{text}"
+    (table,) = (ROOT / "reports" / "reference").glob(f"*/{name}/{command}.md")
+    return f"![{picture}]({table.parent.relative_to(ROOT)}/{command}.png)\n\n{table.read_text().strip()}"
 
 
 def _between(text: str, name: str, content: str) -> str:

@@ -8,8 +8,9 @@ reports/runs/<id>/limits.json, profile.json, gradients.json
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ class Run:
     Columns of `samples`: run, pass, the fields of Case, case (its id), implementation, round, calls, seconds,
     event_seconds (NaN off CUDA), control_seconds (the control's block of the same round), and of both the evidence
     (NaN where it is not known): waited_seconds and control_waited_seconds (per call, part of the seconds), switches and
-    control_switches (of the block). What explains them is None where it was not asked for.
+    control_switches (of the block). `taken_again` counts the passes in which a Case was disturbed and taken again. What
+    explains them is None where it was not asked for.
     """
 
     folder: Path
     manifest: Manifest
     samples: pd.DataFrame
+    taken_again: Counter[str] = field(default_factory=Counter)
     limits: Limits | None = None
     profile: Profile | None = None
     gradients: dict[str, Any] | None = None
@@ -53,6 +56,7 @@ def read_run(folder: Path) -> Run:
     manifest = read_manifest(folder)
     samples: list[dict[str, Any]] = []
     seen: set[int] = set()
+    again: Counter[str] = Counter()
     for path in pass_files(folder):
         content = read_json(path)
         number = take(content, path, "rnn_bench.pass", int)
@@ -62,7 +66,8 @@ def read_run(folder: Path) -> Run:
         samples += rows(content, path, manifest.id, number)
         for failure in take(content, path, "rnn_bench.failures", list):
             _mark_failed(manifest, failure, path)
-    return Run(folder, manifest, _frame(samples), *_explanation(folder))
+        again.update({take(each, path, "group", str) for each in content["rnn_bench"].get("set_aside", [])})
+    return Run(folder, manifest, _frame(samples), again, *_explanation(folder))
 
 
 def read_pytest_json(paths: Iterable[Path]) -> Run:

@@ -17,6 +17,9 @@ from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
+STORM = 2.0
+"""Times the median of the passes' errors: a pass beyond met a storm."""
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -94,17 +97,21 @@ def weights(
     median: from few rounds an error may come out small by luck, and no pass should weigh more for that.
 
     The variance between passes is that of Paule and Mandel, which makes the weighted squares of the `first` passes add
-    up to what they should (Journal of Research of the NBS 87, 1982, 377-385). With these weights the t interval of
-    `interval_of_mean` is that of Hartung and Knapp (Statistics in Medicine 20, 2001, 3875-3889), which holds its 95 %
-    also for few values of unequal errors.
+    up to what they should (Journal of Research of the NBS 87, 1982, 377-385); how much processes differ is asked of the
+    passes that met no storm. With these weights the t interval of `interval_of_mean` is that of Hartung and Knapp
+    (Statistics in Medicine 20, 2001, 3875-3889), which holds its 95 % also for few values of unequal errors.
+
+    The weights are 1 on average.
     """
     array, own = np.asarray(values, float), np.asarray([math.nan] if errors is None else errors, float) ** 2
     if len(array) < 2 or not np.isfinite(own).all() or not own.any():
         return np.ones(len(array))
-    own = np.maximum(own, max(float(np.median(own)), 1e-3 * float(own.max())))
-    planned = slice(first)
-    between = _between(array[planned], own[planned])
-    return np.asarray((own + between).mean() / (own + between), float)
+    usual = float(np.median(own)) or float(own[own > 0].min())
+    own = np.maximum(own, usual)
+    planned, calm = slice(first), own[:first] <= STORM**2 * usual
+    between = _between(array[planned][calm], own[planned][calm])
+    weight = 1 / (own + between)
+    return np.asarray(weight / weight.mean(), float)
 
 
 def _between(values: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
@@ -114,9 +121,9 @@ def _between(values: NDArray[np.float64], variances: NDArray[np.float64]) -> flo
         weight = 1 / (variances + between)
         return float((weight * (values - np.average(values, weights=weight)) ** 2).sum())
 
-    low, high = 0.0, 10 * float(values.var(ddof=1)) if len(values) > 1 else 0.0
-    if squares(0.0) <= len(values) - 1:
+    if len(values) < 2 or squares(0.0) <= len(values) - 1:
         return 0.0
+    low, high = 0.0, 10 * float(values.var(ddof=1))
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if squares(middle) > len(values) - 1 else (low, middle)

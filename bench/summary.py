@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench import warning
 from bench.cases import FIELDS, Case
 from bench.counted import by_pass, with_counted
 from bench.floor import NoFloor, floor
@@ -18,6 +19,7 @@ from bench.profile.label import label, overhead_share
 from bench.profile.record import ProfileRecord
 from bench.results import Run
 from bench.stats import Estimate, interval_of_ratio
+from bench.warning import NOT_PINNED, TAKEN_AGAIN, EstimateWarning
 
 ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain")
 """Columns that come with `_low` and `_high` beside them."""
@@ -34,7 +36,7 @@ def cells(run: Run) -> pd.DataFrame:
     passes and rounds) and gain (the same over REFERENCE), each with _low and _high, the ends of the 95 % interval over
     passes; step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
-    weights_dtype. NaN where there is nothing to say.
+    weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.warning`). NaN where there is nothing to say.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -43,20 +45,23 @@ def cells(run: Run) -> pd.DataFrame:
     for record in run.manifest.cells:
         case = Case.parse(record.case)
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
+        row["warnings"] = ()
         samples = measured.get((record.case, record.implementation))
         if samples is not None:
             against = {"speedup": run.manifest.baseline, "gain": REFERENCE}
             others = {what: measured.get((record.case, name)) for what, name in against.items()}
             row |= _measured(samples, others, first) | {"rounds": len(samples)}
             row["step_seconds"] = row["seconds"] / case.seq_len
-            row |= _gap(case, row, run.limits, record.weights_dtype) | _label(
-                profiles.get((record.case, record.implementation)), run.limits
+            profile = profiles.get((record.case, record.implementation))
+            row |= _gap(case, row, run.limits, record.weights_dtype) | _label(profile, run.limits)
+            row["warnings"] = warning.joined(
+                warnings(run, samples), warning.of_profile(profile), warning.of_gap(row.get("gap"))
             )
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
     wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
     wanted += ["step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
-    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype"]
+    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "warnings"]
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 
@@ -89,6 +94,16 @@ def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
     by_cell = dict(list(with_counted(run.samples).groupby(["case", "implementation"], sort=False)))
     sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
     return {cell: samples for cell, samples in by_cell.items() if cell in sound}
+
+
+def warnings(run: Run, samples: pd.DataFrame) -> list[EstimateWarning]:
+    """What qualifies whatever is estimated from the samples of one cell of a run."""
+    found = warning.of_samples(samples, run.manifest.first_passes or None)
+    if again := run.taken_again.get(samples["case"].iloc[0], 0):
+        found.append(EstimateWarning(TAKEN_AGAIN, again))
+    if run.manifest.machine.get("pinned") is False:
+        found.append(EstimateWarning(NOT_PINNED))
+    return found
 
 
 def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:

@@ -83,13 +83,14 @@ def _block(clock: Clock, run: Run, calls: int) -> dict[str, Any]:
 
 
 def delayed(run: Run, fraction: float) -> Run:
-    """The same, longer by this fraction of its own time: what it took is waited out, busily, at its end."""
+    """The same, longer by this fraction of its own time on the core, which is spent busily at its end; a neighbour that
+    stops it makes it wait, but the delay no longer."""
 
     def slower(calls: int) -> None:
-        start = time.perf_counter()
+        start = time.thread_time()
         run(calls)
-        end = start + (time.perf_counter() - start) * (1 + fraction)
-        while time.perf_counter() < end:
+        end = start + (time.thread_time() - start) * (1 + fraction)
+        while time.thread_time() < end:
             pass
 
     return slower

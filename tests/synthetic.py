@@ -209,12 +209,24 @@ def _entries(
         own = truth(case, record.implementation)
         seconds = [own * luck * m * math.exp(draw.gauss(0, noise)) for m in mood]
         events = [s * 0.97 for s in seconds] if case.device == "cuda" else []
-        samples = {"calls": 3, "seconds": seconds, "event_seconds": events}
-        entries.append(benchmark_entry(extra_info(case, record.implementation, samples, control, record)))
+        entries.append(
+            benchmark_entry(
+                extra_info(case, record.implementation, blocks(seconds, 3, events), blocks(control, 10), record)
+            )
+        )
     return entries
 
 
+def blocks(
+    seconds: Sequence[float], calls: int = 1, events: Sequence[float] = (), waited: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """Samples of one contender as a worker tells them, undisturbed unless waiting is given."""
+    waited = [0.0] * len(seconds) if waited is None else list(waited)
+    return {"calls": calls, "seconds": list(seconds), "event_seconds": list(events), "waited_seconds": waited,
+            "switches": [int(each > 0) for each in waited]}  # fmt: skip
+
+
 __all__ = [
-    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "gradients", "profile_record", "true_parts",
+    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "blocks", "gradients", "profile_record", "true_parts",
     "true_seconds", "write_run",
 ]  # fmt: skip

@@ -16,12 +16,14 @@ from bench.alternate import (
     CONTROL,
     BadSample,
     Contender,
+    alike_blocks,
     alternate,
     calls_per_block,
     no_garbage_collection,
 )
+from bench.evidence import Evidence
 from bench.clock import CudaClock, HostClock, MpsClock, Reading, Run, clock_for
-from bench.stats import median_log_ratio
+from bench.observation import ratio_of_means
 
 
 @dataclass
@@ -106,7 +108,7 @@ def test_ratio_is_right_on_a_drifting_machine() -> None:
     contenders = {"slow": Contender(machine.spend(4.2e-4), 5), "fast": Contender(machine.spend(1e-4), 20)}
     samples = alternate(machine, contenders, 400, random.Random(1)).samples
     slow, fast = samples["slow"].seconds, samples["fast"].seconds
-    assert math.exp(median_log_ratio(slow, fast)) == pytest.approx(4.2, rel=0.01)
+    assert math.exp(ratio_of_means(slow, fast).log) == pytest.approx(4.2, rel=0.01)
     assert max(slow) / min(slow) > 3
 
 
@@ -116,7 +118,7 @@ def test_one_after_the_other_would_have_been_wrong() -> None:
     order = random.Random(1)
     slow = alternate(machine, {"slow": Contender(machine.spend(4.2e-4), 5)}, 400, order).samples["slow"].seconds
     fast = alternate(machine, {"fast": Contender(machine.spend(1e-4), 20)}, 400, order).samples["fast"].seconds
-    assert abs(math.exp(median_log_ratio(slow, fast)) / 4.2 - 1) > 0.1
+    assert abs(math.exp(ratio_of_means(slow, fast).log) / 4.2 - 1) > 0.05
 
 
 def test_everyone_runs_once_a_round_in_a_new_order() -> None:
@@ -161,9 +163,9 @@ def test_without_events_there_are_no_event_times() -> None:
     assert samples.event_seconds == []
 
 
-@pytest.mark.parametrize(("calls", "warm"), [(1, []), (2, [2]), (50, [2])])
+@pytest.mark.parametrize(("calls", "warm"), [(1, [1]), (2, [2]), (50, [2])])
 def test_warm_up_is_short_and_not_recorded(calls: int, warm: list[int]) -> None:
-    """One block of two calls comes before the first round, and is no sample; long calls go without."""
+    """One block of two calls comes before the first round, of one where a call fills a block, and is no sample."""
     machine = FakeMachine()
     result = alternate(machine, {"a": Contender(machine.spend(1.0), calls)}, 3, random.Random(1))
     assert machine.blocks == [*warm, calls, calls, calls]
@@ -259,11 +261,50 @@ def test_calls_per_block_make_a_block(seconds: float, calls: int) -> None:
     assert calls_per_block(seconds) == calls
 
 
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        {"a": 1.26e-3, "b": 1.25e-3, "c": 1.32e-3, "d": 2.43e-3},
+        {"a": 1.5e-3, "b": 1.45e-3},
+        {"a": 3e-3, "b": 2.2e-3, "c": 0.9e-3},
+        {"a": 0.8e-3, "b": 1.05e-5, "c": 3.1e-4},
+    ],
+)
+def test_blocks_of_short_calls_last_alike(seconds: dict[str, float]) -> None:
+    """Within a fifth or so of each other, and no shorter than nine tenths of a block."""
+    calls = alike_blocks(seconds)
+    lengths = [calls[name] * each for name, each in seconds.items()]
+    assert max(lengths) < 1.4 * min(lengths)
+    assert 0.9 * BLOCK_SECONDS < min(lengths)
+    assert max(lengths) < 2.4 * BLOCK_SECONDS
+
+
+def test_long_calls_make_blocks_by_themselves() -> None:
+    """And leave the length of the others alone."""
+    assert alike_blocks({"long": 1.0, "short": 1e-3}) == {"long": 1, "short": 2}
+    assert alike_blocks({"long": 1.0}) == {"long": 1}
+    assert alike_blocks({}) == {}
+
+
+def test_evidence_is_kept_per_call() -> None:
+    """Waiting is divided by the calls, as the seconds are; switches are of the block."""
+    clock = ScriptedClock(iter([Reading(8.0, None, Evidence(4.0, 2))]))
+    samples = alternate(clock, {"a": Contender(idle, 4)}, 1, random.Random(1), warmup=False).samples["a"]
+    assert (samples.seconds, samples.waited_seconds, samples.switches) == ([2.0], [1.0], [2])
+
+
+def test_what_is_not_known_is_not_kept() -> None:
+    """A clock without evidence leaves the lists empty."""
+    samples = alternate(SteadyClock(), {"a": Contender(idle, 4)}, 2, random.Random(1)).samples["a"]
+    assert samples.waited_seconds == samples.switches == []
+
+
 def test_host_clock_reads_around_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """The difference of two readings with the calls between them."""
     log: list[object] = []
     monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
-    assert HostClock().time(log.append, 7) == Reading(2.5, None)
+    reading = HostClock().time(log.append, 7)
+    assert (reading.seconds, reading.event_seconds) == (2.5, None)
     assert log == ["clock", 7, "clock"]
 
 
@@ -289,7 +330,8 @@ def test_cuda_clock_synchronises_outside_and_records_inside(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: log.append("synchronise"))
     monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
-    assert CudaClock().time(log.append, 7) == Reading(2.5, 1.5)
+    reading = CudaClock().time(log.append, 7)
+    assert (reading.seconds, reading.event_seconds) == (2.5, 1.5)
     assert log == ["synchronise", "clock", "event 1", 7, "event 2", "synchronise", "clock", "elapsed"]
 
 
@@ -298,7 +340,8 @@ def test_mps_clock_synchronises_outside(monkeypatch: pytest.MonkeyPatch) -> None
     log: list[object] = []
     monkeypatch.setattr(torch.mps, "synchronize", lambda: log.append("synchronise"))
     monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
-    assert MpsClock().time(log.append, 7) == Reading(2.5, None)
+    reading = MpsClock().time(log.append, 7)
+    assert (reading.seconds, reading.event_seconds) == (2.5, None)
     assert log == ["synchronise", "clock", 7, "synchronise", "clock"]
 
 

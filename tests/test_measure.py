@@ -19,7 +19,7 @@ from bench.ledger import Ledger
 from bench.manifest import FAILED, CellRecord
 from bench.measure import measure
 from bench.memory import peak_bytes
-from bench.plan import MAX_ROUNDS, MIN_ROUNDS, MIN_ROUNDS_OF_LONG_CALLS, plan_case, plan_pass
+from bench.plan import CONTROL_CALL_SECONDS, MAX_ROUNDS, MIN_ROUNDS, MIN_ROUNDS_OF_LONG_CALLS, plan_case, plan_pass
 from bench.problem import Problem
 from bench.workload import Workload
 from rnn_impls.interface import Unavailable
@@ -44,9 +44,10 @@ class Steps:
 
 
 def test_short_calls_are_bundled_into_blocks() -> None:
-    """A block lasts about BLOCK_SECONDS, a call longer than that is a block by itself."""
+    """A block lasts about BLOCK_SECONDS, the control's, too; a call longer than that is a block by itself."""
     plan = plan_case("a", {"short": 1e-5, "long": 0.1})
-    assert plan.calls["short"] == round(BLOCK_SECONDS / 1e-5)
+    assert BLOCK_SECONDS <= plan.calls["short"] * 1e-5 <= 1.2 * BLOCK_SECONDS
+    assert BLOCK_SECONDS <= plan.calls[CONTROL] * CONTROL_CALL_SECONDS <= 1.2 * BLOCK_SECONDS
     assert plan.calls["long"] == 1
     assert plan.rounds == MIN_ROUNDS
 
@@ -55,6 +56,16 @@ def test_rounds_stay_within_bounds() -> None:
     """Many for short calls, few for calls of seconds."""
     assert plan_case("a", {"x": 1e-6}).rounds <= MAX_ROUNDS
     assert plan_case("a", {"x": 4.0}).rounds == MIN_ROUNDS_OF_LONG_CALLS
+
+
+def test_few_cases_are_measured_at_least_as_long_as_starting_takes() -> None:
+    """A pass of one case gets the time that its process needed to start, many cases get theirs."""
+    one = [CellRecord("a", "x", call_seconds=1e-3)]
+    (plan,) = plan_pass(one, case_seconds=0.3, starting_seconds=1.5)
+    assert plan.seconds == pytest.approx(1.5, rel=0.05)
+    many = [CellRecord(f"{k:02}", "x", call_seconds=1e-3) for k in range(20)]
+    plans = plan_pass(many, case_seconds=0.3, starting_seconds=1.5)
+    assert sum(plan.seconds for plan in plans) == pytest.approx(6.0, rel=0.05)
 
 
 def test_failed_cells_are_not_planned() -> None:
@@ -71,7 +82,7 @@ def test_measure_uses_the_clock_it_is_given() -> None:
     found = measure(CASE, {"whole": 5, CONTROL: 2}, 7, random.Random(1), Ledger(), clock=Steps())
     assert found.samples["whole"]["seconds"] == pytest.approx([1e-3] * 7)
     assert found.samples["whole"]["event_seconds"] == pytest.approx([0.9e-3] * 7)
-    assert found.control_seconds == pytest.approx([1e-3] * 7)
+    assert found.control["seconds"] == pytest.approx([1e-3] * 7)
     assert found.failures == {}
 
 

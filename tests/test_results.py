@@ -22,8 +22,8 @@ from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.presets import find
 from bench.results import read_pytest_json, read_run
 from bench.stats import interval_of_ratio
-from bench.summary import cells, log_ratios, reached
-from tests.synthetic import MACHINE, true_seconds, write_run
+from bench.summary import cells, log_ratios, measured_samples, reached
+from tests.synthetic import MACHINE, blocks, true_seconds, write_run
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -106,11 +106,13 @@ def test_a_written_pass_is_read(tmp_path: Path) -> None:
     manifest = Manifest("id", "now", {"baseline": "manual", "passes": 1}, machine=MACHINE, cells=records)
     (tmp_path / "passes").mkdir()
     write_manifest(tmp_path, manifest)
-    samples = {"calls": 2, "seconds": [0.25, 0.5], "event_seconds": []}
-    entry = benchmark_entry(extra_info(case, "manual", samples, [0.125, 0.125], records[0]))
+    entry = benchmark_entry(
+        extra_info(case, "manual", blocks([0.25, 0.5], 2, waited=[0.0, 0.125]), blocks([0.125, 0.125]), records[0])
+    )
     write_pass(tmp_path, 7, manifest, [entry], [{"case": case.id, "implementation": "whole", "reason": "raised"}])
     run = read_run(tmp_path)
-    assert run.samples[["pass", "seconds"]].to_numpy().tolist() == [[7, 0.25], [7, 0.5]]
+    wanted = [[7, 0.25, 0.0, 0, 0], [7, 0.5, 0.125, 1, 0]]
+    assert run.samples[["pass", "seconds", "waited_seconds", "switches", "control_switches"]].to_numpy().tolist() == wanted
     assert [(cell.status, cell.reason) for cell in run.manifest.cells] == [
         (MEASURED, ""),
         (FAILED, "in pass-007: raised"),
@@ -178,6 +180,11 @@ PASS_FAULTS: dict[str, tuple[Change, str]] = {
     "null": (in_second("seconds", [1, None, 1, 1]), r"extra_info\.seconds\[1\] is None, which is no time"),
     "event zero": (in_second("event_seconds", [1, 0, 1, 1]), r"extra_info\.event_seconds\[1\] is 0, which is no time"),
     "control shorter": (in_second("control_seconds", [1.0]), r"extra_info\.control_seconds has another length"),
+    "waiting shorter": (in_second("waited_seconds", [0.0]), r"extra_info\.waited_seconds has another length"),
+    "waiting negative": (
+        in_second("waited_seconds", [0, 0, -1e-9, 0]), r"extra_info\.waited_seconds\[2\] is -1e-09, which is no time",
+    ),
+    "switches no list": (in_second("switches", 1), "the field switches is int"),
     "events longer": (in_second("event_seconds", [1.0] * 5), r"extra_info\.event_seconds has another length"),
 }  # fmt: skip
 
@@ -357,9 +364,9 @@ def test_the_baselines_speedup_is_one(folder: Path) -> None:
 
 def test_ratios_need_no_machine_in_the_same_mood() -> None:
     """Rounds that only one side has are left out, and each pass gives one ratio."""
-    own = pd.DataFrame({"pass": [1, 1, 2, 3], "round": [0, 1, 0, 0], "seconds": [1.0, 5.0, 2.0, 9.0]})
-    base = pd.DataFrame({"pass": [1, 2, 2], "round": [0, 0, 1], "seconds": [3.0, 2.0, 77.0]})
-    assert log_ratios(own, base).to_dict() == pytest.approx({1: math.log(3), 2: 0.0})
+    own = pd.DataFrame({"pass": [1, 1, 2, 3], "round": [0, 1, 0, 0], "counted": [1.0, 5.0, 2.0, 9.0], "evidence": True})
+    base = pd.DataFrame({"pass": [1, 2, 2], "round": [0, 0, 1], "counted": [3.0, 2.0, 77.0], "evidence": True})
+    assert log_ratios(own, base)["log"].to_dict() == pytest.approx({1: math.log(3), 2: 0.0})
 
 
 def test_estimates_of_a_tiny_run_by_hand(tmp_path: Path) -> None:
@@ -372,8 +379,8 @@ def test_estimates_of_a_tiny_run_by_hand(tmp_path: Path) -> None:
     for number, times in enumerate([(4.0, 1.0), (9.0, 1.0)], start=1):
         entries = []
         for record, own in zip(records, times, strict=True):
-            samples = {"calls": 1, "seconds": [own], "event_seconds": []}
-            entries.append(benchmark_entry(extra_info(case, record.implementation, samples, [0.5], record)))
+            info = extra_info(case, record.implementation, blocks([own]), blocks([0.5]), record)
+            entries.append(benchmark_entry(info))
         write_pass(tmp_path, number, manifest, entries, [])
     row = row_of(cells(read_run(tmp_path)), case, "manual")
     assert (row["seconds"], row["step_seconds"], row["control_ratio"]) == pytest.approx((6.0, 0.6, 12.0))
@@ -389,9 +396,9 @@ def test_the_interval_knows_how_many_passes_were_planned(folder: Path) -> None:
     """Three passes of which two were planned: the spread is that of the first two."""
     edit(folder / "run.json", lambda c: c["settings"].update(passes=2))
     run, case = read_run(folder), find("smoke").cases("cpu")[0]
-    of_case = run.samples[run.samples["case"] == case.id]
-    own, base = (of_case[of_case["implementation"] == name] for name in ("whole", "manual"))
-    wanted = interval_of_ratio(log_ratios(own, base).tolist(), first=2)
+    measured = measured_samples(run)
+    found = log_ratios(measured[case.id, "whole"], measured[case.id, "manual"])
+    wanted = interval_of_ratio(found["log"].tolist(), first=2, errors=found["error"].tolist())
     row = row_of(cells(run), case, "whole")
     assert (row["speedup"], row["speedup_low"], row["speedup_high"]) == (wanted.value, wanted.low, wanted.high)
     assert row["passes"] == 3
@@ -451,8 +458,8 @@ def test_pytest_benchmark_compares_a_pass_file(folder: Path, tmp_path: Path) -> 
 
 def test_statistics_of_an_entry_are_those_of_its_samples() -> None:
     """The median, least and number of rounds that pytest-benchmark shows."""
-    samples = {"calls": 2, "seconds": [3.0, 1.0, 2.0], "event_seconds": []}
-    entry = benchmark_entry(extra_info(Case(), "manual", samples, [2.0, 2.0, 2.0], CellRecord(Case().id, "manual")))
+    record = CellRecord(Case().id, "manual")
+    entry = benchmark_entry(extra_info(Case(), "manual", blocks([3.0, 1.0, 2.0], 2), blocks([2.0, 2.0, 2.0]), record))
     assert (entry["stats"]["median"], entry["stats"]["min"], entry["stats"]["rounds"]) == (2.0, 1.0, 3)
     assert entry["extra_info"]["control_ratio"] == 1.0
     assert entry["extra_info"]["event_seconds"] is None

@@ -9,22 +9,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bench.files
+from bench.cases import Case
 from bench.folder import begin, create, discard
 from bench.listener import Listener
-from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, Manifest, read_manifest
+from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
 from bench.passes import pass_files
 from bench.process import WorkerDied, WorkerRefused, findings
 from bench.results import read_run
 from bench.run import Runner
 from bench.settings import Settings
 from bench.summary import cells
+from bench.warning import DISTURBED
+from tests.synthetic import MACHINE, blocks
 
+CASE = Case(hidden_size=8, input_size=8, seq_len=8)
 ONE_CASE: dict[str, Any] = {"seq_len": (8,), "hidden_size": (8,), "mode": ("inference",)}
 FAULTY = "tests/faulty.py:"
 
@@ -278,3 +283,64 @@ def test_pass_files_are_small(tmp_path: Path) -> None:
     runner.run()
     (path,) = pass_files(runner.folder)
     assert path.stat().st_size < 50_000 * len(json.loads(path.read_text())["benchmarks"])
+
+
+# Disturbed passes
+
+
+def told(share: float, seconds: float = 1e-3) -> dict[str, Any]:
+    """What a worker tells of a case of which something else had the core for this share of the time."""
+    own = blocks([seconds] * 8, 2, waited=[seconds * share] * 8)
+    return {"event": "case", "case": CASE.id, "samples": {"whole": own}, "control": blocks([1e-4] * 8), "failures": {}}
+
+
+def disturbed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: list[dict[str, Any]], **settings: Any
+) -> tuple[Runner, list[str]]:
+    """A run whose workers tell these cases in turn, and the notes that a listener got; nothing is measured."""
+    runner = start(tmp_path, "whole", **settings)
+    runner.manifest.machine = MACHINE
+    runner.manifest.cells = [CellRecord(CASE.id, "whole", call_seconds=1e-3)]
+    runner.manifest.status = "running"
+    notes: list[str] = []
+    monkeypatch.setattr(runner.listener, "note", notes.append)
+    left = iter(cases)
+
+    def found(job: dict[str, Any], timeout: float, log: Path) -> Iterator[dict[str, Any]]:
+        yield {"event": "ready", "machine": MACHINE, "devices": ["cpu"]}
+        yield {"event": "start", "case": CASE.id, "implementation": None}
+        yield next(left)
+        yield {"event": "end", "ledger": {"imports": 1.0}}
+
+    monkeypatch.setattr("bench.run.findings", found)
+    runner.run()
+    assert next(left, None) is None, "all were asked for"
+    return runner, notes
+
+
+def test_a_disturbed_pass_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, in a process of its own; the calmer one counts, the other stays in the file, and it is said."""
+    runner, notes = disturbed_run(tmp_path, monkeypatch, [told(0.0), told(0.6, 7e-3), told(0.1, 2e-3)])
+    run = read_run(runner.folder)
+    assert sorted(run.samples["seconds"].unique()) == [1e-3, 2e-3]
+    assert run.taken_again == {CASE.id: 1}
+    aside = json.loads(pass_files(runner.folder)[1].read_text())["rnn_bench"]["set_aside"]
+    assert aside[0]["extra_info"]["seconds"] == [7e-3] * 8
+    assert len(notes) == 1
+    assert "had the core for up to 60% of the time; taking 1 of 1 cases again" in notes[0]
+
+
+def test_it_is_taken_again_once_and_by_evidence_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is worse: the first counts, whatever either says of the time, and there is no third."""
+    runner, _ = disturbed_run(tmp_path, monkeypatch, [told(0.5, 9e-3), told(0.8, 1e-3)], passes=1)
+    run = read_run(runner.folder)
+    assert run.samples["seconds"].unique().tolist() == [9e-3]
+    assert run.taken_again == {CASE.id: 1}
+
+
+def test_a_spent_budget_takes_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is counts, with its warning."""
+    runner, notes = disturbed_run(tmp_path, monkeypatch, [told(0.6)], passes=1, budget=1e-6)
+    (warnings,) = cells(read_run(runner.folder))["warnings"]
+    assert DISTURBED in [each.kind for each in warnings]
+    assert notes == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from bench.gate.outcome import REGRESSED, UNCHANGED
 from bench.gate.sides import Side
+from bench.neighbour import Neighbour
 from bench.trust import show, sitting
 from bench.trust.peer import cells, fails, slowed
 from bench.trust.resample import pool, resample
@@ -78,7 +81,8 @@ def test_a_sitting_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "runs.jsonl"
     kept = read(path)
     path.write_text(path.read_text() + '{"kind": "pe')
-    found = sit(2, tmp_path, lambda told: None)
+    found, share = sit(2, tmp_path, lambda told: None)
+    assert share is None
     assert found[: len(kept)] == kept
     assert len(found) == len(list(schedule(2))) == len(path.read_text().splitlines())
     assert all(json.loads(line) for line in path.read_text().splitlines())
@@ -135,7 +139,7 @@ def test_a_delay_is_a_fraction_of_the_blocks_own_time(monkeypatch: pytest.Monkey
     def run(calls: int) -> None:
         now[0] += 2.0 * calls
 
-    monkeypatch.setattr("bench.turns.time.perf_counter", tick)
+    monkeypatch.setattr("bench.turns.time.thread_time", tick)
     delayed(run, 0.25)(2)
     assert now[0] == pytest.approx(4.0 * 1.25, rel=1e-5)
 
@@ -169,3 +173,29 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     assert json.loads((tmp_path / "trust.json").read_text())["wrong"] == found["wrong"]
     assert (tmp_path / "trust.png").stat().st_size > 10_000
     assert (tmp_path / "trust.svg").read_text().startswith("<?xml")
+
+
+def test_beside_a_neighbour_two_kinds_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing and +5 %, each as often, no peer; its share of CPU stands in the table, which needs no peer's row."""
+
+    @contextmanager
+    def planted(seed: int, most: float) -> Iterator[Neighbour]:
+        disturbing = Neighbour()
+        yield disturbing
+        disturbing.share = 0.68
+
+    draw = random.Random(2)
+    monkeypatch.setattr(sitting, "neighbour", planted)
+    monkeypatch.setattr(sitting, "gate_run", lambda kind, name, folder: gate_row(kind, name, draw))
+    found, share = sit(4, tmp_path, lambda told: None, seed=3)
+    assert [row["delay"] for row in found] == [0.0, 0.05] * 4
+    assert share == 0.68
+    figures = show.figures(found, resampled=60) | {"neighbour_share": share}
+    assert [(kind["name"] if "name" in kind else kind["delay"], kind["runs"]) for kind in figures["kinds"]] == [
+        (0.0, 4), (0.05, 4),
+    ]  # fmt: skip
+    text = show.write(figures, tmp_path)
+    assert "beside a neighbour that took 0.68 of a core" in text
+    assert "| nothing | 2% | 180 s | 0 of 4" in text
+    assert "| +5% | 2% | 180 s | 4 of 4" in text
+    assert "pytest-benchmark" not in text

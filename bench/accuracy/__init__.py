@@ -9,8 +9,10 @@ Three questions, each answered by measuring:
 3. Is a reported speed-up repeatable, and more so than by other means? The speed-up of `whole` over `manual`, measured
    again and again: by a run of this suite, by `torch.utils.benchmark`'s `blocked_autorange`, and by
    pytest-benchmark's own rounds (`peers`). All get the same wall time, start-up included, the same core and one
-   thread; they take turns in one sitting, so that all meet the same weather (`sitting`).
+   thread; they take turns in one sitting, so that all meet the same weather (`sitting`). With `--neighbour` that is the
+   weather of `bench.neighbour`.
 
 What counts is the coefficient of variation of the speed-up over fresh repeats: what somebody who runs the benchmark
-again tomorrow would see.
+again tomorrow would see. Beside it stands what is left at one speed of the machine: a virtual one slows down as a whole
+when its host gets busy, and interpreted code slows more than products, so that the true speed-up itself moves.
 """

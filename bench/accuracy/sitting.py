@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench import folder as run_folders
-from bench.accuracy.neighbour import neighbour
 from bench.cases import Case
+from bench.counted import with_counted
 from bench.listener import Listener
+from bench.neighbour import neighbour
 from bench.process import environment
-from bench.results import read_run
+from bench.results import Run, read_run
 from bench.run import Runner
 from bench.settings import Settings
 from bench.summary import cells
@@ -40,11 +43,13 @@ MOST_REPEAT_SECONDS = 300.0
 
 @dataclass
 class Repeats:
-    """Every repeat's figures: speed-ups by method, our intervals, known truths with theirs, wall seconds; and the CPU
-    time that the neighbour took over wall time (None: there was none)."""
+    """Every repeat's figures: speed-ups by method, our intervals, seconds of a call of the control in our run, known
+    truths with their intervals, wall seconds; and the CPU time that the neighbour took over wall time (None: there was
+    none)."""
 
     neighbour_share: float | None = None
     ours: list[tuple[float, float, float]] = field(default_factory=list)
+    control: list[float] = field(default_factory=list)
     blocked_autorange: list[float] = field(default_factory=list)
     pytest_median: list[float] = field(default_factory=list)
     pytest_mean: list[float] = field(default_factory=list)
@@ -70,9 +75,11 @@ def sit(repeats: int, folder: Path, tell: Callable[[int], None], seed: int | Non
 def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
     """Ours first, since its wall time is what the others are given; then the peers; then the known truths."""
     start = time.perf_counter()
-    (ours,) = _speedups(folder, "manual,whole", "manual", AXES).values()
+    run = _run(folder, "manual,whole", "manual", AXES)
+    (ours,) = _speedups(run).values()
     wall = {"ours": time.perf_counter() - start}
     found.ours.append(ours)
+    found.control.append(control_seconds(run))
     for name in ("blocked_autorange", "pytest_benchmark"):
         start = time.perf_counter()
         figures = _peer(name, wall["ours"])
@@ -84,23 +91,34 @@ def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
             found.pytest_mean.append(figures[1])
             found.pytest_min.append(figures[2])
     names = [f"{TRUTHS}:{name}" for name in (TRUTH_BASELINE, *TRUE_SPEEDUPS)]
-    truths = _speedups(folder, ",".join(names), names[0], TRUTH_AXES)
+    truths = _speedups(_run(folder, ",".join(names), names[0], TRUTH_AXES))
     found.truths += [(name.rpartition(":")[2], *estimate) for name, estimate in truths.items()]
     for name, seconds in wall.items():
         found.wall.setdefault(name, []).append(seconds)
-    return {"ours": ours, "blocked_autorange": found.blocked_autorange[-1], "pytest_median": found.pytest_median[-1],
+    return {"ours": ours, "control": found.control[-1], "blocked_autorange": found.blocked_autorange[-1], "pytest_median": found.pytest_median[-1],
             "pytest_mean": found.pytest_mean[-1], "pytest_min": found.pytest_min[-1], "truths": truths,
             "wall": wall}  # fmt: skip
 
 
-def _speedups(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
-    """A whole run of this suite: survey, parity, five passes; speed-ups over the baseline with their intervals."""
+def _run(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> Run:
+    """A whole run of this suite: survey, parity, five passes."""
     settings = Settings(devices=("cpu",), implementations=names, baseline=baseline, overrides=axes)
     run_folder = run_folders.create(folder, "accuracy")
     Runner(run_folder, run_folders.begin(run_folder, settings), Listener()).run()
-    table = cells(read_run(run_folder)).query("implementation != @baseline")
+    return read_run(run_folder)
+
+
+def control_seconds(run: Run) -> float:
+    """Seconds of a call of the control, less its waiting: how fast the machine was, whatever was measured on it."""
+    return float(np.exp(np.log(with_counted(run.samples)["control_counted"]).mean()))
+
+
+def _speedups(run: Run) -> dict[str, tuple[float, float, float]]:
+    """Speed-ups over the baseline with their intervals. Raises RuntimeError naming the run that has none."""
+    table = cells(run)
+    table = table[table["implementation"] != run.manifest.baseline]
     if table["speedup"].isna().any():
-        raise RuntimeError(f"{run_folder}: {table['reason'].iloc[0]}")
+        raise RuntimeError(f"{run.folder}: {table['reason'].iloc[0]}")
     return {row.implementation: (row.speedup, row.speedup_low, row.speedup_high) for row in table.itertuples()}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.cases import Case
 from bench.results import Run
 from bench.stats import Estimate
+from bench.warning import EstimateWarning
 
 MEASURED, INTERPOLATED, EXTRAPOLATED = "measured", "interpolated", "extrapolated"
 
@@ -27,6 +28,7 @@ class Ranked:
     payback: float
     basis: str = MEASURED
     error: float = math.nan
+    warnings: tuple[EstimateWarning, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from bench.manifest import Manifest
 from bench.report.names import axis_value, capital, listed, on_device, short_names
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, times
 from bench.report.use.prices import calls_in_words
+from bench.report.warned import short
 from bench.summary import REFERENCE
 
 _PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
@@ -54,6 +55,9 @@ def after(advice: Advice) -> Iterator[str]:
         yield answer(advice, names)
         if all(way.gain is None for way in advice.ranking):
             yield f"{REFERENCE} has no time for this case, so that there is no gain over it."
+    for way in advice.ranking:
+        if way.warnings:
+            yield f"Warning for {names[way.name]}: {short(way.warnings)}."
     for name, reason in advice.left:
         yield f"No answer for {names[name]}: {reason}."
     for name, count in advice.rivals:

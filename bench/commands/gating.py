@@ -99,6 +99,10 @@ def compare(
 def trust(
     rounds: Annotated[int, typer.Option(min=3, help="Unchanged gate runs; other kinds follow from it.")] = 30,
     resampled: Annotated[int, typer.Option(min=100, help="Gate runs made of recorded pairs, of each kind.")] = 1000,
+    beside: Annotated[
+        bool, typer.Option("--neighbour", help="Plant a noisy neighbour, and ask for nothing and +5 % alone.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the neighbour.")] = 1,
     resume: Annotated[str, typer.Option(help="Go on with this folder.")] = "",
     reports: Annotated[Path, typer.Option(help="Where trust/ lies.")] = REPORTS,
 ) -> None:
@@ -109,7 +113,8 @@ def trust(
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
         folder = Path(resume) if resume else reports / "trust" / stamp
         folder.mkdir(parents=True, exist_ok=bool(resume))
-        console.print(f"Table and figure: {prove(rounds, resampled, folder, console)}", soft_wrap=True)
+        path = prove(rounds, resampled, folder, console, seed if beside else None)
+        console.print(f"Table and figure: {path}", soft_wrap=True)
 
 
 def _live(base: str, base_python: str, impl: str, options: dict[str, object], min_effect: float) -> Outcome:
@@ -142,11 +147,14 @@ def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | Non
     """Show, write, and end with the exit code; the last line is the sentence."""
     from bench.gate.export import write
     from bench.gate.show import lines, sentence
+    from bench.report.warned import told
 
     if found := lines(outcome):
         console.print()
     for line in found:
         console.print(line, soft_wrap=True)
+    for warning in told([verdict.warnings for verdict in outcome.verdicts]):
+        _tell(f"warning: {warning}")
     for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
         _tell(f"note: {note}")
     write(outcome, strict, json, markdown)

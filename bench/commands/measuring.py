@@ -177,6 +177,7 @@ def _explain(
 def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     """Write the report, print its headlines, let `latest` point to it."""
     from bench import report as pages
+    from bench.report.warned import sentences
     from bench.summary import cells
 
     found = read_run(folder)
@@ -185,6 +186,8 @@ def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     console.print()
     for line in pages.headlines(table, found.manifest):
         console.print(f"• {line}", highlight=False, markup=False)
+    for line in sentences(table):
+        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     failed = table.loc[table["status"] == FAILED]
     for name, group in failed.groupby("implementation", sort=False):
         told = f"failed: {name} in {len(group)} cells: {group['reason'].iloc[0]}"

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from bench.gate.judge import Comparison, Judge
 from bench.gate.outcome import INCONCLUSIVE, REGRESSED, Cell, CellVerdict, Outcome
+from bench.warning import EstimateWarning
+
+Warnings = tuple[EstimateWarning, ...]
 
 HOPELESS = 20
 """Times the pairs there were: a cell that wants more than that is at the limit, not short of pairs."""
 
 
-def conclude(outcome: Outcome, judge: Judge, given_up: set[Cell], pair_seconds: float) -> None:
+def conclude(
+    outcome: Outcome, judge: Judge, given_up: set[Cell], pair_seconds: float, warnings: Mapping[Cell, Warnings]
+) -> None:
     """Write what the judge has come to into the outcome; cells that were given up have no verdict."""
     kept = [found for cell, found in judge.comparisons.items() if cell not in given_up]
     outcome.pairs = judge.pairs
-    outcome.verdicts = [_verdict(found, judge.limit, pair_seconds) for found in kept]
+    outcome.verdicts = [
+        _verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept
+    ]
     if kept and judge.pairs < judge.looks[0]:
         outcome.too_few = (
             f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {judge.looks[0]}"
@@ -26,10 +34,10 @@ def conclude(outcome: Outcome, judge: Judge, given_up: set[Cell], pair_seconds: 
     }
 
 
-def _verdict(found: Comparison, limit: float, pair_seconds: float) -> CellVerdict:
+def _verdict(found: Comparison, limit: float, pair_seconds: float, warnings: Warnings) -> CellVerdict:
     note = wanted(found, limit, pair_seconds) if found.verdict == INCONCLUSIVE else ""
     effect, low, high = (math.expm1(log) for log in (found.log_effect, *found.log_bounds))
-    return CellVerdict(found.cell, found.verdict, effect, low, high, len(found.deciding), note)
+    return CellVerdict(found.cell, found.verdict, effect, low, high, len(found.deciding), note, warnings)
 
 
 def wanted(found: Comparison, limit: float, pair_seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -21,6 +22,7 @@ from bench.gate.sides import Side
 from bench.gate.survey import survey
 from bench.machine import differences
 from bench.settings import Settings
+from bench.warning import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
 
 MOST_LOST = 2
 """Pairs that may be lost at one case, or before any, until it is given up: a process that dies once may have been
@@ -59,7 +61,7 @@ def contest(
     tell(f"{len(calls)} cells to compare{told}.")
     bout = _Bout(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
     bout.fight()
-    conclude(outcome, bout.judge, bout.given_up, bout.pair_seconds())
+    conclude(outcome, bout.judge, bout.given_up, bout.pair_seconds(), bout.warnings())
     outcome.seconds = time.perf_counter() - begun
     return outcome
 
@@ -86,6 +88,7 @@ class _Bout:
         self.lost: Counter[str] = Counter()
         self.spent: list[float] = []
         self.given_up: set[Cell] = set()
+        self.disturbed: dict[Cell, list[float]] = {}
 
     def fight(self) -> None:
         """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
@@ -100,6 +103,21 @@ class _Bout:
                 self.spent.append(time.perf_counter() - start)
                 if looked:
                     self._after_look()
+
+    def warnings(self) -> dict[Cell, tuple[EstimateWarning, ...]]:
+        """What qualifies each cell's verdict: the mean share of the time, over pairs, in which something else had the
+        core; that nothing is known of it; that nothing was pinned."""
+        unpinned = [EstimateWarning(NOT_PINNED)] if self.outcome.machine.get("pinned") is False else []
+        found = {}
+        for cell, shares in self.disturbed.items():
+            blind = sum(map(math.isnan, shares))
+            share = sum(known for known in shares if not math.isnan(known)) / max(1, len(shares) - blind)
+            found[cell] = (
+                *([EstimateWarning(DISTURBED, share)] if share > DISTURBED_FROM else []),
+                *([EstimateWarning(NO_EVIDENCE, blind)] if blind else []),
+                *unpinned,
+            )
+        return found
 
     def pair_seconds(self) -> float:
         """What a pair takes, by those there were."""
@@ -143,6 +161,8 @@ class _Bout:
     def _take(self, pair: Pair) -> bool:
         for cell, reason in pair.failures.items():
             self._give_up(cell, reason)
+        for cell, share in pair.disturbed.items():
+            self.disturbed.setdefault(cell, []).append(share)
         before = len(self.judge.open)
         looked = self.judge.add(pair.logs)
         if looked:

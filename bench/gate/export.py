@@ -64,6 +64,7 @@ def _cell(verdict: CellVerdict) -> dict[str, Any]:
         "high": _finite(verdict.high),
         "observations": verdict.seen,
         "note": verdict.note,
+        "warnings": [warning.as_dict() for warning in verdict.warnings],
     }
 
 

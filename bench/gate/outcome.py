@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.warning import EstimateWarning
+
 Cell = tuple[str, str]
 """(case id, implementation)."""
 
@@ -26,7 +28,8 @@ class Incomparable(Exception):
 class CellVerdict:
     """One cell. `effect` and its bounds are fractions: 0.05 is 5 % slower than the base, -0.05 that much faster.
 
-    `seen` is how many observations it rests on: pairs of processes, or passes of the smaller run.
+    `seen` is how many observations it rests on: pairs of processes, or passes of the smaller run. `warnings` qualify the
+    effect (`bench.warning`).
     """
 
     cell: Cell
@@ -36,6 +39,7 @@ class CellVerdict:
     high: float
     seen: int
     note: str = ""
+    warnings: tuple[EstimateWarning, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ the other. A pair as a whole is one observation of each cell.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,10 +19,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from bench.alternate import calls_per_block
 from bench.gate.outcome import Cell
 from bench.gate.sides import Side
-from bench.observation import Observation, clipped, median_of_ratios, ratio_of_means, running_seconds, spikes
+from bench.observation import (
+    Observation,
+    Times,
+    clipped,
+    counting,
+    median_of_ratios,
+    ratio_of_means,
+    spikes,
+    waited_share,
+)
 from bench.process import WorkerDied
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
@@ -61,30 +72,26 @@ class Plan:
 
 @dataclass
 class Pair:
-    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed; the share of the
-    time of all blocks in which something else had the core, NaN where that is not known."""
+    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed; the share of each
+    cell's time in which something else had the core, NaN where that is not known."""
 
     logs: dict[Cell, float] = field(default_factory=dict)
     failures: dict[Cell, str] = field(default_factory=dict)
-    disturbed: float = math.nan
+    disturbed: dict[Cell, float] = field(default_factory=dict)
 
 
 @dataclass
 class Blocks:
-    """The blocks of one cell on one side, in the order of the rounds: seconds of a call, and of its waiting (None where
-    that is not known)."""
+    """The blocks of one cell on one side, in the order of the rounds: seconds of a call and of its waiting, and switches
+    of the block (None where they are not known)."""
 
     seconds: list[float] = field(default_factory=list)
     waited: list[float | None] = field(default_factory=list)
+    switches: list[int | None] = field(default_factory=list)
 
-    @property
-    def known(self) -> bool:
-        """Whether the waiting is known of every block."""
-        return None not in self.waited
-
-    def counted(self) -> list[float]:
-        """What counts of each block but for the spikes; see `bench.observation`."""
-        return running_seconds(self.seconds, self.waited).tolist() if self.known else self.seconds
+    def counted(self) -> tuple[Times, bool]:
+        """What counts of each block but for the spikes, and whether anything is known; see `bench.observation`."""
+        return counting(self.seconds, self.waited, self.switches)
 
 
 def plan(call_seconds: dict[Cell, float]) -> dict[Cell, Plan]:
@@ -132,25 +139,26 @@ def measure_pair(workers: Workers, plans: dict[Cell, Plan], order: random.Random
     blocks: dict[Cell, tuple[Blocks, Blocks]] = {}
     for case in cases:
         blocks |= duel.measure(case, by_case[case], pair)
-    both = [side for sides in blocks.values() for side in sides]
-    rate = spike_rate([side.counted() for side in both])
-    pair.logs = {cell: observed(*sides, rate).log for cell, sides in blocks.items() if cell not in pair.failures}
-    if both and all(side.known for side in both):
-        pair.disturbed = sum(sum(filter(None, side.waited)) for side in both) / sum(sum(side.seconds) for side in both)
+    rate = spike_rate([side.counted()[0] for sides in blocks.values() for side in sides])
+    for cell, (base, head) in blocks.items():
+        pair.logs[cell] = observed(base, head, rate).log
+        pair.disturbed[cell] = waited_share(base.seconds + head.seconds, base.waited + head.waited)
     return pair
 
 
 def observed(base: Blocks, head: Blocks, rate: float) -> Observation:
     """What a pair says of one cell: the log ratio, head over base."""
-    if not (base.known and head.known):
+    (base_counts, base_known), (head_counts, head_known) = base.counted(), head.counted()
+    if not (base_known and head_known):
         return median_of_ratios(head.seconds, base.seconds)
-    return ratio_of_means(clipped(head.counted(), rate), clipped(base.counted(), rate))
+    return ratio_of_means(clipped(head_counts, rate), clipped(base_counts, rate))
 
 
-def spike_rate(contenders: Sequence[Sequence[float]]) -> float:
+def spike_rate(contenders: Sequence[ArrayLike]) -> float:
     """The share of blocks that are spikes with most contenders of both sides: what the machine does to all. There is no
     control in a pair; what one contender does itself is left out by the median over them."""
-    shares = sorted(spikes(blocks) / len(blocks) for blocks in contenders if blocks)
+    found = [np.asarray(blocks, float) for blocks in contenders]
+    shares = sorted(spikes(blocks[np.isfinite(blocks)]) / len(blocks) for blocks in found if len(blocks))
     share = shares[len(shares) // 2] if shares else 0.0
     return share if share <= MOST_SPIKES else 0.0
 
@@ -188,6 +196,7 @@ class _Duel:
                 return
             blocks[side].seconds.append(answer["seconds"])
             blocks[side].waited.append(answer.get("waited_seconds"))
+            blocks[side].switches.append(answer.get("switches"))
 
     def _check_state(self, case: str) -> None:
         """Both sides must be set alike after the case, threads as the case has it."""

@@ -9,6 +9,7 @@ There are no fresh processes to confirm a change here, hence the smaller error.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection
 from typing import Any
@@ -30,7 +31,8 @@ from bench.machine import differences
 from bench.manifest import MISSING, CellRecord
 from bench.results import Run
 from bench.stats import holm, p_above, t_half_width, weighted_mean
-from bench.summary import log_controls, measured_samples
+from bench.summary import log_controls, measured_samples, warnings
+from bench.warning import EstimateWarning, joined
 
 ERROR = 0.01
 """Of each family of hypotheses, all cells together."""
@@ -57,9 +59,18 @@ def compare(base: Run, head: Run, min_effect: float, allow_different: Collection
     gone = [cell for cell in sides[0].records if cell not in known]
     outcome.uncompared += [Uncompared(cell, INCOMPARABLE, f"only {outcome.base} has it") for cell in gone]
     logs = (log_control_ratios(base), log_control_ratios(head))
-    outcome.verdicts = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome)
+    found = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome)
+    carried = (cell_warnings(base), cell_warnings(head))
+    outcome.verdicts = [
+        dataclasses.replace(each, warnings=joined(*(side.get(each.cell, ()) for side in carried))) for each in found
+    ]
     outcome.notes.append("by times over the control's; the verdicts are not confirmed by fresh processes")
     return outcome
+
+
+def cell_warnings(run: Run) -> dict[Cell, list[EstimateWarning]]:
+    """(case, implementation) -> what qualifies its times."""
+    return {cell: warnings(run, samples) for cell, samples in measured_samples(run).items()}
 
 
 def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[str]) -> list[str]:

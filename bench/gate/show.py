@@ -24,6 +24,7 @@ from bench.gate.outcome import (
 )
 from bench.report.markdown import escaped, one_line
 from bench.report.names import axis_value, short_names
+from bench.report.warned import short, told
 
 MOST_ROWS = 150
 """Rows of a Markdown table; a pull request's comment holds 65,536 characters, and JSON has the rest."""
@@ -113,7 +114,7 @@ def sentence(outcome: Outcome) -> str:
 def lines(outcome: Outcome) -> list[Text]:
     """What is worth a line on a terminal: changes, what is inconclusive, what could not be compared; notes below."""
     named = labels(outcome)
-    rows = [(v.cell, v.verdict, change(v), v.note) for v in outcome.changed + outcome.of(INCONCLUSIVE)]
+    rows = [(v.cell, v.verdict, change(v), _noted(v)) for v in outcome.changed + outcome.of(INCONCLUSIVE)]
     rows += [(left.cell, left.status, "", one_line(left.reason)) for left in outcome.uncompared]
     names = max((len(named.implementation(cell)) for cell, *_ in rows), default=0)
     places = max((len(named.case(cell)) for cell, *_ in rows), default=0)
@@ -124,6 +125,11 @@ def lines(outcome: Outcome) -> list[Text]:
         if note:
             found.append(Text(f"{'':<12}  {note}", style="dim"))
     return found
+
+
+def _noted(verdict: CellVerdict) -> str:
+    """What it would take to decide a cell, and what qualifies it."""
+    return "; ".join(filter(None, [verdict.note, short(verdict.warnings)]))
 
 
 def markdown(outcome: Outcome) -> str:
@@ -155,12 +161,12 @@ def _headline(outcome: Outcome) -> str:
 
 def _verdicts(found: Sequence[CellVerdict], named: Labels) -> str:
     """A Markdown table of verdicts."""
-    noted = any(verdict.note for verdict in found)
+    noted = any(_noted(verdict) for verdict in found)
     lines = ["| | implementation | case | change | |" if noted else "| | implementation | case | change |"]
     lines.append("|---|---|---|---:|---|" if noted else "|---|---|---|---:|")
     for verdict in found[:MOST_ROWS]:
         fields = [f"{MARKS[verdict.verdict]} {verdict.verdict}", f"`{named.implementation(verdict.cell)}`"]
-        fields += [named.case(verdict.cell), change(verdict), *([verdict.note] if noted else [])]
+        fields += [named.case(verdict.cell), change(verdict), *([_noted(verdict)] if noted else [])]
         lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
     if len(found) > MOST_ROWS:
         lines.append(f"\n… and {len(found) - MOST_ROWS} more; the JSON file has them all.")
@@ -198,6 +204,7 @@ def _how(outcome: Outcome) -> str:
     lines.append(
         f"- minimum effect ±{percent(outcome.min_effect)}; intervals are corrected for the number of cells and of looks"
     )
+    lines += [f"- warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
     lines += [f"- {note}" for note in outcome.notes]
     lines += [f"- a pair was lost: {loss}" for loss in outcome.lost]
     return escaped("\n".join(lines)) + "\n"

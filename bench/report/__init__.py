@@ -1,6 +1,7 @@
 """The report of a run: one tidy table, a summary, pictures, and a page, all made from the raw files alone.
 
     folder/samples.parquet, samples.csv   every sample: see `bench.results.Run`
+    folder/cells.json                     every estimate with its interval and warnings: see `bench.summary.cells`
     folder/summary.md                     findings and a compact table
     folder/figures/*.png, *.svg           the pictures; `main` is the one for a README
     folder/index.html                     the page, self-contained
@@ -11,9 +12,14 @@ The same raw files give the same bytes. Nothing here imports torch.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
+from typing import Any
 
-from bench.files import write_atomically
+import numpy as np
+import pandas as pd
+
+from bench.files import write_atomically, write_json
 from bench.report.figures import pictures
 from bench.report.findings import findings, headlines
 from bench.report.markdown import summary
@@ -49,6 +55,7 @@ def write(run: Run, folder: Path) -> Path:
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
+    write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
     _write_figures(scene, drawn, folder / "figures")
     write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
     path = folder / "index.html"
@@ -63,6 +70,19 @@ def _write_samples(run: Run, folder: Path) -> None:
     run.samples.to_parquet(stream, index=False)
     write_atomically(folder / "samples.parquet", stream.getvalue())
     write_atomically(folder / "samples.csv", run.samples.to_csv(index=False, lineterminator="\n").encode())
+
+
+def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table of cells for JSON: what is not known is null, a warning its kind and value."""
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [warning.as_dict() for warning in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _write_figures(scene: Scene, drawn: list[Picture], folder: Path) -> None:

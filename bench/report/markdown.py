@@ -15,6 +15,7 @@ from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use, Winner, winners
+from bench.report.warned import sentences
 from bench.report.why import Why
 from bench.summary import REFERENCE, reached
 
@@ -38,6 +39,7 @@ def summary(
     parts = [f"# Run {escaped(manifest.id)}\n"]
     parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
+    parts += [f"⚠ {escaped(text)}\n" for text in sentences(cells)]
     parts += _use(advised or Use())
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained or Why())
@@ -82,6 +84,8 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
         said.append(
             "The floor is the least time any implementation needs on this machine, the gap how many times that."
         )
+    if measured["warnings"].map(bool).any():
+        said.append("⚠ marks cells whose figures carry a warning; the full table says which.")
     if precision and not measured["narrow"].all():
         said.append(f"◊ marks intervals wider than ±{100 * precision:g} %.")
     return f"{table}\n\n{escaped(' '.join(part for part in said if part))}"
@@ -151,7 +155,8 @@ def _field(row: pd.Series | None, baseline: str) -> str:
     if row["implementation"] != baseline and not pd.isna(row["speedup"]):
         mark = "" if row["narrow"] else " ◊"
         text += f" · {times(row['speedup'], row['speedup_low'], row['speedup_high'])}{mark}"
-    return text if pd.isna(row["gap"]) else f"{text} · gap {gap(row['gap'])}"
+    text += "" if pd.isna(row["gap"]) else f" · gap {gap(row['gap'])}"
+    return f"{text} ⚠" if row["warnings"] else text
 
 
 def _facts(manifest: Manifest) -> str:

@@ -23,6 +23,7 @@ from bench.report.render import inline_svg, marker_svg, style
 from bench.report.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
 from bench.report.use import Use
+from bench.report.warned import sentences
 from bench.report.why import Why
 from bench.summary import REFERENCE, reached
 
@@ -79,7 +80,7 @@ def page(
             for name, look in scene.looks.items()
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
-        manifest=manifest, findings=found, notices=notices(cells, manifest), plots=plots, legend=legend,
+        manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots, legend=legend,
         legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE,
         measured_ways=measured,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),

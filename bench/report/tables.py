@@ -14,6 +14,7 @@ from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
 from bench.report.outcome import with_outcome
 from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
+from bench.report.warned import short
 from bench.summary import REFERENCE, reached
 
 
@@ -111,6 +112,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), _field("parity_error"),
                                hint="largest relative deviation from the float64 reference"),
         "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
+        "warnings": Column("Warnings", lambda row: short(row["warnings"]) or NOTHING, lambda row: short(row["warnings"]),
+                           False, hint="what qualifies the figures of this row"),
         "why": Column("Why", _plain("why"), _field("why"), False, hint="where the time goes"),
     }  # fmt: skip
     return [column for name, column in every.items() if name == "seconds" or (name in cells and _said(cells[name]))]
@@ -118,6 +121,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
 
 def _said(column: pd.Series) -> bool:
     """Whether any row has something to say there."""
+    if column.name == "warnings":
+        return bool(column.map(bool).any())
     return bool((column.notna() & (column != "")).any())
 
 

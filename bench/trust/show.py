@@ -18,7 +18,7 @@ from bench.files import write_atomically, write_json
 from bench.gate.outcome import IMPROVED, REGRESSED, UNCHANGED
 from bench.trust.peer import CHECKS, fails, slowed
 from bench.trust.resample import Verdicts, pool, resample
-from bench.trust.sitting import KINDS, PEER, Kind
+from bench.trust.sitting import KINDS, NEIGHBOUR_KINDS, PEER, Kind
 from rnn_impls.registry import THREE_WAYS
 
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ def figures(rows: Sequence[Row], resampled: int, tell: Callable[[str], None] = l
         return resample(pairs, kind.min_effect, kind.delay, THREE_WAYS, runs, most)
 
     kinds = []
-    for kind in KINDS:
+    for kind in {each.name: each for each in (*NEIGHBOUR_KINDS, *KINDS)}.values():
         own = [row for row in gates if row["kind"] == kind.name]
         if own:
             kinds.append(live(kind, own) | {"resampled": dataclasses.asdict(made_up(kind, resampled))})
@@ -69,9 +69,9 @@ def figures(rows: Sequence[Row], resampled: int, tell: Callable[[str], None] = l
         "cells": len(gates[0]["cells"]),
         "recorded_pairs": len(pairs),
         "kinds": kinds,
-        "peer": peer(peers),
-        "peer_seconds": float(np.median([row["seconds"] for row in peers])),
-        "curve": {"gate": curve} | {check: peer_curve(peers, check) for check in CHECKS},
+        "peer": peer(peers) if peers else [],
+        "peer_seconds": float(np.median([row["seconds"] for row in peers])) if peers else None,
+        "curve": {"gate": curve} | {check: peer_curve(peers, check) for check in CHECKS if peers},
         "largest_deviation": [
             max((abs(cell["effect"]) for cell in row["cells"]), default=0.0) for row in gates if not row["delay"]
         ],
@@ -138,7 +138,8 @@ def markdown(found: Row) -> str:
     """The tables and what they say."""
     machine = found["machine"]
     lines = [
-        f"Measured on {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}: {found['cells']} cells,",
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}{_beside(found)}: "
+        f"{found['cells']} cells,",
         "one thread, all kinds of runs in turn. A slowdown is planted in one of three implementations, so in a third",
         "of the cells; bounds are at 95 %.",
         "",
@@ -147,17 +148,7 @@ def markdown(found: Row) -> str:
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [_kind_line(kind) for kind in found["kinds"]]
-    lines += [
-        "",
-        "The same cells by plain pytest-benchmark, each run held against the one before it "
-        f"({found['peer_seconds']:.0f} s a run):",
-        "",
-        "| `--benchmark-compare-fail` | " + " | ".join(_planted(d) for d in _peer_delays(found)) + " |",
-        "|---|" + "---:|" * len(_peer_delays(found)),
-    ]
-    for check in CHECKS:
-        own = [row for row in found["peer"] if row["check"] == check]
-        lines.append(f"| `{check}` | " + " | ".join(_share(row["failed"], row["runs"]) for row in own) + " |")
+    lines += _peer_lines(found) if found["peer"] else []
     deviations = found["largest_deviation"]
     lines += [
         "",
@@ -169,6 +160,27 @@ def markdown(found: Row) -> str:
         "",
     ]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def _beside(found: Row) -> str:
+    share = found.get("neighbour_share")
+    return "" if share is None else f", beside a neighbour that took {share:.2f} of a core"
+
+
+def _peer_lines(found: Row) -> list[str]:
+    """What plain pytest-benchmark makes of the same cells."""
+    lines = [
+        "",
+        "The same cells by plain pytest-benchmark, each run held against the one before it "
+        f"({found['peer_seconds']:.0f} s a run):",
+        "",
+        "| `--benchmark-compare-fail` | " + " | ".join(_planted(d) for d in _peer_delays(found)) + " |",
+        "|---|" + "---:|" * len(_peer_delays(found)),
+    ]
+    for check in CHECKS:
+        own = [row for row in found["peer"] if row["check"] == check]
+        lines.append(f"| `{check}` | " + " | ".join(_share(row["failed"], row["runs"]) for row in own) + " |")
+    return lines
 
 
 def picture(found: Row) -> Figure:

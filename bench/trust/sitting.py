@@ -13,7 +13,8 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import rnn_impls
 from bench.gate.contest import contest
 from bench.gate.outcome import Outcome
 from bench.gate.sides import Side
+from bench.neighbour import neighbour
 from bench.settings import Settings
 from bench.trust.peer import measure_peer
 from rnn_impls.registry import THREE_WAYS
@@ -56,23 +58,32 @@ KINDS = (
 )
 """What the published rates are about: --min-effect 2%, then a finer setting with less time, then the defaults."""
 
+NEIGHBOUR_KINDS = (Kind(0.0, 0.02, 180, 1.0), Kind(0.05, 0.02, 180, 1.0))
+"""What is asked beside a neighbour: the same as first of all without one."""
+
 PEER = "peer"
+MOST_RUN_SECONDS = 300.0
+"""Seconds of a run after which no neighbour goes on, whatever happened to the sitting."""
 
 
-def sit(rounds: int, folder: Path, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Take the runs that are not in `runs.jsonl` yet; all of them. Raises Incomparable, OSError, KeyboardInterrupt."""
+def sit(
+    rounds: int, folder: Path, tell: Callable[[str], None], seed: int | None = None
+) -> tuple[list[dict[str, Any]], float | None]:
+    """Take the runs that are not in `runs.jsonl` yet; all of them. With a seed, beside a neighbour that it plants, whose
+    share of CPU comes second. Raises Incomparable, OSError, KeyboardInterrupt."""
     path = folder / "runs.jsonl"
     found = read(path)
-    plan = list(schedule(rounds))
-    for number, (kind, slowed) in enumerate(plan, start=1):
-        if number <= len(found):
-            continue
-        row = {"kind": PEER, **measure_peer()} if kind is None else gate_run(kind, slowed, folder)
-        with path.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
-        found.append(row)
-        tell(f"{number} of {len(plan)}: {_told(row)}")
-    return found
+    plan = list(schedule(rounds) if seed is None else schedule(rounds, NEIGHBOUR_KINDS, peer=False))
+    with neighbour(seed, len(plan) * MOST_RUN_SECONDS) if seed is not None else nullcontext() as disturbing:
+        for number, (kind, slowed) in enumerate(plan, start=1):
+            if number <= len(found):
+                continue
+            row = {"kind": PEER, **measure_peer()} if kind is None else gate_run(kind, slowed, folder)
+            with path.open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
+            found.append(row)
+            tell(f"{number} of {len(plan)}: {_told(row)}")
+    return found, disturbing.share if disturbing is not None else None
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -84,16 +95,18 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole]
 
 
-def schedule(rounds: int) -> Iterator[tuple[Kind | None, str]]:
+def schedule(rounds: int, kinds: Sequence[Kind] = KINDS, peer: bool = True) -> Iterator[tuple[Kind | None, str]]:
     """What is run, in order, with the implementation to slow down; None stands for a run of the peer."""
-    yield None, ""
-    taken = dict.fromkeys(KINDS, 0)
+    if peer:
+        yield None, ""
+    taken = dict.fromkeys(kinds, 0)
     for number in range(1, rounds + 1):
-        for kind in KINDS:
+        for kind in kinds:
             while taken[kind] < round(kind.share * number):
                 yield kind, THREE_WAYS[taken[kind] % len(THREE_WAYS)]
                 taken[kind] += 1
-        yield None, ""
+        if peer:
+            yield None, ""
 
 
 def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
@@ -125,7 +138,7 @@ def _row(kind: Kind, slowed: str, seconds: float, outcome: Outcome) -> dict[str,
         "machine": outcome.machine,
         "cells": [
             {"case": v.cell[0], "implementation": v.cell[1], "verdict": v.verdict, "effect": v.effect,
-             "bounds": [v.low, v.high], "logs": logs[v.cell]}
+             "bounds": [v.low, v.high], "logs": logs[v.cell], "warnings": [w.as_dict() for w in v.warnings]}
             for v in outcome.verdicts
         ],
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from bench.cases import Case
 from bench.gate import contest as contests
 from bench.gate.comparable import Surveyed
 from bench.gate.contest import contest, told_differences
+from bench.gate.export import as_json
 from bench.gate.judge import LOOKS
 from bench.gate.outcome import (
     IMPROVED,
@@ -27,9 +29,12 @@ from bench.gate.outcome import (
     Outcome,
 )
 from bench.gate.pair import Pair, SideChanged, SideDied
+from bench.gate.show import markdown
 from bench.gate.sides import Side
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
+from bench.report.warned import short
 from bench.settings import Settings
+from bench.warning import DISTURBED, NO_EVIDENCE, NOT_PINNED
 from tests.gate.test_faults import FakeWorkers
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]
@@ -60,6 +65,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         min_effect: float = 0.03,
         names: tuple[list[str], list[str]] = (["manual", "whole"], ["manual", "whole"]),
         machines: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+        disturbed: float = 0.0,
     ) -> Outcome:
         ticks, draw, counter = Ticks(), random.Random(1), iter(range(10000))
         sound = {cell: CellRecord(*cell, call_seconds=1e-4) for cell in CELLS}
@@ -71,7 +77,8 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         def measured(workers: object, plans: dict[Cell, Any], order: object, timeout: float) -> Pair:
             number = next(counter)
             ticks.now += 1.0
-            return Pair({cell: draw.gauss(truth(cell, number), 0.01) for cell in plans})
+            logs = {cell: draw.gauss(truth(cell, number), 0.01) for cell in plans}
+            return Pair(logs, disturbed=dict.fromkeys(plans, disturbed))
 
         monkeypatch.setattr(contests, "measure_pair", measured)
         monkeypatch.setattr(contests, "survey", lambda *_: surveys)
@@ -94,6 +101,26 @@ def test_nothing_changed(hold: Callable[..., Outcome]) -> None:
     assert set(by_cell(outcome).values()) == {UNCHANGED}
     assert outcome.exit_code(strict=True) == 0
     assert outcome.pairs <= LOOKS[3]
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "machine", "kinds"),
+    [
+        (0.0, {}, []),
+        (0.25, {}, [DISTURBED]),
+        (math.nan, {"pinned": False}, [NO_EVIDENCE, NOT_PINNED]),
+    ],
+)
+def test_verdicts_carry_what_qualifies_them(
+    hold: Callable[..., Outcome], disturbed: float, machine: dict[str, Any], kinds: list[str]
+) -> None:
+    """In the outcome, in JSON and in the words of the table."""
+    outcome = hold(disturbed=disturbed, machines=(machine, machine))
+    carried = [list(verdict.warnings) for verdict in outcome.verdicts]
+    assert all([each.kind for each in found] == kinds for found in carried)
+    stored = [cell["warnings"] for cell in as_json(outcome, strict=False)["cells"]]
+    assert stored == [[each.as_dict() for each in found] for found in carried]
+    assert (short(carried[0]) in markdown(outcome)) if kinds else ("warning" not in markdown(outcome))
 
 
 def test_a_regression_fails(hold: Callable[..., Outcome]) -> None:

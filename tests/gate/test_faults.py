@@ -137,7 +137,7 @@ def simulated(load_from: int) -> Outcome:
     """A contest on a simulated machine that gets busy; blocks of a round share its mood."""
     import random
 
-    from bench.stats import median_log_ratio
+    from bench.observation import ratio_of_means
 
     draw, pairs = random.Random(3), iter(range(1000))
     case = Case(hidden_size=8, input_size=8, seq_len=2).id
@@ -150,7 +150,7 @@ def simulated(load_from: int) -> Outcome:
             mood = (2.0 if busy else 1.0) * draw.lognormvariate(0, 0.3)
             base.append(1e-4 * mood * draw.lognormvariate(0, 0.04))
             head.append(1e-4 * mood * draw.lognormvariate(0, 0.04))
-        return Pair(dict.fromkeys(plans, median_log_ratio(head, base)))
+        return Pair(dict.fromkeys(plans, ratio_of_means(head, base).log))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contests, "measure_pair", measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from pathlib import Path
@@ -15,13 +16,16 @@ from bench.gate.pair import (
     MAX_ROUNDS,
     MIN_ROUNDS,
     MIN_ROUNDS_OF_LONG_CALLS,
+    Blocks,
     Pair,
     Plan,
     SideChanged,
     SideDied,
     Workers,
     measure_pair,
+    observed,
     plan,
+    spike_rate,
     wanted_state,
 )
 from bench.gate.sides import Side
@@ -32,7 +36,8 @@ CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whol
 
 
 class FakeWorker:
-    """Answers as a worker would; `seconds` by implementation, `state` of torch, `dies` at so many messages."""
+    """Answers as a worker would; `seconds` by implementation, `waited` beside them one after the other, `state` of torch,
+    `dies` at so many messages."""
 
     def __init__(self, seconds: dict[str, float], log: list[tuple[str, str]], name: str, **more: Any) -> None:
         self.seconds, self.log, self.name, self.more = seconds, log, name, more
@@ -53,7 +58,8 @@ class FakeWorker:
             if message["block"] in failing:
                 self.answers.append({"event": "block", "failure": failing[message["block"]]})
             else:
-                self.answers.append({"event": "block", "seconds": self.seconds[message["block"]]})
+                own, waited = self.seconds[message["block"]], next(self.more.get("waited", iter(())), None)
+                self.answers.append({"event": "block", "seconds": own + (waited or 0.0), "waited_seconds": waited})
         else:
             self.answers.append({"event": "state", **(wanted_state(self.case) | self.more.get("state", {}))})
 
@@ -142,3 +148,53 @@ def test_plans_fill_the_pair() -> None:
 def test_threads_wanted_are_those_of_the_case() -> None:
     """Read from the case's id."""
     assert wanted_state(Case(threads=4).id)["threads"] == 4
+
+
+# What counts of the blocks
+
+
+def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head is stopped in every other block for as long as a block takes; it is no slower for that."""
+    one = {(CASES[0], "manual"): Plan(1, 10)}
+    pair, _ = fought(
+        monkeypatch, one, {"waited": itertools.repeat(0.0)}, {"waited": itertools.cycle([0.0, 2e-3])}
+    )  # fmt: skip
+    assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
+    assert pair.disturbed == {(CASES[0], "manual"): pytest.approx(10e-3 / 50e-3)}
+
+
+def test_a_side_that_knows_nothing_of_its_waiting_is_read_by_the_median(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interpreter on a system without evidence: nothing is taken off, and it is said that nothing is known."""
+    one = {(CASES[0], "manual"): Plan(1, 10)}
+    pair, _ = fought(monkeypatch, one, {"waited": itertools.cycle([0.0, 0.0, 0.0, 2e-3])}, {})
+    assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
+    assert math.isnan(pair.disturbed[CASES[0], "manual"])
+
+
+def known(seconds: list[float]) -> Blocks:
+    """Blocks that waited for nothing."""
+    return Blocks(seconds, [0.0] * len(seconds), [0] * len(seconds))
+
+
+def test_what_a_head_does_every_fourth_time_counts() -> None:
+    """A quarter slower, though three blocks of four are as fast."""
+    base, head = known([1.0] * 40), known([1.0, 1.0, 1.0, 2.0] * 10)
+    rate = spike_rate([base.counted()[0], head.counted()[0]])
+    assert observed(base, head, rate).log == pytest.approx(math.log(1.25))
+
+
+def test_spikes_of_most_contenders_are_the_machines() -> None:
+    """One block of 40 with all of them is a spike: it is limited. With one of three alone it is that one's own."""
+    calm, spiked = [1.0] * 40, [1.0] * 39 + [5.0]
+    assert spike_rate([spiked, spiked, calm]) == 1 / 40
+    assert spike_rate([spiked, calm, calm]) == 0.0
+    assert spike_rate([[1.0, 1.0, 1.0, 2.0] * 10] * 2) == 0.0, "every fourth is no machine's doing"
+    assert spike_rate([]) == 0.0
+    assert observed(known(calm), known(spiked), 1 / 40).log == pytest.approx(0.0)
+
+
+def test_where_only_switches_are_known_stopped_blocks_are_left_out() -> None:
+    """As on macOS: of two sides the rounds count in which neither was stopped."""
+    base = Blocks([1.0] * 8, [None] * 8, [0, 0, 0, 0, 0, 0, 1, 0])
+    head = Blocks([9.0] + [1.5] * 7, [None] * 8, [1, 0, 0, 0, 0, 0, 0, 0])
+    assert observed(base, head, 0.0).log == pytest.approx(math.log(1.5))

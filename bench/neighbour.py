@@ -7,20 +7,21 @@
 
 It is what a shared machine does to a benchmark, made on purpose: seeded, so that two sittings meet neighbours of one
 kind, and bounded: it ends with its block of code, with its parent, and after `most` seconds, whichever comes first.
-`python -m bench.accuracy.neighbour SEED SECONDS` is one of its processes.
+`python -m bench.neighbour SEED SECONDS PARENT` is one of its processes.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import psutil
 
 from bench.process import environment
 
@@ -40,43 +41,36 @@ class Neighbour:
 def neighbour(seed: int, most: float) -> Iterator[Neighbour]:
     """Be disturbed by PROCESSES processes for as long as the block lasts, at most `most` seconds."""
     found = Neighbour()
-    command = [sys.executable, "-P", "-m", "bench.accuracy.neighbour"]
-    begun, before = time.perf_counter(), _children_seconds()
-    processes = []
+    command = [sys.executable, "-P", "-m", "bench.neighbour"]
+    begun = time.perf_counter()
+    processes: list[subprocess.Popen[bytes]] = []
     try:
         for number in range(PROCESSES):
-            processes.append(subprocess.Popen([*command, str(seed + number), str(most)], env=environment()))
+            arguments = [str(seed + number), str(most), str(os.getpid())]
+            processes.append(subprocess.Popen([*command, *arguments], env=environment()))
         yield found
     finally:
-        spent = 0.0
+        found.share = sum(map(_cpu_seconds, processes)) / (time.perf_counter() - begun)
         for process in processes:
             process.kill()
-            spent += _reaped_seconds(process)
-        found.share = (spent or _children_seconds() - before) / (time.perf_counter() - begun)
+            process.wait()
 
 
-def _reaped_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; the CPU seconds it took."""
-    if process.returncode is not None or not hasattr(os, "wait4"):
-        process.wait()
+def _cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """CPU seconds of a process that has not been waited for."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.NoSuchProcess:
         return 0.0
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime
+    return float(times.user + times.system)
 
 
-def _children_seconds() -> float:
-    """CPU seconds of the children that have been waited for."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def disturb(seed: int, most: float) -> None:
-    """Be one of its processes."""
+def disturb(seed: int, most: float, parent: int) -> None:
+    """Be one of its processes, for as long as the parent is that process."""
     import numpy as np
 
     draw, memory = random.Random(seed), np.zeros(WALKED_BYTES // 8)
-    parent, end = os.getppid(), time.perf_counter() + most
+    end = time.perf_counter() + most
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     while time.perf_counter() < end and os.getppid() == parent:
         if cores:
@@ -89,4 +83,4 @@ def disturb(seed: int, most: float) -> None:
 
 
 if __name__ == "__main__":
-    disturb(int(sys.argv[1]), float(sys.argv[2]))
+    disturb(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,83 @@
+"""A system that binds no process to a core and has no /proc, as macOS: the same commands work, and say so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.process import environment
+from bench.results import read_run
+from bench.summary import cells
+from bench.warning import NO_EVIDENCE, NOT_PINNED
+
+ABSENT = """
+import os
+for name in ("sched_getaffinity", "sched_setaffinity"):
+    if hasattr(os, name):
+        delattr(os, name)
+real = os.listdir
+def listdir(path="."):
+    if str(path) == "/proc/self/task":
+        raise FileNotFoundError(path)
+    return real(path)
+os.listdir = listdir
+"""
+"""A sitecustomize that takes away what macOS lacks, in every process."""
+
+CASE = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> dict[str, str]:
+    """The environment of such a system."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(ABSENT)
+    env = environment()
+    return env | {"PYTHONPATH": os.pathsep.join((str(site), env["PYTHONPATH"]))}
+
+
+def bench(env: dict[str, str], *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command on such a system."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_a_run_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:
+    """In the terminal, in the table, in JSON and on the page; switches are what is known of each block."""
+    done = bench(without, "run", *CASE, "--impl", "manual,whole", "--passes", "3", "--no-explain",
+                 "--reports", str(tmp_path))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    sentence = "this system binds no process to a core"
+    assert f"warning: In all cells: {sentence}" in done.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    run = read_run(folder)
+    assert run.manifest.machine["pinned"] is False
+    assert run.samples["waited_seconds"].isna().all()
+    assert run.samples["switches"].notna().all()
+    for warnings in cells(run)["warnings"]:
+        assert NOT_PINNED in [each.kind for each in warnings]
+        assert NO_EVIDENCE not in [each.kind for each in warnings]
+    assert sentence in (folder / "summary.md").read_text()
+    assert sentence in (folder / "index.html").read_text()
+    stored = json.loads((folder / "cells.json").read_text())["cells"]
+    assert all({"kind": NOT_PINNED, "value": 0.0} in cell["warnings"] for cell in stored)
+
+
+def test_a_gate_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:
+    """Two saved runs are held against each other, and every verdict says that nothing was pinned."""
+    names = []
+    for _ in range(2):
+        bench(without, "run", *CASE, "--impl", "whole", "--passes", "3", "--no-explain", "--reports", str(tmp_path))
+        names.append((tmp_path / "latest").resolve().name)
+    out = tmp_path / "verdict.json"
+    done = bench(without, "compare", *names, "--min-effect", "90%", "--json", str(out), "--reports", str(tmp_path))
+    assert done.returncode in (0, 4), done.stderr
+    assert "this system binds no process to a core" in done.stdout
+    (cell,) = json.loads(out.read_text())["cells"]
+    assert {"kind": NOT_PINNED, "value": 0.0} in cell["warnings"]
