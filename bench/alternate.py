@@ -80,12 +80,12 @@ def calls_per_block(seconds_per_call: float) -> int:
 
 
 def alike_blocks(call_seconds: Mapping[str, float]) -> dict[str, int]:
-    """How many calls of each contender make blocks that last alike, one to two BLOCK_SECONDS where calls are that short.
+    """How many calls of each contender make blocks that last alike, one to two BLOCK_SECONDS where calls are so short.
 
-    A block begins with the caches as another contender left them. That costs it some 35 µs (Intel Xeon, hidden 128), 2 %
-    of a block of 2 ms and 3 % of one of 1 ms: two contenders of the same speed, one with a call a block and one with
-    two, differed by 1.5 to 2.5 %. So of all block lengths that are whole numbers of some contender's calls that is
-    taken from which the others' need differ least; calls that are longer make a block by themselves.
+    A block begins with the caches as another contender left them. That costs it some 35 µs (Intel Xeon, hidden 128),
+    2 % of a block of 2 ms and 3 % of one of 1 ms: two contenders of the same speed, one with a call a block and one
+    with two, differed by 1.5 to 2.5 %. So of all block lengths that are whole numbers of some contender's calls that
+    is taken from which the others' need differ least; calls that are longer make a block by themselves.
     """
     short = [seconds for seconds in call_seconds.values() if seconds <= 2 * BLOCK_SECONDS]
     lengths = {

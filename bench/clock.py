@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.evidence import Evidence, Witness
@@ -24,7 +24,7 @@ class Reading:
 
     seconds: float
     event_seconds: float | None = None
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 class Clock(Protocol):

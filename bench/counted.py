@@ -35,7 +35,7 @@ def with_counted(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def spike_rate(frame: pd.DataFrame) -> float:
-    """The share of the control's blocks in a run that are spikes; 0 where nothing is known of how they were disturbed."""
+    """The share of the control's blocks in a run that are spikes; 0 where nothing is known of what disturbed them."""
     once = frame[frame["evidence"]].drop_duplicates([*PASS, "round"]).dropna(subset="control_counted")
     if once.empty:
         return 0.0

@@ -10,9 +10,10 @@ outcome: a call that takes long by itself, that sleeps, or that works in another
 
 The bound leaves out what a process's own threads wait for each other: while one of them runs, the core's time is in the
 process's CPU time. Threads on several cores may be stopped at the same time, which costs the wall time of one; the sum
-would take off more than was lost. Where there is no such file (macOS), involuntary context switches (`getrusage`, ru_nivcsw) are what
-is left: a block with one was stopped, for how long is not known. What a hypervisor takes from the whole machine shows
-in neither.
+would take off more than was lost.
+
+Where there is no such file (macOS), involuntary context switches (`getrusage`, ru_nivcsw) are what is left: a block
+with one was stopped, for how long is not known. What a hypervisor takes from the whole machine shows in neither.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ So no block is dropped for being long, and none is preferred for being short. Wh
 evidence that does not look at the outcome:
 
     1. seconds - waited: what the kernel saw the block wait for its core is no time of the code (`bench.evidence`)
-    2. where only switches are known: rounds in which a block was stopped do not count, if three quarters of the rounds are left
+    2. where only switches are known: rounds in which a block was stopped do not count, if three quarters are left
     3. what a hypervisor takes shows in no counter, but in the control, whose work never changes: a block of it that is
        SPIKE times its median is a spike. From their rate follows how many blocks of others to expect (Poisson, 95 %);
        so many of the largest count as the next largest. Without spikes in the control nothing is touched.
@@ -55,7 +55,7 @@ def running_seconds(seconds: ArrayLike, waited: ArrayLike) -> Times:
     """Seconds less the waiting, by block; NaN where that is not known. A block's own time is never less than a
     hundredth of it: a clock and a counter may differ by microseconds."""
     taken = np.asarray(seconds, float)
-    return np.maximum(taken - np.asarray(waited, float), taken / 100)
+    return np.asarray(np.maximum(taken - np.asarray(waited, float), taken / 100))
 
 
 def counting(seconds: ArrayLike, waited: ArrayLike, switches: ArrayLike) -> tuple[Times, bool]:
@@ -90,7 +90,7 @@ def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
     if not spike_rate > 0 or len(ranked) < MOST_CLIPPED:
         return blocks
     count = min(len(ranked) // MOST_CLIPPED, _poisson_quantile(spike_rate * len(ranked)))
-    return np.minimum(blocks, ranked[-count - 1])
+    return np.asarray(np.minimum(blocks, ranked[-count - 1]))
 
 
 def _poisson_quantile(mean: float, level: float = 0.95) -> int:

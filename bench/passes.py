@@ -17,10 +17,9 @@ from bench.cases import FIELDS, Case
 from bench.files import BrokenFile, take, write_json
 from bench.manifest import SCHEMA, CellRecord, Manifest
 
-
 EVIDENCE = ("waited_seconds", "control_waited_seconds", "switches", "control_switches")
-"""Fields of a benchmark that hold what the operating system knows of its blocks and of the control's of the same rounds;
-null, or absent in files of earlier versions, where it is not known."""
+"""Fields of a benchmark that hold what the operating system knows of its blocks and of the control's of the same
+rounds; null, or absent in files of earlier versions, where it is not known."""
 
 
 def write_pass(
@@ -75,7 +74,7 @@ def extra_info(
 
 
 def disturbed_share(benchmarks: Iterable[dict[str, Any]]) -> float:
-    """The share of the time of some benchmarks' blocks in which something else had the core; 0 where that is not known."""
+    """The share of the time of some benchmarks' blocks in which something else had the core; 0 where not known."""
     waited = seconds = 0.0
     for info in (benchmark["extra_info"] for benchmark in benchmarks):
         if info["waited_seconds"] is not None:

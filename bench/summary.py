@@ -36,7 +36,7 @@ def cells(run: Run) -> pd.DataFrame:
     passes and rounds) and gain (the same over REFERENCE), each with _low and _high, the ends of the 95 % interval over
     passes; step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
-    weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.warning`). NaN where there is nothing to say.
+    weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.warning`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -120,8 +120,8 @@ def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
 
 
 def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
-    """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these samples,
-    and its `error` within the pass."""
+    """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these
+    samples, and its `error` within the pass."""
     both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))
     return by_pass(both.assign(evidence=both["evidence_base"] & both["evidence"]), "counted_base", "counted")
 

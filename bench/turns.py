@@ -3,8 +3,8 @@
 Told, one line of JSON each, and what is answered:
 
     {"build": case id, "names": [...]}    `built`: failures (name -> reason). What was built before is let go.
-    {"block": name, "calls": n}           `block`: seconds of one call, and of its waiting (null where that is not known),
-                                          or a failure
+    {"block": name, "calls": n}           `block`: seconds of one call and of its waiting, switches of the block (null
+                                          where that is not known), or a failure
     {"state": true}                       `state`: what torch is set to by now, which an implementation may have changed
 
 The other side does the same in a process of its own, and `bench.gate.pair` tells them whose turn it is.

@@ -227,6 +227,7 @@ def blocks(
 
 
 __all__ = [
-    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "blocks", "gradients", "profile_record", "true_parts",
+    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "blocks", "gradients", "profile_record",
+    "true_parts",
     "true_seconds", "write_run",
 ]  # fmt: skip

@@ -76,7 +76,7 @@ def test_figures_from_planted_repeats() -> None:
 
 
 def test_what_moves_with_the_machine_is_taken_out() -> None:
-    """A speed-up that goes with the square root of the control's time, and nothing else: nothing is left; scatter stays."""
+    """A speed-up that goes with the square root of the control's time, no more: nothing is left; scatter stays."""
     control = [1e-4 * 1.02**k for k in range(20)]
     moved = [3.0 * (each / 1e-4) ** 0.5 for each in control]
     assert coefficient_of_variation(moved) > 0.05

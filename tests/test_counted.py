@@ -16,6 +16,7 @@ from bench.counted import by_pass
 from bench.files import read_json, write_json
 from bench.manifest import CellRecord, Manifest, write_manifest
 from bench.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
+from bench.report.markdown import compact
 from bench.report.warned import sentences, short, told
 from bench.results import read_run
 from bench.summary import cells
@@ -66,7 +67,7 @@ def speedup(folder: Path) -> float:
 
 def without(samples: Blocks, *names: str) -> Blocks:
     """Blocks of which these are not known."""
-    return samples | dict.fromkeys(names, [])
+    return samples | {name: [] for name in names}
 
 
 def test_what_was_waited_is_taken_off(tmp_path: Path) -> None:
@@ -226,3 +227,15 @@ def test_the_disturbed_share_of_a_case_in_a_pass() -> None:
     assert disturbed_share(map(benchmark_entry, (first, second))) == 0.25
     unknown = extra_info(CASE, "a", without(blocks([1.0]), "waited_seconds"), plain(0.1, 1), record)
     assert disturbed_share([benchmark_entry(unknown)]) == 0.0
+
+
+def test_a_table_marks_what_not_all_cells_carry(tmp_path: Path) -> None:
+    """A mark for the one that was disturbed; what all of them carry is said once below."""
+    own = blocks([1.0, 3.0] * 3, waited=[0.0, 1.0] * 3)
+    folder = run_of(tmp_path, [{"a": plain(rounds=6), "b": own, "control": plain(0.1, 6)}] * 3)
+    run = read_run(folder)
+    text = compact(cells(run), run.manifest)
+    (row,) = [line for line in text.splitlines() if line.startswith("| hidden")]
+    assert [field.endswith("⚠") for field in row.strip("| ").split(" | ")] == [False, False, True, False]
+    assert "⚠ marks a warning that not all cells carry" in text
+    assert "All cells carry the warning: 6 rounds a pass." in text

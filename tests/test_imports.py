@@ -19,7 +19,8 @@ FILES = {
 """Module name -> file."""
 
 _READING = {
-    "results", "summary", "stats", "observation", "counted", "warning", "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work", "lines",
+    "results", "summary", "stats", "observation", "counted", "warning",
+    "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work", "lines",
     "payback",
     "limits.limits", "limits.caches", "limits.show", "gradients.file",
     *(f"profile.{name}" for name in ("trace", "kinds", "counts", "breakdown", "label", "flame", "record")),

@@ -112,7 +112,9 @@ def test_a_written_pass_is_read(tmp_path: Path) -> None:
     write_pass(tmp_path, 7, manifest, [entry], [{"case": case.id, "implementation": "whole", "reason": "raised"}])
     run = read_run(tmp_path)
     wanted = [[7, 0.25, 0.0, 0, 0], [7, 0.5, 0.125, 1, 0]]
-    assert run.samples[["pass", "seconds", "waited_seconds", "switches", "control_switches"]].to_numpy().tolist() == wanted
+    assert (
+        run.samples[["pass", "seconds", "waited_seconds", "switches", "control_switches"]].to_numpy().tolist() == wanted
+    )
     assert [(cell.status, cell.reason) for cell in run.manifest.cells] == [
         (MEASURED, ""),
         (FAILED, "in pass-007: raised"),

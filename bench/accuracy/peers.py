@@ -2,8 +2,9 @@
 
 `python -m bench.accuracy.peers blocked_autorange CASE WALL STARTED` prints manual's over whole's seconds by
 `torch.utils.benchmark`; with `pytest_benchmark` it prints three: by the medians, the means and the minima of
-pytest-benchmark's rounds. Both measure one contender after the other, as their documentation shows, each for half of the time that is
-left of WALL seconds since STARTED (as `time.time` gives it); core and thread are those of a run of this suite.
+pytest-benchmark's rounds. Both measure one contender after the other, as their documentation shows, each for half of
+the time that is left of WALL seconds since STARTED (as `time.time` gives it); core and thread are those of a run of
+this suite.
 """
 
 from __future__ import annotations

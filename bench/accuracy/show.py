@@ -77,8 +77,8 @@ def _of(repeats: Repeats) -> dict[str, Any]:
 
 def at_one_speed(speedups: Sequence[float], control: Sequence[float]) -> float:
     """The coefficient of variation that is left when a line through log speed-up over log control time, by least
-    squares, is taken out: what a method scatters on a machine that does not slow down as a whole. A slower machine slows
-    interpreted code more than products, so that the true speed-up moves with it."""
+    squares, is taken out: what a method scatters on a machine that does not slow down as a whole. A slower machine
+    slows interpreted code more than products, so that the true speed-up moves with it."""
     logs, speed = np.log(np.asarray(speedups)), np.log(np.asarray(control))
     if len(logs) < 4 or np.ptp(speed) == 0:
         return coefficient_of_variation(speedups)
@@ -103,7 +103,8 @@ def markdown(found: dict[str, Any]) -> str:
     several = len(found["sittings"]) > 1
     lines = [
         f"Speed-up of `whole` over `manual` at hidden 128, 64 steps, inference, measured {found['repeats']} times by",
-        f"each method in turn, on {found['machine']['cpu']}, one thread, torch {found['machine']['torch']}{_beside(found)}.",
+        f"each method in turn, on {found['machine']['cpu']}, one thread, torch {found['machine']['torch']}"
+        f"{_beside(found)}.",
         "",
         "| method | wall time of a repeat | median speed-up | coefficient of variation | over this suite's | "
         "at one speed of the machine | over this suite's |",
@@ -150,7 +151,9 @@ def _beside(found: dict[str, Any]) -> str:
 def _each(sittings: list[dict[str, Any]]) -> list[str]:
     """One row a sitting."""
     lines = [
-        "| sitting | repeats | " + " | ".join(METHODS.values()) + " | this suite at one speed | machine slower by up to "
+        "| sitting | repeats | "
+        + " | ".join(METHODS.values())
+        + " | this suite at one speed | machine slower by up to "
         "| known truths held | worst |",
         "|---:|---:|" + "---:|" * (len(METHODS) + 4),
     ]

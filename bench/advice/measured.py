@@ -45,7 +45,9 @@ def _ranked(row: pd.Series, base: pd.Series | None) -> Ranked:
     if base is not None and gain is not None:
         ends = (gain.value, gain.low, gain.high)
         calls = payback(row["build_seconds"], base["build_seconds"], base["seconds"], ends)
-    return Ranked(row["implementation"], _estimate(row, "seconds"), gain, row["build_seconds"], calls, warnings=row["warnings"])
+    return Ranked(
+        row["implementation"], _estimate(row, "seconds"), gain, row["build_seconds"], calls, warnings=row["warnings"]
+    )
 
 
 def _estimate(row: pd.Series, name: str) -> Estimate:

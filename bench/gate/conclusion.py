@@ -21,9 +21,7 @@ def conclude(
     """Write what the judge has come to into the outcome; cells that were given up have no verdict."""
     kept = [found for cell, found in judge.comparisons.items() if cell not in given_up]
     outcome.pairs = judge.pairs
-    outcome.verdicts = [
-        _verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept
-    ]
+    outcome.verdicts = [_verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
     if kept and judge.pairs < judge.looks[0]:
         outcome.too_few = (
             f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {judge.looks[0]}"

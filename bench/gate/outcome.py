@@ -28,8 +28,8 @@ class Incomparable(Exception):
 class CellVerdict:
     """One cell. `effect` and its bounds are fractions: 0.05 is 5 % slower than the base, -0.05 that much faster.
 
-    `seen` is how many observations it rests on: pairs of processes, or passes of the smaller run. `warnings` qualify the
-    effect (`bench.warning`).
+    `seen` is how many observations it rests on: pairs of processes, or passes of the smaller run. `warnings` qualify
+    the effect (`bench.warning`).
     """
 
     cell: Cell

@@ -12,6 +12,7 @@ the other. A pair as a whole is one observation of each cell.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -72,8 +73,8 @@ class Plan:
 
 @dataclass
 class Pair:
-    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed; the share of each
-    cell's time in which something else had the core, NaN where that is not known."""
+    """What came of one pair: a log ratio, head over base, of each cell; a reason for each that failed; the share of
+    each cell's time in which something else had the core, NaN where that is not known."""
 
     logs: dict[Cell, float] = field(default_factory=dict)
     failures: dict[Cell, str] = field(default_factory=dict)
@@ -82,12 +83,12 @@ class Pair:
 
 @dataclass
 class Blocks:
-    """The blocks of one cell on one side, in the order of the rounds: seconds of a call and of its waiting, and switches
-    of the block (None where they are not known)."""
+    """The blocks of one cell on one side, in the order of the rounds: seconds of a call and of its waiting, switches
+    of the block (NaN where they are not known)."""
 
     seconds: list[float] = field(default_factory=list)
-    waited: list[float | None] = field(default_factory=list)
-    switches: list[int | None] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    switches: list[float] = field(default_factory=list)
 
     def counted(self) -> tuple[Times, bool]:
         """What counts of each block but for the spikes, and whether anything is known; see `bench.observation`."""
@@ -163,6 +164,11 @@ def spike_rate(contenders: Sequence[ArrayLike]) -> float:
     return share if share <= MOST_SPIKES else 0.0
 
 
+def _known(answer: dict[str, Any], name: str) -> float:
+    """A figure of an answer, NaN where there is none."""
+    return math.nan if answer.get(name) is None else float(answer[name])
+
+
 class _Duel:
     """Two workers, and whose turn it is."""
 
@@ -195,8 +201,8 @@ class _Duel:
                 pair.failures[cell] = f"{answer['failure']} (in {self.sides[side].name})"
                 return
             blocks[side].seconds.append(answer["seconds"])
-            blocks[side].waited.append(answer.get("waited_seconds"))
-            blocks[side].switches.append(answer.get("switches"))
+            blocks[side].waited.append(_known(answer, "waited_seconds"))
+            blocks[side].switches.append(_known(answer, "switches"))
 
     def _check_state(self, case: str) -> None:
         """Both sides must be set alike after the case, threads as the case has it."""

@@ -2,8 +2,9 @@
 
 Absolute times of two runs differ by a third with nothing changed; a time divided by that of the control, taken within
 milliseconds of it, does so by a few percent. An observation is one pass: the logarithm of its time over the control's
-(`bench.observation`). The change of a cell is the difference of the two runs' means over passes, with Welch's t interval
-(B. L. Welch, Biometrika 34, 1947, 28-35), Holm's correction over the cells and ERROR for each of the three questions.
+(`bench.observation`). The change of a cell is the difference of the two runs' means over passes, with Welch's t
+interval (B. L. Welch, Biometrika 34, 1947, 28-35), Holm's correction over the cells and ERROR for each of the three
+questions.
 There are no fresh processes to confirm a change here, hence the smaller error.
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.manifest import MEASURED, Manifest
+from bench.report import warned
 from bench.report.comparisons import place
 from bench.report.context import Finding
 from bench.report.facets import constants, pick, varying_axes
@@ -15,9 +16,9 @@ from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use, Winner, winners
-from bench.report.warned import sentences
 from bench.report.why import Why
 from bench.summary import REFERENCE, reached
+from bench.warning import joined
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
@@ -39,7 +40,7 @@ def summary(
     parts = [f"# Run {escaped(manifest.id)}\n"]
     parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
-    parts += [f"⚠ {escaped(text)}\n" for text in sentences(cells)]
+    parts += [f"⚠ {escaped(text)}\n" for text in warned.sentences(cells)]
     parts += _use(advised or Use())
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained or Why())
@@ -54,7 +55,13 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
     if measured.empty:
         return "Nothing was measured."
     precision = manifest.settings.get("precision")
-    measured = measured.assign(narrow=reached(measured, precision) if precision else True)
+    carried = measured["warnings"].tolist()
+    everywhere = warned.shared(carried)
+    common = [warning for warning in joined(*carried) if warning.kind in everywhere]
+    measured = measured.assign(
+        narrow=reached(measured, precision) if precision else True,
+        marked=[any(warning.kind not in everywhere for warning in warnings) for warnings in carried],
+    )
     shown, note = _fewer(measured)
     names = ordered(measured["implementation"])
     short = short_names(cells["implementation"])
@@ -84,8 +91,8 @@ def compact(cells: pd.DataFrame, manifest: Manifest) -> str:
         said.append(
             "The floor is the least time any implementation needs on this machine, the gap how many times that."
         )
-    if measured["warnings"].map(bool).any():
-        said.append("⚠ marks cells whose figures carry a warning; the full table says which.")
+    said += ["⚠ marks a warning that not all cells carry; the full table has them."] if measured["marked"].any() else []
+    said += [f"All cells carry the warning: {warned.short(common)}."] if common else []
     if precision and not measured["narrow"].all():
         said.append(f"◊ marks intervals wider than ±{100 * precision:g} %.")
     return f"{table}\n\n{escaped(' '.join(part for part in said if part))}"
@@ -156,7 +163,7 @@ def _field(row: pd.Series | None, baseline: str) -> str:
         mark = "" if row["narrow"] else " ◊"
         text += f" · {times(row['speedup'], row['speedup_low'], row['speedup_high'])}{mark}"
     text += "" if pd.isna(row["gap"]) else f" · gap {gap(row['gap'])}"
-    return f"{text} ⚠" if row["warnings"] else text
+    return f"{text} ⚠" if row["marked"] else text
 
 
 def _facts(manifest: Manifest) -> str:

@@ -80,7 +80,8 @@ def page(
             for name, look in scene.looks.items()
         ]  # fmt: skip
     return environment.get_template("template.html.j2").render(
-        manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots, legend=legend,
+        manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots,
+        legend=legend,
         legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE,
         measured_ways=measured,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),

@@ -112,8 +112,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), _field("parity_error"),
                                hint="largest relative deviation from the float64 reference"),
         "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
-        "warnings": Column("Warnings", lambda row: short(row["warnings"]) or NOTHING, lambda row: short(row["warnings"]),
-                           False, hint="what qualifies the figures of this row"),
+        "warnings": Column("Warnings", lambda row: short(row["warnings"]), lambda row: short(row["warnings"]), False,
+                           hint="what qualifies the figures of this row"),
         "why": Column("Why", _plain("why"), _field("why"), False, hint="where the time goes"),
     }  # fmt: skip
     return [column for name, column in every.items() if name == "seconds" or (name in cells and _said(cells[name]))]

@@ -35,11 +35,14 @@ _SHORT: dict[str, Callable[[float], str]] = {
 }
 
 _SENTENCES: dict[str, Callable[[float], str]] = {
-    DISTURBED: lambda share: f"something else had the core for up to {whole_percent(share)} of the time; "
-    "what was waited is taken off",
+    DISTURBED: lambda share: (
+        f"something else had the core for up to {whole_percent(share)} of the time; what was waited is taken off"
+    ),
     TAKEN_AGAIN: lambda passes: f"up to {_count(passes, 'pass was', 'passes were')} disturbed and taken again",
-    DRIFT: lambda factor: f"the machine was up to {factor:.1f}× slower in one pass than in another; "
-    "speed-ups hold, times of a call are means over that",
+    DRIFT: lambda factor: (
+        f"the machine was up to {factor:.1f}× slower in one pass than in another; "
+        "speed-ups hold, times of a call are means over that"
+    ),
     FEW_ROUNDS: lambda rounds: f"as few as {_count(rounds, 'round', 'rounds')} in a pass",
     FEW_PASSES: lambda passes: f"only {_count(passes, 'pass', 'passes')}: the interval is wide, or missing",
     PARTS: lambda share: f"the parts of the profile are up to {whole_percent(share)} off the time measured",
@@ -52,6 +55,12 @@ _SENTENCES: dict[str, Callable[[float], str]] = {
 def short(warnings: Iterable[EstimateWarning]) -> str:
     """`disturbed 14 %, drift 1.4×`; empty for none."""
     return ", ".join(_SHORT[warning.kind](warning.value) for warning in warnings)
+
+
+def shared(carried: Sequence[tuple[EstimateWarning, ...]]) -> set[str]:
+    """The kinds that all of these cells carry: they are worth saying once."""
+    kinds = [{warning.kind for warning in warnings} for warnings in carried]
+    return set.intersection(*kinds) if kinds else set()
 
 
 def sentences(cells: pd.DataFrame) -> list[str]:

@@ -24,6 +24,8 @@ def trust(rounds: int, resampled: int, folder: Path, console: Console, seed: int
     rows, share = sit(rounds, folder, lambda told: console.print(f"  {told}", highlight=False, soft_wrap=True), seed)
     if share is not None:
         console.print(f"  the neighbour took {share:.2f} of a core")
-    found = show.figures(rows, resampled, lambda told: console.print(told, highlight=False)) | {"neighbour_share": share}
+    found = show.figures(rows, resampled, lambda told: console.print(told, highlight=False)) | {
+        "neighbour_share": share
+    }
     console.print(Markdown(show.write(found, folder)))
     return folder / "trust.md"

@@ -69,8 +69,8 @@ MOST_RUN_SECONDS = 300.0
 def sit(
     rounds: int, folder: Path, tell: Callable[[str], None], seed: int | None = None
 ) -> tuple[list[dict[str, Any]], float | None]:
-    """Take the runs that are not in `runs.jsonl` yet; all of them. With a seed, beside a neighbour that it plants, whose
-    share of CPU comes second. Raises Incomparable, OSError, KeyboardInterrupt."""
+    """Take the runs that are not in `runs.jsonl` yet; all of them. With a seed, beside a neighbour that it plants,
+    whose share of CPU comes second. Raises Incomparable, OSError, KeyboardInterrupt."""
     path = folder / "runs.jsonl"
     found = read(path)
     plan = list(schedule(rounds) if seed is None else schedule(rounds, NEIGHBOUR_KINDS, peer=False))

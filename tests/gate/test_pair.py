@@ -36,7 +36,7 @@ CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whol
 
 
 class FakeWorker:
-    """Answers as a worker would; `seconds` by implementation, `waited` beside them one after the other, `state` of torch,
+    """Answers as a worker would; `seconds` by implementation, `waited` beside them one by one, `state` of torch,
     `dies` at so many messages."""
 
     def __init__(self, seconds: dict[str, float], log: list[tuple[str, str]], name: str, **more: Any) -> None:
@@ -195,6 +195,6 @@ def test_spikes_of_most_contenders_are_the_machines() -> None:
 
 def test_where_only_switches_are_known_stopped_blocks_are_left_out() -> None:
     """As on macOS: of two sides the rounds count in which neither was stopped."""
-    base = Blocks([1.0] * 8, [None] * 8, [0, 0, 0, 0, 0, 0, 1, 0])
-    head = Blocks([9.0] + [1.5] * 7, [None] * 8, [1, 0, 0, 0, 0, 0, 0, 0])
+    base = Blocks([1.0] * 8, [math.nan] * 8, [0, 0, 0, 0, 0, 0, 1, 0])
+    head = Blocks([9.0] + [1.5] * 7, [math.nan] * 8, [1, 0, 0, 0, 0, 0, 0, 0])
     assert observed(base, head, 0.0).log == pytest.approx(math.log(1.5))

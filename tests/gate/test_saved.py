@@ -118,8 +118,8 @@ def test_false_alarms_of_twins() -> None:
     for _ in range(runs):
         logs = {
             (str(number), "whole"): (
-                [draw.gauss(0, 0.02) for _ in range(5)],
-                [draw.gauss(math.log(1.03), 0.02) for _ in range(5)],
+                [(draw.gauss(0, 0.02), 0.01) for _ in range(5)],
+                [(draw.gauss(math.log(1.03), 0.02), 0.01) for _ in range(5)],
             )
             for number in range(18)
         }
