@@ -38,10 +38,11 @@ class BadSample(Exception):
 
 @dataclass(frozen=True)
 class Contender:
-    """Something to run, and how many calls make a block of it."""
+    """Something to run, how many calls make a block of it, and whether it is warmed up."""
 
     run: Run
     calls: int
+    warm: bool = True
 
 
 @dataclass
@@ -113,7 +114,8 @@ def alternate(
 ) -> Alternation:
     """Measure the contenders in alternation for a number of rounds.
 
-    First comes a round of two calls, of one where a single call fills a block, that are not kept.
+    First comes a round of two calls, of one where a single call fills a block, that are not kept. Those that are not to
+    be warmed up go without.
 
     A contender that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
     """
@@ -127,7 +129,7 @@ def alternate(
                 try:
                     if round_number >= 0:
                         _measure(clock, contender, result.samples[name])
-                    else:
+                    elif contender.warm:
                         clock.time(contender.run, min(2, contender.calls))
                 except Exception as error:  # a contender may raise anything; the rest of the run goes on
                     result.failures[name] = error

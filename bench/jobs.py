@@ -82,7 +82,15 @@ def measure(desk: Desk) -> None:
         def starting(name: str, case: str = item["case"]) -> None:
             desk.tell("start", case=case, implementation=name)
 
-        found = measure_case(Case.parse(item["case"]), item["calls"], item["rounds"], order, desk.ledger, starting)
+        found = measure_case(
+            Case.parse(item["case"]),
+            item["calls"],
+            item["rounds"],
+            order,
+            desk.ledger,
+            starting,
+            cold=item.get("cold", ()),
+        )
         desk.tell(
             "case",
             case=item["case"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,10 @@ def measure(
     ledger: Ledger,
     starting: Callable[[str], None] = lambda name: None,
     clock: Clock | None = None,
+    cold: Collection[str] = (),
 ) -> CaseSamples:
-    """Measure the contenders named in `calls` (the control among them) in alternation for `rounds` rounds.
+    """Measure the contenders named in `calls` (the control among them) in alternation for `rounds` rounds, those of
+    `cold` without warming them up.
 
     `starting` is told a contender's name before it is built. A contender that cannot be built or raises is a
     failure with its reason; the others go on. Raises RuntimeError when the control itself fails.
@@ -53,7 +55,9 @@ def measure(
         for name in names:
             starting(name)
             try:
-                contenders[name] = Contender(Workload(case, registry.load(name), problem), calls[name])
+                contenders[name] = Contender(
+                    Workload(case, registry.load(name), problem), calls[name], name not in cold
+                )
             except Exception as error:  # a user's implementation may raise anything; the others are still measured
                 failures[name] = reason_of(error)
     with ledger.on("alternation"):

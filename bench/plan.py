@@ -12,6 +12,11 @@ from bench.presets import CASE_SECONDS
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 400
 MIN_ROUNDS_OF_LONG_CALLS, LONG_ROUND_SECONDS = 3, 2.0
+LONG_CALL_SECONDS = 0.05
+"""A call that is longer is not warmed up: its first block takes up to 8 % longer than the others (129 first blocks of
+the AMD reference runs; up to 21 % below 20 ms), a percent of a mean of seven, and warming it up takes as long as a
+block."""
+
 STARTING_SECONDS = 1.2
 """About what a process takes until it can measure, mostly torch's import, where no ledger tells yet. A pass measures at
 least as long: with few Cases most of the time would go into starting."""
@@ -21,16 +26,18 @@ CONTROL_CALL_SECONDS = 1.5e-4
 
 @dataclass(frozen=True)
 class CasePlan:
-    """What a worker is to do with a Case in a pass; `seconds` is what that should take."""
+    """What a worker is to do with a Case in a pass, and which contenders it is not to warm up; `seconds` is what that
+    should take."""
 
     case: str
     calls: dict[str, int]
     rounds: int
     seconds: float
+    cold: tuple[str, ...] = ()
 
     def as_job(self) -> dict[str, Any]:
         """As the worker is told it."""
-        return {"case": self.case, "calls": self.calls, "rounds": self.rounds}
+        return {"case": self.case, "calls": self.calls, "rounds": self.rounds, "cold": self.cold}
 
 
 def plan_case(case: str, call_seconds: dict[str, float], case_seconds: float = CASE_SECONDS) -> CasePlan:
@@ -40,8 +47,9 @@ def plan_case(case: str, call_seconds: dict[str, float], case_seconds: float = C
     round_seconds = sum(calls[name] * seconds for name, seconds in with_control.items())
     least = MIN_ROUNDS if round_seconds < LONG_ROUND_SECONDS else MIN_ROUNDS_OF_LONG_CALLS
     rounds = min(MAX_ROUNDS, max(least, round(case_seconds / round_seconds)))
-    warmup = sum(call_seconds.values())
-    return CasePlan(case, calls, rounds, rounds * round_seconds + warmup)
+    warm = sum(seconds for seconds in call_seconds.values() if seconds <= LONG_CALL_SECONDS)
+    cold = tuple(name for name, seconds in call_seconds.items() if seconds > LONG_CALL_SECONDS)
+    return CasePlan(case, calls, rounds, rounds * round_seconds + warm, cold)
 
 
 def plan_pass(

@@ -42,4 +42,6 @@ class Session:
         calls = {n: r.call_seconds for n, r in records.items() if r.status == MEASURED and r.call_seconds is not None}
         if calls:
             plan = plan_case(case.id, calls, self.case_seconds)
-            self._found[case.id] = measure(case, plan.calls, plan.rounds, self.order, self.surveyor.ledger)
+            self._found[case.id] = measure(
+                case, plan.calls, plan.rounds, self.order, self.surveyor.ledger, cold=plan.cold
+            )

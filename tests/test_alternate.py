@@ -172,6 +172,16 @@ def test_warm_up_is_short_and_not_recorded(calls: int, warm: list[int]) -> None:
     assert result.samples["a"].seconds == [1.0, 1.0, 1.0]
 
 
+def test_a_contender_may_go_without_warm_up() -> None:
+    """The others are warmed up all the same."""
+    machine = FakeMachine()
+    contenders = {"a": Contender(machine.spend(1.0), 1, warm=False), "b": Contender(machine.spend(1.0), 7)}
+    result = alternate(machine, contenders, 1, random.Random(1))
+    assert machine.blocks[0] == 2
+    assert sorted(machine.blocks[1:]) == [1, 7]
+    assert [len(own.seconds) for own in result.samples.values()] == [1, 1]
+
+
 @pytest.mark.parametrize("fatal_block", [1, 2, 5], ids=["in warm-up", "in the first round", "later"])
 def test_a_contender_that_raises_is_dropped_and_the_others_go_on(fatal_block: int) -> None:
     """Its exception is kept, its samples are not, and the others have all their rounds."""

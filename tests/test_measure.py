@@ -49,6 +49,7 @@ def test_short_calls_are_bundled_into_blocks() -> None:
     assert BLOCK_SECONDS <= plan.calls["short"] * 1e-5 <= 1.2 * BLOCK_SECONDS
     assert BLOCK_SECONDS <= plan.calls[CONTROL] * CONTROL_CALL_SECONDS <= 1.2 * BLOCK_SECONDS
     assert plan.calls["long"] == 1
+    assert plan.cold == ("long",)
     assert plan.rounds == MIN_ROUNDS
 
 
