@@ -26,7 +26,7 @@ from dataclasses import dataclass
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # a module that is missing; `_switches` asks
 
 TASKS = "/proc/self/task"
 

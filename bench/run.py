@@ -36,7 +36,7 @@ MOST_LOST = 2
 the whole of --timeout."""
 
 
-DISTURBED = 1 / 3
+TAKEN_AGAIN_FROM = 1 / 3
 """Share of the time of a Case's blocks in a pass in which something else had the core, beyond which it is taken again,
 once. What was waited is known and taken off; that cold caches and a busy memory remain is the reason."""
 
@@ -175,7 +175,7 @@ class Runner:
         """Measure the Cases of a pass that were disturbed once more, in another process, and let the calmer of the two
         stand in `found`; the other is returned. What decides is who had the core, never what was measured."""
         shares = {plan.case: disturbed_share(_of(plan.case, found)) for plan in plans}
-        again = [plan for plan in plans if shares[plan.case] > DISTURBED]
+        again = [plan for plan in plans if shares[plan.case] > TAKEN_AGAIN_FROM]
         if not again or time.perf_counter() + sum(plan.seconds for plan in again) > self._deadline:
             return []
         worst = max(shares.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,16 +17,16 @@ SEEDS_APART = 100
 
 
 def accuracy(
-    repeats: int, simulations: int, folder: Path, console: Console, seeds: tuple[int, ...] = (), sittings: int = 1
+    repeats: int, simulations: int, folder: Path, console: Console, seeds: Sequence[int | None] = (None,)
 ) -> Path:
-    """Prove the numbers; return the path of the table. With seeds, each sitting is beside a neighbour of that seed;
-    without, there are so many without one. Raises RunFailed, WorkerRefused and OSError as runs do."""
+    """Prove the numbers; return the path of the table. There is a sitting for each seed, beside a neighbour of that
+    seed, or for None alone. Raises RunFailed, WorkerRefused and OSError as runs do."""
     console.print(f"Simulating {2 * simulations} runs ...")
     simulated = [coverage(simulations), coverage(simulations, precision=0.03, seed=2)]
     for result in simulated:
         console.print(f"  {result.rule}: the interval held the truth in {result.share:.1%}")
     found = []
-    for number, seed in enumerate(seeds or (None,) * sittings, start=1):
+    for number, seed in enumerate(seeds, start=1):
         beside = "Leave the machine alone" if seed is None else f"A neighbour is planted (seed {seed})"
         console.print(f"Sitting {number}: {repeats} repeats by each method; about a minute each. {beside} ...")
         found.append(sit(repeats, folder, lambda done: console.print(f"  repeat {done} of {repeats}"), seed))

@@ -121,8 +121,8 @@ def accuracy(
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
         folder = reports / "accuracy" / stamp
         folder.mkdir(parents=True)
-        seeds = tuple(seed + SEEDS_APART * number for number in range(sittings)) if neighbour else ()
-        path = prove(repeats, simulations, folder, console, seeds, sittings)
+        seeds = [seed + SEEDS_APART * number if neighbour else None for number in range(sittings)]
+        path = prove(repeats, simulations, folder, console, seeds)
         console.print(f"Table and figure: {path}", soft_wrap=True)
 
 
