@@ -107,7 +107,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """What measures: only the contenders that were selected, also by -k, are measured together."""
-    from bench.machine import unpin
     from bench.session import Session
 
     selected: dict[str, list[str]] = {}
@@ -115,8 +114,9 @@ def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
         if isinstance(item, pytest.Function) and "rnn_case" in getattr(item, "fixturenames", ()):
             case, name = (str(item.callspec.params[key]) for key in ("rnn_case", "implementation"))
             selected.setdefault(case, []).append(name)
-    yield Session(selected, request.config.option.max_call, _settings(request.config).case_seconds)
-    unpin()
+    settings = _settings(request.config)
+    with Session(selected, request.config.option.max_call, settings.case_seconds, settings.timeout) as session:
+        yield session
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

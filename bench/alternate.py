@@ -38,11 +38,13 @@ class BadSample(Exception):
 
 @dataclass(frozen=True)
 class Contender:
-    """Something to run, how many calls make a block of it, and whether it is warmed up."""
+    """Something to run, how many calls make a block of it, and whether it is warmed up. `check`, where there is one,
+    runs a block that counts like any other and has a result of it looked at."""
 
     run: Run
     calls: int
     warm: bool = True
+    check: Run | None = None
 
 
 @dataclass
@@ -111,6 +113,7 @@ def alternate(
     *,
     warmup: bool = True,
     collect_garbage: bool = True,
+    fatal: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Alternation:
     """Measure the contenders in alternation for a number of rounds.
 
@@ -118,7 +121,9 @@ def alternate(
     be warmed up go without.
 
     A contender that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
+    What is `fatal` is raised. Those that have a `check` are checked in one round, drawn for each.
     """
+    checked = {name: order.randrange(rounds) for name, contender in contenders.items() if contender.check}
     result = Alternation({name: Samples(c.calls) for name, c in contenders.items()}, {})
     with no_garbage_collection() if collect_garbage else nullcontext():
         for round_number in range(-1 if warmup else 0, rounds):
@@ -128,18 +133,21 @@ def alternate(
                 contender = contenders[name]
                 try:
                     if round_number >= 0:
-                        _measure(clock, contender, result.samples[name])
+                        check = contender.check if round_number == checked.get(name) else None
+                        _measure(clock, contender.calls, check or contender.run, result.samples[name])
                     elif contender.warm:
                         clock.time(contender.run, min(2, contender.calls))
+                except fatal:
+                    raise
                 except Exception as error:  # a contender may raise anything; the rest of the run goes on
                     result.failures[name] = error
                     del result.samples[name]
     return result
 
 
-def _measure(clock: Clock, contender: Contender, samples: Samples) -> None:
+def _measure(clock: Clock, calls: int, run: Run, samples: Samples) -> None:
     """One block."""
-    reading = clock.time(contender.run, contender.calls)
+    reading = clock.time(run, calls)
     check_reading(reading, f"block {len(samples.seconds)}")
     samples.add(reading)
 

@@ -16,7 +16,7 @@ from bench.cases import DEVICES, FIELDS, Case
 from bench.manifest import FAILED, UNAVAILABLE
 from bench.presets import BOTH_MODES, Grid, Preset
 from bench.process import WorkerDied, findings
-from bench.run import MOST_LOST
+from bench.surveying import MOST_LOST
 
 EQUAL, DIFFERS = "equal", "differs"
 

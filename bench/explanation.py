@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.cases import Case
 from bench.files import BrokenFile, write_json
+from bench.folder import LOGS
 from bench.gradients.keep import kept_gradients
 from bench.limits.command import limits_of
 from bench.limits.limits import Limits, write_limits
@@ -61,7 +62,7 @@ def _profile(folder: Path, manifest: Manifest, note: Note, traces: bool, steps: 
     if into is not None:
         into.mkdir(exist_ok=True)
     cells = [(each.case, each.implementation) for each in manifest.cells if each.status == MEASURED]
-    found = profiled(cells, folder / "worker.log", steps=steps, folder=into)
+    found = profiled(cells, folder / LOGS / "profile.log", steps=steps, folder=into)
     if found.missing:
         note(f"no profile: {found.missing}")
     write_profile(folder / PROFILE, found)

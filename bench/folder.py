@@ -10,6 +10,9 @@ from bench.manifest import Manifest
 from bench.passes import pass_files
 from bench.settings import Settings
 
+LOGS = "logs"
+"""Folder of a run in which each worker process has a log of its own, of those that wrote anything."""
+
 
 def create(reports: Path, name: str) -> Path:
     """Make an empty run folder, called by the time in UTC and a name, such as the preset's. Raises OSError."""
@@ -55,7 +58,9 @@ def discard(folder: Path) -> None:
     """Take away the folder of a run that never began; one that holds a pass is left as it is."""
     if pass_files(folder):
         return
-    for path in (*folder.glob("*.json"), *folder.glob("*.log")):
+    for path in (*folder.glob("*.json"), *folder.glob(f"{LOGS}/*.log")):
         path.unlink()
-    (folder / "passes").rmdir()
+    for name in ("passes", LOGS):
+        if (folder / name).exists():
+            (folder / name).rmdir()
     folder.rmdir()

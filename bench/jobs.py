@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import random
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +13,14 @@ from bench.ledger import Ledger
 
 @dataclass(frozen=True)
 class Desk:
-    """What a job is done at: its description, the devices present, where time is put down, and whom to tell."""
+    """What a job is done at: its description, the devices present, where time is put down, whom to tell, and what one
+    is told further, line by line."""
 
     job: dict[str, Any]
     present: list[str]
     ledger: Ledger
     tell: Callable[..., None]
+    lines: Iterable[str]
 
 
 def survey(desk: Desk) -> None:
@@ -69,42 +69,11 @@ def check(desk: Desk) -> None:
         desk.tell("checked", case=case.id, status=status, reason=reason, error=largest)
 
 
-def measure(desk: Desk) -> None:
-    """Measure the cases in an order of this pass's own."""
-    from bench.measure import measure as measure_case
-
-    order = random.Random(desk.job["order"])
-    cases = list(desk.job["cases"])
-    order.shuffle(cases)
-    for item in cases:
-        desk.tell("start", case=item["case"], implementation=None)
-
-        def starting(name: str, case: str = item["case"]) -> None:
-            desk.tell("start", case=case, implementation=name)
-
-        found = measure_case(
-            Case.parse(item["case"]),
-            item["calls"],
-            item["rounds"],
-            order,
-            desk.ledger,
-            starting,
-            cold=item.get("cold", ()),
-        )
-        desk.tell(
-            "case",
-            case=item["case"],
-            samples=found.samples,
-            control=found.control,
-            failures=found.failures,
-        )
-
-
 def turns(desk: Desk) -> None:
-    """Be one side of a pair."""
+    """Be one of several that take turns."""
     from bench.turns import take_turns
 
-    take_turns(sys.stdin, desk.tell, desk.job.get("delay", {}))
+    take_turns(desk.lines, desk.tell, desk.job.get("delay", {}))
 
 
 def limits(desk: Desk) -> None:
@@ -130,6 +99,5 @@ def gradients(desk: Desk) -> None:
 
 
 JOBS: dict[str, Callable[[Desk], None]] = {
-    "survey": survey, "check": check, "pass": measure, "turns": turns, "limits": limits, "profile": profile,
-    "gradients": gradients,
+    "survey": survey, "check": check, "turns": turns, "limits": limits, "profile": profile, "gradients": gradients,
 }  # fmt: skip

@@ -33,6 +33,7 @@ def footprint(workload: Workload) -> Footprint | None:
     """
     # Gradients of an earlier call would be released by this one, and hide its own.
     workload.module.zero_grad(set_to_none=True)
+    workload.renew(1)  # what was remembered is no memory that a call needs
     if workload.case.device == "cuda":
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
@@ -80,6 +81,7 @@ def left_bytes(workload: Workload) -> int | None:
 def _left_by_a_call(workload: Workload) -> int | None:
     """Bytes allocated less bytes released during a call and a garbage collection after it."""
     gc.collect()  # what earlier calls left to it is not this one's
+    workload.renew(1)
 
     def run(calls: int) -> None:
         workload(calls)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from bench import state
 from bench.cases import Case
 from bench.problem import Problem, loss
 from bench.workload import Workload
@@ -42,6 +44,25 @@ class ParityError(Exception):
     """The implementation does not compute the network; the text says what differs, where and by how much."""
 
 
+class Expected(Protocol):
+    """What results are compared with: outputs (T, B, O or H), hidden (L, B, H), gradients by weight (empty: none)."""
+
+    @property
+    def outputs(self) -> Tensor: ...  # noqa: D102
+    @property
+    def hidden(self) -> Tensor: ...  # noqa: D102
+    @property
+    def gradients(self) -> dict[str, Tensor]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest errors allowed: of a state, relative to its size; of a gradient, relative to its norm."""
+
+    state: float
+    gradient: float
+
+
 @dataclass(frozen=True)
 class Reference:
     """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight.
@@ -67,7 +88,7 @@ class Reference:
         asked, case = case, dataclasses.replace(case, seq_len=affordable_steps(case))
         problem = Problem.of(case)
         weights = {
-            name: _rounded(name, value, rounds_weights_to).double().requires_grad_()
+            name: rounded(name, value, rounds_weights_to).double().requires_grad_()
             for name, value in problem.weights.items()
         }
         with torch.set_grad_enabled(case.mode == "training"):
@@ -82,7 +103,7 @@ class Reference:
         return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients, turned)
 
 
-def _rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
+def rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
     """A weight as an implementation that rounds its matrices has it."""
     matrix = name.startswith(("weight_ih", "weight_hh"))
     return weight.to(getattr(torch, dtype)).to(weight.dtype) if dtype and matrix else weight
@@ -106,20 +127,19 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     if implementation.rounds_weights_to:  # it computes another network, and says so
         reference = Reference.of(reference.asked, implementation.rounds_weights_to)
     case, problem = reference.case, reference.problem
+    tolerance = Tolerance(TOLERANCE[case.dtype], GRADIENT_TOLERANCE[case.dtype])
     # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
     first, second, turned = _copy(problem), _copy(problem), _copy(problem)
     workload = Workload(case, implementation, first)
-    worst = _compare(reference, _call(workload, problem), workload)
+    worst = compare(reference, _call(workload, first, problem), workload, tolerance)
     for tensor in (first.inputs, first.hidden, turned.inputs, turned.hidden):
         tensor.neg_()
-    workload.problem = second
     try:
-        worst = max(worst, _compare(reference, _call(workload, problem), workload))
+        worst = max(worst, compare(reference, _call(workload, second, problem), workload, tolerance))
     except ParityError as error:
         raise ParityError(f"differs from its first call: {error}") from error
-    workload.problem = first
     try:
-        results = _call(workload, turned, backward=False)
+        results = _call(workload, first, turned, backward=False)
         worst = max(worst, _compare_turned(reference, results))
     except ParityError as error:
         raise ParityError(f"keeps something of an earlier call: with other inputs, {error}") from error
@@ -130,14 +150,16 @@ def _copy(problem: Problem) -> Problem:
     return dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())
 
 
-def _call(workload: Workload, before: Problem, backward: bool = True) -> object:
-    """What one call returns. Raises ParityError when it leaves its inputs other than in `before`."""
-    given, training = workload.problem, workload.case.mode == "training"
-    if training and backward:
-        results: object = workload.train_once()
-    else:
-        with torch.inference_mode(not training):
-            results = workload.module(given.inputs, given.hidden)
+def _call(workload: Workload, given: Problem, before: Problem, backward: bool = True) -> object:
+    """What one call returns. Raises ParityError when it leaves its inputs other than in `before`, StateChanged when it
+    leaves something else behind."""
+    training = workload.case.mode == "training"
+    with state.kept("when it is called"):
+        if training and backward:
+            results: object = workload.train_once(given.inputs, given.hidden)
+        else:
+            with torch.inference_mode(not training):
+                results = workload.module(given.inputs, given.hidden)
     for name, now, then in (("inputs", given.inputs, before.inputs), ("hidden", given.hidden, before.hidden)):
         if not torch.equal(now, then):
             raise ParityError(f"changes its {name} in place")
@@ -153,9 +175,12 @@ def _compare_turned(reference: Reference, results: object) -> float:
 
 
 def _two_tensors(results: object) -> tuple[Tensor, Tensor]:
-    if isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results):
-        return results
-    raise ParityError("forward must return the two tensors (outputs, hidden)")
+    if not (isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results)):
+        raise ParityError("forward must return the two tensors (outputs, hidden)")
+    for result in results:
+        if type(result) is not Tensor:  # one that computes when it is looked at would be timed without its work
+            raise ParityError(f"forward must return plain tensors, not a {type(result).__name__}")
+    return results
 
 
 def _unit(case: Case) -> float:
@@ -163,23 +188,23 @@ def _unit(case: Case) -> float:
     return 1 / math.sqrt(case.hidden_size)
 
 
-def _compare(reference: Reference, results: object, workload: Workload) -> float:
-    """The largest relative error of one call's results; raises ParityError beyond the tolerance."""
-    tolerance = TOLERANCE[reference.case.dtype]
+def compare(expected: Expected, results: object, workload: Workload, tolerance: Tolerance) -> float:
+    """The largest relative error of one call's results, in training also of the gradients that it left in the
+    workload's module. Raises ParityError beyond the tolerance."""
     outputs, hidden = _two_tensors(results)
     worst = 0.0
     for name, axis, got, wanted in (
-        ("outputs", "step", outputs, reference.outputs),
-        ("hidden", "layer", hidden, reference.hidden),
+        ("outputs", "step", outputs, expected.outputs),
+        ("hidden", "layer", hidden, expected.hidden),
     ):
-        worst = max(worst, _elementwise(name, axis, got.detach().double(), wanted, tolerance, _unit(reference.case)))
-    if reference.gradients:
-        tolerance = GRADIENT_TOLERANCE[reference.case.dtype]
+        error = _elementwise(name, axis, got.detach().double(), wanted, tolerance.state, _unit(workload.case))
+        worst = max(worst, error)
+    if expected.gradients:
         gradients = workload.module.gradients()
         for name, gradient in gradients.items():
             # The one bias of a cell gets the gradient that each of nn.RNN's two gets.
-            wanted = reference.gradients[name.replace("bias_l", "bias_ih_l")]
-            worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance))
+            wanted = expected.gradients[name.replace("bias_l", "bias_ih_l")]
+            worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance.gradient))
     return worst
 
 

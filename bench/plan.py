@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from bench.alternate import CONTROL, alike_blocks
+from bench.crew import HOME, seat_of
 from bench.manifest import MEASURED, CellRecord
 from bench.presets import CASE_SECONDS
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 400
 MIN_ROUNDS_OF_LONG_CALLS, LONG_ROUND_SECONDS = 3, 2.0
 LONG_CALL_SECONDS = 0.05
-"""A call that is longer is not warmed up: its first block takes up to 8 % longer than the others (129 first blocks of
-the AMD reference runs; up to 21 % below 20 ms), a percent of a mean of seven, and warming it up takes as long as a
-block."""
+"""A call that is longer is neither warmed up nor led in: its first block takes up to 8 % longer than the others (129
+first blocks of the AMD reference runs; up to 21 % below 20 ms), a percent of a mean of seven, and warming it up takes
+as long as a block."""
 
 STARTING_SECONDS = 1.2
 """About what a process takes until it can measure, mostly torch's import, where no ledger tells yet. A pass measures at
@@ -26,30 +26,38 @@ CONTROL_CALL_SECONDS = 1.5e-4
 
 @dataclass(frozen=True)
 class CasePlan:
-    """What a worker is to do with a Case in a pass, and which contenders it is not to warm up; `seconds` is what that
-    should take."""
+    """What is to be done with a Case in a pass: calls of a block by contender, rounds, who is warmed up at the start,
+    and how many untimed calls lead in each block of whom. `seconds` is what that should take.
+
+    Where processes take turns, one that is back finds its caches as others left them: its first call takes 190 to 600
+    µs longer, the first call of one at home, which has run in between, 90 to 400 µs (Intel Xeon, hidden 128). So every
+    block is led in by another, and twins in two processes differ by no more than twins in one.
+    """
 
     case: str
     calls: dict[str, int]
     rounds: int
     seconds: float
-    cold: tuple[str, ...] = ()
-
-    def as_job(self) -> dict[str, Any]:
-        """As the worker is told it."""
-        return {"case": self.case, "calls": self.calls, "rounds": self.rounds, "cold": self.cold}
+    warm: tuple[str, ...] = ()
+    leads: dict[str, int] = field(default_factory=dict)
 
 
 def plan_case(case: str, call_seconds: dict[str, float], case_seconds: float = CASE_SECONDS) -> CasePlan:
     """Plan a Case for contenders with these seconds per call, to take `case_seconds` where that allows MIN_ROUNDS."""
     with_control = {**call_seconds, CONTROL: CONTROL_CALL_SECONDS}
     calls = alike_blocks(with_control)
-    round_seconds = sum(calls[name] * seconds for name, seconds in with_control.items())
+    short = tuple(name for name, seconds in with_control.items() if seconds <= LONG_CALL_SECONDS)
+    leads = {name: calls[name] for name in short} if takes_turns(call_seconds) else {}
+    round_seconds = sum((calls[name] + leads.get(name, 0)) * seconds for name, seconds in with_control.items())
     least = MIN_ROUNDS if round_seconds < LONG_ROUND_SECONDS else MIN_ROUNDS_OF_LONG_CALLS
     rounds = min(MAX_ROUNDS, max(least, round(case_seconds / round_seconds)))
-    warm = sum(seconds for seconds in call_seconds.values() if seconds <= LONG_CALL_SECONDS)
-    cold = tuple(name for name, seconds in call_seconds.items() if seconds > LONG_CALL_SECONDS)
-    return CasePlan(case, calls, rounds, rounds * round_seconds + warm, cold)
+    warm = () if leads else short
+    return CasePlan(case, calls, rounds, rounds * round_seconds + sum(with_control[name] for name in warm), warm, leads)
+
+
+def takes_turns(names: Iterable[str]) -> bool:
+    """Whether some of these are measured at home and some isolated, and so begin their blocks unlike."""
+    return len({seat_of(name) == HOME for name in names}) > 1
 
 
 def plan_pass(

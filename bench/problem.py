@@ -7,6 +7,7 @@ process, gets the same numbers. Inputs are random, never zeros: zeros can run fa
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +54,65 @@ class Problem:
         else:
             target = uniform(steps, batch, case.hidden_size)
         return cls(weights, inputs, hidden, target)
+
+
+Given = tuple[Tensor, Tensor]
+"""What a call is given: inputs (T, B, I) and hidden (L, B, H)."""
+
+
+class Feed:
+    """Inputs for calls that are timed, of which no value recurs: whoever remembers results gains nothing by it.
+
+    Call k gets cos(a_k) A + sin(a_k) B, of the problem's own inputs A, others B drawn like them, and an angle a_k that
+    is drawn anew: normal for every angle as A and B are, and two products a value where drawing takes ten times that.
+    The same for the hidden state. The angles come from a generator that nobody's seeds reach.
+    """
+
+    ALIGNMENT = 64
+    """Bytes; what `torch.empty` keeps to on the CPU, and what vector units and compilers ask for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._draw = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), "little"))
+        inputs, hidden = problem.inputs, problem.hidden
+        self._first = inputs, hidden
+        self._other = (
+            torch.empty(inputs.shape).normal_(generator=self._draw).to(inputs.device, inputs.dtype),
+            torch.empty(hidden.shape).uniform_(-1, 1, generator=self._draw).to(hidden.device, hidden.dtype),
+        )
+        self._rows: tuple[Tensor, ...] = ()
+        self._given: list[Given] = []
+
+    def angle(self) -> float:
+        """One that was not given before."""
+        return float(2 * math.pi * torch.rand((), generator=self._draw, dtype=torch.float64))
+
+    def fill(self, calls: int, at: int = -1, angle: float = 0.0) -> list[Given]:
+        """Inputs for so many calls, in buffers that are kept and filled anew; those of call `at`, if any, for this
+        angle."""
+        if len(self._given) < calls:
+            self._grow(calls)
+        angles = 2 * math.pi * torch.rand(calls, generator=self._draw, dtype=torch.float64)
+        if at >= 0:
+            angles[at] = angle
+        for rows, first, other in zip(self._rows, self._first, self._other, strict=True):
+            cos, sin = (weight.to(first.device, first.dtype)[:, None] for weight in (angles.cos(), angles.sin()))
+            torch.mul(cos, first.reshape(1, -1), out=rows[:calls]).addcmul_(sin, other.reshape(1, -1))
+        return self._given[:calls]
+
+    def _grow(self, calls: int) -> None:
+        """Buffers for more calls: a row each, aligned."""
+        self._rows = tuple(self._buffer(calls, tensor) for tensor in self._first)
+        inputs, hidden = self._rows
+        # `data`: a tensor of its own for autograd and for compilers, no view of the buffer.
+        self._given = [
+            (inputs[k].view_as(self._first[0]).data, hidden[k].view_as(self._first[1]).data) for k in range(calls)
+        ]
+
+    def _buffer(self, calls: int, like: Tensor) -> Tensor:
+        """Memory for so many tensors like this one, a row each: (calls, number of values)."""
+        step = self.ALIGNMENT // like.element_size()
+        pitch = -(-like.numel() // step) * step
+        return torch.empty(calls, pitch, device=like.device, dtype=like.dtype)[:, : like.numel()]
 
 
 def loss(outputs: Tensor, target: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -10,13 +11,19 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from bench.children import MARK, kill_left_behind
+
 END = object()
+
+_PROFILER = "USDT:"
+"""What torch's profiler writes at every start and stop, in the survey of memory; nobody's last words."""
 
 
 class WorkerDied(Exception):
@@ -30,19 +37,21 @@ class WorkerRefused(Exception):
 class Worker:
     """A fresh process on a job; use it in a with statement, after which it is gone.
 
-    Its standard error goes to `log`. `python` is the interpreter; this suite is importable in it from where it lies,
-    whatever the current folder holds.
+    Its standard error goes to a log of its own, called `log` or, where that is there already, by a number more; one
+    that stays empty is taken away. `python` is the interpreter; this suite is importable in it from where it lies,
+    whatever the current folder holds. Raises OSError naming a log that can't be written.
     """
 
     def __init__(self, job: dict[str, Any], log: Path, python: str = sys.executable) -> None:
-        self._log = log
-        with log.open("ab") as stream:
+        self._mark = uuid.uuid4().hex
+        self._log, stream = _new_log(log)
+        with stream:
             self._process = subprocess.Popen(
                 [python, "-P", "-m", "bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env=environment(),
+                env=environment() | {MARK: self._mark},
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
             )
         assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
@@ -84,14 +93,18 @@ class Worker:
         return found
 
     def end(self) -> None:
-        """Kill it, and what it started, where it still runs."""
+        """Kill it, and whatever it started, where they still run."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        kill_left_behind(self._mark)
         self._pump.join()
         self._stdout.close()
         with suppress(BrokenPipeError):  # what it never read
             self._stdin.close()
+        with suppress(FileNotFoundError):  # its folder may be gone by now
+            if self._log.stat().st_size == 0:
+                self._log.unlink()
 
 
 def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.executable) -> Iterator[dict[str, Any]]:
@@ -107,6 +120,16 @@ def findings(job: dict[str, Any], timeout: float, log: Path, python: str = sys.e
                 return
 
 
+def _new_log(path: Path) -> tuple[Path, IO[bytes]]:
+    """A file that was not there before, open for writing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for k in itertools.count(1):
+        name = path if k == 1 else path.with_stem(f"{path.stem}-{k}")
+        with suppress(FileExistsError):
+            return name, name.open("xb")
+    raise AssertionError("there is always a number more")
+
+
 def _pump(stdout: IO[bytes], lines: queue.SimpleQueue[Any]) -> None:
     """Read lines in a thread of its own, so that listening can time out."""
     for line in stdout:
@@ -116,7 +139,8 @@ def _pump(stdout: IO[bytes], lines: queue.SimpleQueue[Any]) -> None:
 
 def _how_it_died(code: int, log: Path) -> str:
     """The exit code in words, and the last line the worker wrote to its log."""
-    lines = log.read_text(errors="replace").strip().splitlines()
+    written = log.read_text(errors="replace").splitlines()
+    lines = [line for line in written if line.strip() and not line.startswith(_PROFILER)]
     last = f"; last words: {lines[-1].strip()[:200]}" if lines else ""
     if code < 0:
         name = signal.Signals(-code).name

@@ -1,8 +1,8 @@
 """One command's worth of measuring: survey, then passes, each in a fresh process; one run folder.
 
-    survey every cell in a process of its own
+    survey every cell, those of a user's code in processes of its own
     repeat for the passes asked for:
-        measure every cell that the survey let through, in a fresh process, in shuffled order
+        measure every cell that the survey let through, by a crew of fresh processes, in shuffled order
         write the pass, whole or not at all
     with a precision: add passes for the cells that need them (Stein's two stages, see bench.stats), until the
         budget is spent
@@ -12,29 +12,27 @@ What is on disk is always a run that can be reported and resumed; this module ne
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.alternate import CONTROL
 from bench.cases import Case
+from bench.crew import Crew, file_name
+from bench.folder import LOGS
 from bench.ledger import Ledger
 from bench.listener import Listener
 from bench.machine import differences
-from bench.manifest import FAILED, CellRecord, Manifest, write_manifest
+from bench.manifest import FAILED, MEASURED, Manifest, write_manifest
+from bench.measure import CaseSamples, ControlFailed, measure
 from bench.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
 from bench.plan import STARTING_SECONDS, CasePlan, plan_pass
-from bench.process import WorkerDied, findings
+from bench.process import Worker, WorkerDied
 from bench.settings import Settings
-
-Cell = tuple[str, str]
-
-MOST_LOST = 2
-"""Cells whose worker an implementation may take down in the survey before its others are not tried: each may cost
-the whole of --timeout."""
-
+from bench.surveying import MOST_LOST, Cell, Survey
 
 TAKEN_AGAIN_FROM = 1 / 3
 """Share of the time of a Case's blocks in a pass in which something else had the core, beyond which it is taken again,
@@ -55,6 +53,7 @@ class Runner:
         self.settings = Settings.from_dict(manifest.settings)
         self.ledger = Ledger()
         self.ledger.merge({k: v for k, v in manifest.ledger.items() if k != "other"})
+        self.lost: Counter[str] = Counter()
         self._pass_overhead = STARTING_SECONDS
         self._deadline = float("inf")
 
@@ -87,40 +86,32 @@ class Runner:
 
     def _survey(self) -> None:
         """Survey all cells; a worker that dies costs the cell it was at, and the next goes on behind it."""
-        remaining: list[Cell] = [(case.id, name) for case, name in self.settings.cells()]
-        self.manifest.cells = []
-        lost: Counter[str] = Counter()
-        self.listener.surveying(len(remaining))
-        while remaining:
-            job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
-            current: Cell | None = None
-            try:
-                for found in findings(job | {"cells": remaining}, self.settings.timeout, self.folder / "worker.log"):
-                    if found["event"] == "ready":
-                        self.manifest.machine = found["machine"]
-                        remaining = [cell for cell in remaining if cell[0].split("-")[0] in found["devices"]]
-                    elif found["event"] == "start":
-                        current = (found["case"], found["implementation"])
-                    elif found["event"] == "cell":
-                        self._add(CellRecord(**found["record"]), remaining)
-                    elif found["event"] == "end":
-                        self.ledger.merge(found["ledger"])
-                        self._pass_overhead = found["ledger"]["imports"]
-                        return
-            except WorkerDied as death:
-                if current is None or current not in remaining:
-                    raise RunFailed(f"no worker can be had: {death}") from None
-                self._add(CellRecord(*current, status=FAILED, reason=str(death)), remaining)
-                lost[current[1]] += 1
-                if lost[current[1]] == MOST_LOST:
-                    reason = f"not tried, its process was lost on {MOST_LOST} cells before: {death}"
-                    for cell in [cell for cell in remaining if cell[1] == current[1]]:
-                        self._add(CellRecord(*cell, status=FAILED, reason=reason), remaining)
+        cells = [(case.id, name) for case, name in self.settings.cells()]
+        self.listener.surveying(len(cells))
+        survey = Survey(cells, self._start_survey, self.settings.timeout)
+        found = {}
+        try:
+            for record in survey:
+                found[record.case, record.implementation] = record
+                self.listener.surveyed(record)
+        except WorkerDied as death:
+            raise RunFailed(f"no worker can be had: {death}") from None
+        finally:
+            self.manifest.machine = survey.machine
+            self.manifest.cells = [found[cell] for cell in cells if cell in found]
+            self.ledger.merge(survey.ledger.seconds)
+        self.lost += survey.lost
+        self._pass_overhead = survey.ledger.seconds["imports"] / survey.workers if survey.workers else STARTING_SECONDS
 
-    def _add(self, record: CellRecord, remaining: list[Cell]) -> None:
-        remaining.remove((record.case, record.implementation))
-        self.manifest.cells.append(record)
-        self.listener.surveyed(record)
+    def _start_survey(self, place: str, cells: list[Cell]) -> Worker:
+        job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
+        return Worker(job | {"cells": cells}, self._log("survey", place))
+
+    def _start_turns(self, number: int, place: str) -> Worker:
+        return Worker({"kind": "turns", "describe": True}, self._log(f"pass-{number:03}", place))
+
+    def _log(self, stage: str, place: str) -> Path:
+        return self.folder / LOGS / f"{stage}-{file_name(place)}.log"
 
     def _passes(self) -> None:
         """The passes asked for, less those on disk; then those that the precision needs."""
@@ -158,15 +149,19 @@ class Runner:
             self._one_pass(number, plans)
 
     def _one_pass(self, number: int, plans: list[CasePlan]) -> None:
-        """Measure the plans in one fresh process, and write the pass."""
+        """Measure the plans in fresh processes, and write the pass."""
         cells = sum(len(plan.calls) - 1 for plan in plans)
         self.listener.passing(number, cells, self._pass_overhead + sum(plan.seconds for plan in plans))
         found, failures = self._measure(number, plans)
         set_aside = self._take_again(number, plans, found, failures)
         for failure in failures:
             for record in self.manifest.cells:
-                if (record.case, record.implementation) == (failure["case"], failure["implementation"]):
+                told = (failure["case"], failure["implementation"])
+                if record.status == MEASURED and (record.case, record.implementation) == told:
                     record.status, record.reason = FAILED, f"in pass {number}: {failure['reason']}"
+        for record in self.manifest.cells:
+            if record.status == MEASURED and self.lost[record.implementation] >= MOST_LOST:
+                record.status, record.reason = FAILED, given_up(number)
         write_pass(self.folder, number, self.manifest, found, failures, set_aside)
 
     def _take_again(
@@ -194,37 +189,33 @@ class Runner:
         return set_aside
 
     def _measure(self, number: int, plans: list[CasePlan]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-        """The benchmarks and failures of a pass. A worker's death costs what it was building or measuring."""
-        remaining = {plan.case: plan for plan in plans}
+        """The benchmarks and failures of a pass, measured by fresh processes. What loses its process fails on that
+        Case; when it has lost MOST_LOST of them, the run goes on without it."""
         benchmarks: list[dict[str, Any]] = []
         failures: list[dict[str, str]] = []
-        while remaining:
-            cases = [plan.as_job() for plan in remaining.values()]
-            job = {"kind": "pass", "cases": cases, "order": random.randrange(2**32)}
-            slowest = max(plan.seconds for plan in remaining.values())
-            current: tuple[str, str | None] | None = None
+        order = random.Random()
+        names = dict.fromkeys(name for plan in plans for name in plan.calls)
+        begun = time.perf_counter()
+        with Crew(names, partial(self._start_turns, number), self.settings.timeout) as crew:
             try:
-                for found in findings(job, self.settings.timeout + 20 * slowest, self.folder / "worker.log"):
-                    if found["event"] == "ready":
-                        self._check_machine(found["machine"])
-                    elif found["event"] == "start":
-                        current = (found["case"], found["implementation"])
-                    elif found["event"] == "case":
-                        plan = remaining.pop(found["case"])
-                        benchmarks += self._benchmarks(found)
-                        failures += _failures(found["case"], found["failures"])
-                        self.listener.measured(len(plan.calls) - 1, plan.seconds)
-                    elif found["event"] == "end":
-                        self.ledger.merge(found["ledger"])
-                        self._pass_overhead = found["ledger"]["imports"] + found["ledger"].get("build", 0.0)
-            except WorkerDied as death:
-                if current is None or current[0] not in remaining:
-                    raise RunFailed(f"no worker can be had: {death}") from None
-                plan = remaining.pop(current[0])
-                lost = [name for name in plan.calls if name != CONTROL]
-                failures += _failures(plan.case, {name: f"{death}, while measuring {', '.join(lost)}" for name in lost})
-                self.listener.note(f"pass {number}: {death}; {plan.case} is lost")
+                self._check_machine(crew.ready())
+                self._pass_overhead = time.perf_counter() - begun
+                self.ledger.add("imports", self._pass_overhead)
+                for plan in order.sample(plans, len(plans)):
+                    found = measure(crew, self._without_lost(plan), order, self.ledger)
+                    benchmarks += self._benchmarks(found)
+                    failures += _failures(found.case, found.failures)
+                    self.lost.update(found.lost.keys())
+                    for name, reason in found.lost.items():
+                        self.listener.note(f"pass {number}: {name}, {found.case}: {reason}")
+                    self.listener.measured(len(plan.calls) - 1, plan.seconds)
+            except (WorkerDied, ControlFailed) as error:
+                raise RunFailed(f"nothing can be measured: {error}") from None
         return benchmarks, failures
+
+    def _without_lost(self, plan: CasePlan) -> CasePlan:
+        """A plan less those that have lost their process too often by now."""
+        return dataclasses.replace(plan, calls={n: c for n, c in plan.calls.items() if self.lost[n] < MOST_LOST})
 
     def _check_machine(self, machine: dict[str, Any]) -> None:
         """Passes of one run are of one machine and software, also when it is resumed. Raises ValueError."""
@@ -232,14 +223,19 @@ class Runner:
             told = ", ".join(f"{key} {then} then, {now} now" for key, (then, now) in changed.items())
             raise ValueError(f"{self.folder}: begun on another machine or software, start a new run ({told})")
 
-    def _benchmarks(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+    def _benchmarks(self, found: CaseSamples) -> list[dict[str, Any]]:
         """The benchmarks of one measured Case."""
         records = {(record.case, record.implementation): record for record in self.manifest.cells}
-        case = Case.parse(found["case"])
+        case = Case.parse(found.case)
         return [
-            benchmark_entry(extra_info(case, name, samples, found["control"], records[case.id, name]))
-            for name, samples in found["samples"].items()
+            benchmark_entry(extra_info(case, name, samples, found.control, records[case.id, name]))
+            for name, samples in found.samples.items()
         ]
+
+
+def given_up(number: int) -> str:
+    """Why a cell that was measured well counts for nothing: its implementation is not to be trusted with more."""
+    return f"given up in pass {number}: its process was lost {MOST_LOST} times, see its other rows"
 
 
 def _of(case: str, benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:

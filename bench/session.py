@@ -1,47 +1,77 @@
-"""A pass inside pytest: surveys and measures a Case when its first test asks for it."""
+"""A pass inside pytest: surveys all that is selected, then measures a Case when its first test asks for it."""
 
 from __future__ import annotations
 
 import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
 
-from bench.cases import Case
+from bench.crew import Crew, file_name
 from bench.ledger import Ledger
-from bench.machine import fix_numerics, pin
 from bench.manifest import FAILED, MEASURED, CellRecord
 from bench.measure import CaseSamples, measure
 from bench.plan import aimed_seconds, plan_case
-from bench.survey import Surveyor
+from bench.process import Worker
+from bench.surveying import MOST_LOST, Cell, Survey
 
 
 class Session:
-    """Remembers what was measured, so that each Case is measured once, all of its contenders together."""
+    """Remembers what was measured, so that each Case is measured once, all of its contenders together. Use it in a with
+    statement, after which its processes are gone."""
 
-    def __init__(self, selected: dict[str, list[str]], max_call: float, case_seconds: float) -> None:
-        """`selected` is the implementations of each case id that are to be measured together."""
-        self.selected = selected
+    def __init__(self, selected: dict[str, list[str]], max_call: float, case_seconds: float, timeout: float) -> None:
+        """`selected` is the implementations of each case id that are to be measured together; seconds for times."""
+        self.cells = [(case, name) for case, names in selected.items() for name in names]
+        self.max_call, self.timeout = max_call, timeout
         self.case_seconds = aimed_seconds(len(selected), case_seconds)
-        self.surveyor = Surveyor(max_call, Ledger())
         self.order = random.Random()
-        self._records: dict[str, dict[str, CellRecord]] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="rnn-bench-pytest-")
+        self._crew: Crew | None = None
+        self._records: dict[Cell, CellRecord] = {}
         self._found: dict[str, CaseSamples] = {}
-        fix_numerics()
+        self._lost: Counter[str] = Counter()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._crew is not None:
+            self._crew.end()
+        self._folder.cleanup()
 
     def measured(self, case_id: str, implementation: str) -> tuple[CellRecord, CaseSamples | None]:
-        """What is known of a cell, and the samples of its Case where there are any."""
-        if case_id not in self._records:
-            self._measure(Case.parse(case_id))
-        record, found = self._records[case_id][implementation], self._found.get(case_id)
+        """What is known of a cell, and the samples of its Case where there are any. Raises WorkerDied, ControlFailed
+        when nothing can be measured at all."""
+        if not self._records:
+            survey = Survey(self.cells, self._start_survey, self.timeout)
+            self._records = {(record.case, record.implementation): record for record in survey}
+            self._lost += survey.lost
+        if case_id not in self._found:
+            self._measure(case_id)
+        record, found = self._records[case_id, implementation], self._found.get(case_id)
         if found is not None and implementation in found.failures:
             record.status, record.reason = FAILED, found.failures[implementation]
         return record, found
 
-    def _measure(self, case: Case) -> None:
-        pin(case.threads)
-        records = {name: self.surveyor.survey(case, name) for name in self.selected[case.id]}
-        self._records[case.id] = records
-        calls = {n: r.call_seconds for n, r in records.items() if r.status == MEASURED and r.call_seconds is not None}
+    def _measure(self, case_id: str) -> None:
+        records = [record for (case, _), record in self._records.items() if case == case_id]
+        for record in records:
+            if record.status == MEASURED and self._lost[record.implementation] >= MOST_LOST:
+                record.status, record.reason = FAILED, f"not tried, its process was lost {MOST_LOST} times before"
+        calls = {r.implementation: r.call_seconds for r in records if r.status == MEASURED and r.call_seconds}
         if calls:
-            plan = plan_case(case.id, calls, self.case_seconds)
-            self._found[case.id] = measure(
-                case, plan.calls, plan.rounds, self.order, self.surveyor.ledger, cold=plan.cold
-            )
+            plan = plan_case(case_id, calls, self.case_seconds)
+            self._crew = self._crew or Crew(plan.calls, self._start_turns, self.timeout).__enter__()
+            found = self._found[case_id] = measure(self._crew, plan, self.order, Ledger())
+            self._lost.update(found.lost.keys())
+
+    def _start_survey(self, place: str, cells: list[Cell]) -> Worker:
+        return Worker({"kind": "survey", "max_call": self.max_call, "cells": cells}, self._log("survey", place))
+
+    def _start_turns(self, place: str) -> Worker:
+        return Worker({"kind": "turns"}, self._log("pass", place))
+
+    def _log(self, stage: str, place: str) -> Path:
+        return Path(self._folder.name, f"{stage}-{file_name(place)}.log")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from bench import state
 from bench.alternate import check_reading
 from bench.cases import Case
 from bench.clock import Reading, clock_for
@@ -20,7 +21,7 @@ from bench.ledger import Ledger
 from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.memory import LEAKY_CALLS, footprint, left_bytes
 from bench.parity import ParityError, Reference, check
-from bench.problem import Problem
+from bench.problem import Feed, Problem
 from bench.workload import Workload
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, Unavailable
@@ -41,6 +42,7 @@ class Surveyor:
         self.memory = memory
         self.ledger = ledger
         self._reference: Reference | None = None
+        self._feed: Feed | None = None
 
     def survey(self, case: Case, name: str) -> CellRecord:
         """The record of one cell; whatever the implementation raises becomes its status and reason."""
@@ -51,14 +53,18 @@ class Surveyor:
             record.status, record.reason = MISSING, str(error)
             return record
         try:
-            implementation = registry.load(name)
-        except ValueError as error:  # it does not import, or is no network
+            with state.kept("when it is imported"):
+                implementation = registry.load(name)
+        except (ValueError, state.StateChanged) as error:  # it does not import, is no network, or changes others'
             record.status, record.reason = FAILED, str(error)
             return record
         try:
             record.about = registry.describe(name)
             record.weights_dtype = implementation.rounds_weights_to
-            self._survey(case, implementation, record)
+            with state.kept("when it is built or called"):
+                self._survey(case, implementation, record)
+        except state.StateChanged as error:
+            record.status, record.reason = FAILED, str(error)
         except ParityError as error:
             record.status, record.reason = FAILED, f"not equal to the reference: {error}"
         except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
@@ -74,15 +80,16 @@ class Surveyor:
             return
         with self.ledger.on("parity"):
             if self._reference is None or self._reference.asked != case:
-                self._reference = None  # let go of the last one before making the next
+                self._reference = self._feed = None  # let go of the last ones before making the next
                 self._reference = Reference.of(case)
             record.parity_error = check(self._reference, implementation)
             record.parity_seq_len = self._reference.case.seq_len
         with self.ledger.on("survey"):
             whole = self._reference.case.seq_len == case.seq_len
             problem = self._reference.problem if whole else Problem.of(case)
+            self._feed = self._feed or Feed(problem)
             start = time.perf_counter()
-            workload = Workload(case, implementation, problem)
+            workload = Workload(case, implementation, problem, self._feed)
             record.build_seconds = time.perf_counter() - start + workload.module.compile_seconds
             record.call_seconds = seconds_per_call(workload, case.device)
         if not self.memory:
@@ -101,20 +108,24 @@ class Surveyor:
             return 0.0
         short = dataclasses.replace(case, seq_len=PREFIX_STEPS)
         workload = Workload(short, implementation, Problem.of(short))
-        return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
+        with state.kept("when it is called"):
+            return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
 
 
 def seconds_per_call(run: Workload, device: str, spend: float = 0.01) -> float:
-    """The best of a few calls, less their waiting, over about `spend` seconds; a rough figure, never a sample.
+    """The best of a few calls, less their waiting, over about `spend` seconds, with new inputs each time; a rough
+    figure, never a sample.
 
     Raises BadSample for a time that cannot be: with such a clock nothing can be measured.
     """
     clock = clock_for(device)
+    run.renew(1)
     best = _checked(clock.time(run, 1))
     if best > LONG_CALL_SECONDS:  # warm or not makes little difference to it
         return best
     spent = 0.0
     for _ in range(9):
+        run.renew(1)
         seconds = _checked(clock.time(run, 1))
         best, spent = min(best, seconds), spent + seconds
         if spent > spend:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.cases import Case
 from bench.manifest import FAILED, MEASURED
 from bench.passes import extra_info
 from bench.playback import PlaybackClock
@@ -31,6 +32,7 @@ def test_rnn(rnn_case: str, implementation: str, rnn_session: Session, benchmark
     if record.status != MEASURED or found is None:
         pytest.skip(f"{implementation} {record.status}: {record.reason}")
     samples = found.samples[implementation]
-    benchmark.extra_info.update(extra_info(found.case, implementation, samples, found.control, record))
+    case = Case.parse(rnn_case)
+    benchmark.extra_info.update(extra_info(case, implementation, samples, found.control, record))
     clock.load(samples["seconds"])
     benchmark.pedantic(clock.play, rounds=len(samples["seconds"]), iterations=1)

@@ -1,94 +1,210 @@
-"""One side of a pair of processes that take turns: it builds what it is told to, and times a block when it is told to.
+"""The process that takes turns: it builds what it is told to, and times a block when it is told to.
 
 Told, one line of JSON each, and what is answered:
 
-    {"build": case id, "names": [...]}    `built`: failures (name -> reason). What was built before is let go.
-    {"block": name, "calls": n}           `block`: seconds of one call and of its waiting, switches of the block (null
-                                          where that is not known), or a failure
-    {"state": true}                       `state`: what torch is set to by now, which an implementation may have changed
+    {"case": case id}                               `begun`: the problem is there. What was built before is let go.
+    {"build": name}                                 `built`, or a `failure`
+    {"block": name, "calls": n, "lead": n, "check": false}
+                                                    `block`: seconds of one call, by the device's events, too, and of
+                                                    its waiting; switches of the block (null: not known); or a `failure`
 
-The other side does the same in a process of its own, and `bench.gate.pair` tells them whose turn it is.
+The others that are measured do the same, each in a process of its own on the same core; `bench.crew` tells them whose
+turn it is. Inputs are new for every call, and after what is called the process must be set as it was before: see
+`bench.problem.Feed`, `bench.state`. With `check` the result of one of the block's calls is looked at. `lead` calls are
+made before the block, untimed.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from bench.alternate import BadSample, check_reading, no_garbage_collection
+from bench import children, state
+from bench.alternate import CONTROL, BadSample, check_reading, no_garbage_collection
 from bench.cases import Case
-from bench.clock import Clock, Run, clock_for
-from bench.machine import numerics, pin
-from bench.problem import Problem
+from bench.clock import Clock, Reading, Run, clock_for
+from bench.evidence import Evidence
+from bench.machine import pin
+from bench.problem import Feed, Problem
+from bench.spotcheck import SpotChecks
 from bench.survey import reason_of
-from bench.workload import Workload
+from bench.workload import Control, Workload
 from rnn_impls import registry
+
+MOST_ELSEWHERE = 0.05
+"""CPU time that child processes may take beside the blocks of an implementation, over their time: what they compute
+for it would be taken for waiting."""
+MOST_CORES = 1.2
+"""CPU time of the process over the time of its blocks and its cores: it has freed itself of the core it shares."""
+LEAST_SECONDS = 0.1
+"""Of blocks, before either is asked: CPU time of children comes in ticks of 10 ms."""
 
 
 def take_turns(lines: Iterable[str], tell: Callable[..., None], delay: Mapping[str, float]) -> None:
     """Do as told until there are no more lines. `delay` slows an implementation by a fraction, to see who notices."""
-    runs: dict[str, Run] = {}
-    clock: Clock = clock_for("cpu")
+    seat: Seat | None = None
     with no_garbage_collection():
         for line in lines:
             told = json.loads(line)
-            if "build" in told:
-                runs.clear()
+            if "case" in told:
+                seat = None
                 gc.collect()
-                case = Case.parse(told["build"])
-                clock = clock_for(case.device)
-                tell("built", failures=_build(case, told["names"], clock, delay, runs))
-            elif "block" in told:
-                tell("block", **_block(clock, runs[told["block"]], told["calls"]))
-            else:
-                tell("state", **numerics())
+                seat = Seat(Case.parse(told["case"]), delay)
+                tell("begun")
+            elif seat is not None and "build" in told:
+                tell("built", **seat.build(told["build"]))
+            elif seat is not None:
+                name, calls, lead, check = (told.get(key) for key in ("block", "calls", "lead", "check"))
+                tell("block", **seat.block(name, calls, lead or 0, bool(check)))
 
 
-def _build(
-    case: Case, names: list[str], clock: Clock, delay: Mapping[str, float], runs: dict[str, Run]
-) -> dict[str, str]:
-    """Build and warm up the contenders of a Case, in the order given, into `runs`; the reasons of those that can't."""
-    pin(case.threads)
-    failures: dict[str, str] = {}
-    problem = Problem.of(case)
-    for name in names:
+@dataclass
+class Contender:
+    """Something to run, with what is known of its blocks so far."""
+
+    run: Callable[..., object]
+    workload: Workload | None = None
+    suspect: bool = False
+    checks: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    elsewhere: float = 0.0
+
+
+class Seat:
+    """What one process measures of a Case."""
+
+    def __init__(self, case: Case, delay: Mapping[str, float]) -> None:
+        self.case, self.delay = case, delay
+        self.cores = max(1, len(pin(case.threads)))
+        self.clock: Clock = clock_for(case.device)
+        self.problem = Problem.of(case)
+        self.feed = Feed(self.problem)
+        self.spots = SpotChecks(case, self.problem, self.feed)
+        self.contenders: dict[str, Contender] = {}
+        self.draw = random.Random()
+        self.elsewhere = 0.0
+
+    def build(self, name: str) -> dict[str, Any]:
+        """Build a contender; the reason why that can't be done, if so."""
+        if name == CONTROL:
+            self.contenders[name] = Contender(Control(self.case.device))
+            return {}
         try:
-            run: Run = Workload(case, registry.load(name), problem)
-            runs[name] = delayed(run, delay[name]) if name in delay else run
-            clock.time(runs[name], 2)
+            with state.kept("when it is imported"):
+                implementation = registry.load(name)
+            with state.kept("when it is built"):
+                workload = Workload(self.case, implementation, self.problem, self.feed)
         except Exception as error:  # a user's implementation may raise anything; the others are still measured
-            failures[name] = reason_of(error)
-            runs.pop(name, None)
-    return failures
+            return {"failure": reason_of(error)}
+        run = delayed(workload, self.delay[name]) if name in self.delay else workload
+        self.contenders[name] = Contender(run, workload, registry.isolated(name))
+        self.elsewhere = children.cpu_seconds()
+        return {}
+
+    def block(self, name: str, calls: int, lead: int, check: bool) -> dict[str, Any]:
+        """Time a block; seconds of one call, by the clock of the device, and what is known of it; or the reason why
+        there are none."""
+        own = self.contenders[name]
+        try:
+            with state.kept("when it is called"):
+                if lead:
+                    self._led(own, lead)
+                reading = self._checked(own, calls) if check else self._timed(own, calls)
+            check_reading(reading)
+        except BadSample as error:
+            return {"failure": str(error)}
+        except Exception as error:  # as in build
+            return {"failure": reason_of(error)}
+        if own.suspect and (wrong := self._elsewhere(own)):
+            return {"failure": wrong}
+        evidence, events = reading.evidence, reading.event_seconds
+        return {
+            "seconds": reading.seconds / calls,
+            "event_seconds": None if events is None else events / calls,
+            "waited_seconds": None if evidence.waited_seconds is None else evidence.waited_seconds / calls,
+            "switches": evidence.switches,
+        }
+
+    def _led(self, own: Contender, calls: int) -> None:
+        """Calls that warm this process up after another has run."""
+        if own.workload is not None:
+            own.workload.renew(calls)
+        self.clock.time(own.run, calls)
+
+    def _timed(self, own: Contender, calls: int) -> Reading:
+        """A block, each call with inputs of its own."""
+        if own.workload is not None:
+            own.workload.renew(calls)
+        return self._read(own, own.run, calls)
+
+    def _checked(self, own: Contender, calls: int) -> Reading:
+        """A block in two parts; what the last call of the first gave is looked at between them. Raises ParityError."""
+        workload = own.workload
+        assert workload is not None  # nobody asks that of the control
+        number, own.checks = own.checks, own.checks + 1
+        first, results = self.draw.randint(1, calls), list[object]()
+        workload.renew(calls, first - 1, self.spots.angle(number))
+        rest = workload.given[first:]
+        reading = self._read(own, partial(own.run, keep=results), first)
+        self.spots.check(number, results[0], workload)
+
+        def go_on(calls: int) -> None:
+            results.clear()
+            if rest:
+                own.run(calls)
+
+        workload.given = rest
+        return _together(reading, self._read(own, go_on, len(rest)))
+
+    def _read(self, own: Contender, run: Run, calls: int) -> Reading:
+        """What the clock says; the CPU time beside it is put down."""
+        cpu = time.process_time()
+        reading = self.clock.time(run, calls)
+        own.cpu += time.process_time() - cpu
+        own.seconds += reading.seconds
+        return reading
+
+    def _elsewhere(self, own: Contender) -> str:
+        """Why these blocks are no measurement of what this process does on its core, if so."""
+        before, self.elsewhere = self.elsewhere, children.cpu_seconds()
+        own.elsewhere += self.elsewhere - before
+        if own.seconds < LEAST_SECONDS:
+            return ""
+        if own.elsewhere > MOST_ELSEWHERE * own.seconds:
+            return f"works in other processes: {own.elsewhere / own.seconds:.0%} of its time, which can't be timed"
+        cores = own.cpu / own.seconds
+        return f"takes {cores:.1f} cores where it was given {self.cores}" if cores > MOST_CORES * self.cores else ""
 
 
-def _block(clock: Clock, run: Run, calls: int) -> dict[str, Any]:
-    """Seconds of one call, by the clock of the device, and what is known of it; or the reason why there are none."""
-    try:
-        reading = clock.time(run, calls)
-        check_reading(reading)
-    except BadSample as error:
-        return {"failure": str(error)}
-    except Exception as error:  # as in _build
-        return {"failure": reason_of(error)}
-    waited = reading.evidence.waited_seconds
-    return {
-        "seconds": reading.seconds / calls,
-        "waited_seconds": None if waited is None else waited / calls,
-        "switches": reading.evidence.switches,
-    }
+def _together(first: Reading, second: Reading) -> Reading:
+    """Two parts of a block as one; what is not known of one is not known of both."""
+
+    def total(one: float | None, other: float | None) -> float | None:
+        return None if one is None or other is None else one + other
+
+    ours, theirs = first.evidence, second.evidence
+    stopped = None if ours.switches is None or theirs.switches is None else ours.switches + theirs.switches
+    return Reading(
+        first.seconds + second.seconds,
+        total(first.event_seconds, second.event_seconds),
+        Evidence(total(ours.waited_seconds, theirs.waited_seconds), stopped),
+    )
 
 
-def delayed(run: Run, fraction: float) -> Run:
+def delayed(run: Callable[..., object], fraction: float) -> Callable[..., object]:
     """The same, longer by this fraction of its own time on the core, which is spent busily at its end; a neighbour that
     stops it makes it wait, but the delay no longer."""
 
-    def slower(calls: int) -> None:
+    def slower(calls: int, **more: object) -> None:
         start = time.thread_time()
-        run(calls)
+        run(calls, **more)
         end = start + (time.thread_time() - start) * (1 + fraction)
         while time.thread_time() < end:
             pass

@@ -6,20 +6,20 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "survey", "devices": [...], "max_call": s, "cells": [[case id, implementation], ...]}; a `selection` is
         answered with the names it stands for, `"memory": false` leaves that part out
     {"kind": "check", "implementation": name, "cases": [case id, ...]}: parity alone; see `bench.checkup`
-    {"kind": "pass", "order": seed, "cases": [{"case": id, "calls": {implementation: n}, "rounds": n}, ...]}
     {"kind": "limits", "threads": [...]}: what the machine allows, with one thread, with as many as it has cores, and
         with these counts; see `bench.limits`
     {"kind": "profile", "cells": [[case id, implementation], ...], "steps": n, "folder": path}: where their time goes,
         at n steps at most; see `bench.profile`
     {"kind": "gradients"}: how far back gradients reach; see `bench.gradients`
-    {"kind": "turns"}: one side of a pair, which is told what to do line by line; see `bench.turns`
+    {"kind": "turns"}: one of several that take turns, told what to do line by line; see `bench.turns`. With `describe`
+        its `ready` tells the machine
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `checked` (a case's outcome), `case` (a pass's samples), `facts`, `limit` and `missing` (of
-the machine), `profile` (a record), `gradients` (a table), `end` (the ledger).
+`cell` (a survey's record), `checked` (a case's outcome), `begun`, `built` and `block` (of turns), `facts`, `limit` and
+`missing` (of the machine), `profile` (a record), `gradients` (a table), `end` (the ledger).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from bench.machine import stand_aside
 
 def main() -> None:
     """Do the job on standard input."""
-    job = json.loads(sys.stdin.readline())
-    out = _private_stdout()
+    lines, out = _private_streams()
+    job = json.loads(lines.readline())
 
     def tell(event: str, **findings: Any) -> None:
         out.write(json.dumps({"event": event, **findings}) + "\n")
@@ -50,12 +50,14 @@ def main() -> None:
     ledger = Ledger()
     if job["kind"] == "turns":
         stand_aside()
-    from bench import machine, measure, survey, turns  # noqa: F401  # torch: the ledger is told how long it takes
+    from bench import machine, survey, turns  # noqa: F401  # torch: the ledger is told how long it takes
 
     gc.collect()
     gc.freeze()  # what the imports left stays; looking through it again costs 0.15 s at every collection
     ledger.add("imports", time.time() - job["started"])
     machine.fix_numerics()
+    if job["kind"] == "turns":
+        machine.keep_heap()
     if job["kind"] != "turns":  # its core may be measuring another pair
         machine.pin(1)
     try:
@@ -63,11 +65,9 @@ def main() -> None:
     except ValueError as error:
         tell("refused", reason=str(error))
         return
-    if job["kind"] == "turns":
-        tell("ready")
-    else:
-        tell("ready", machine=machine.describe(), devices=present, names=_names(job, present))
-    JOBS[job["kind"]](Desk(job, present, ledger, tell))
+    described = {"machine": machine.describe()} if job.get("describe", job["kind"] != "turns") else {}
+    tell("ready", devices=present, names=_names(job, present), **described)
+    JOBS[job["kind"]](Desk(job, present, ledger, tell, lines))
     tell("end", ledger=ledger.seconds)
 
 
@@ -87,12 +87,16 @@ def _names(job: dict[str, Any], present: list[str]) -> dict[str, list[str]]:
         return {}
 
 
-def _private_stdout() -> TextIO:
-    """Keep the real standard output for findings, and send everybody else's prints to standard error."""
+def _private_streams() -> tuple[TextIO, TextIO]:
+    """Keep the real standard input and output for what is told and found: everybody else reads nothing, and prints to
+    standard error."""
     sys.stdout.flush()
-    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    told, found = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return private
+    return told, found
 
 
 if __name__ == "__main__":

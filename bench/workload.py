@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import nullcontext
+
 import torch
+from torch import Tensor
 
 from bench.cases import Case
-from bench.problem import Problem, loss, network_shape
+from bench.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
 
 
 class Workload:
     """One Implementation, built and loaded for one Case, ready to be called.
 
-    Raises `Unavailable` when the implementation does not run on the Case's device or refuses its network, and
+    `given` is what its calls are given, in turn and again from the start: the problem's own inputs, until `renew` is
+    called. Raises `Unavailable` when the implementation does not run on the Case's device or refuses its network, and
     whatever the implementation itself raises.
     """
 
-    def __init__(self, case: Case, implementation: type[Implementation], problem: Problem) -> None:
+    def __init__(
+        self, case: Case, implementation: type[Implementation], problem: Problem, feed: Feed | None = None
+    ) -> None:
+        """`feed` is where `renew` takes inputs from; one of its own is made where none is given."""
         if implementation.devices and case.device not in implementation.devices:
             raise Unavailable(f"runs only on {', '.join(implementation.devices)}")
         self.case = case
         self.problem = problem
+        self.given: list[Given] = [(problem.inputs, problem.hidden)]
+        self._feed = feed
         self.module = implementation(network_shape(case)).to(device=case.device, dtype=getattr(torch, case.dtype))
         self.module.load(problem.weights)
         # cuDNN chooses its algorithm by this flag, not by whether a graph is recorded.
         self.module.train(case.mode == "training")
         self.module.prepare(problem.inputs, problem.hidden)
 
-    def __call__(self, calls: int) -> None:
-        """Run it `calls` times; the contexts are entered once, so that they are no part of what is timed."""
-        if self.case.mode == "training":
-            for _ in range(calls):
-                self.train_once()
-        else:
-            module, inputs, hidden = self.module, self.problem.inputs, self.problem.hidden
-            with torch.inference_mode():
-                for _ in range(calls):
-                    module(inputs, hidden)
+    def renew(self, calls: int, at: int = -1, angle: float = 0.0) -> None:
+        """Put inputs that were never there before for so many calls; see `Feed.fill`."""
+        self._feed = self._feed or Feed(self.problem)
+        self.given = self._feed.fill(calls, at, angle)
 
-    def train_once(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Clear the gradients, forward, loss, backward -> outputs (T, B, O or H), hidden (L, B, H)."""
+    def __call__(self, calls: int, keep: list[object] | None = None) -> None:
+        """Run it `calls` times; what the last call gives is put into `keep`, if there is such a list, and let go of
+        otherwise, as what all others give: letting go is part of a call.
+
+        The contexts are entered once, so that they are no part of what is timed.
+        """
+        call = self.train_once if self.case.mode == "training" else self.module
+        kept = 0 if keep is None else 1
+        given = itertools.cycle(self.given)
+        with nullcontext() if self.case.mode == "training" else torch.inference_mode():
+            for inputs, hidden in itertools.islice(given, calls - kept):
+                call(inputs, hidden)
+            if keep is not None:
+                keep.append(call(*next(given)))
+
+    def train_once(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Clear the gradients, forward, loss, backward: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H),
+        hidden (L, B, H)."""
         self.module.zero_grad(set_to_none=True)
-        outputs, hidden = self.module(self.problem.inputs, self.problem.hidden)
+        outputs, last = self.module(inputs, hidden)
         loss(outputs, self.problem.target).backward()
-        return outputs, hidden
+        return outputs, last
 
 
 class Control:

@@ -43,6 +43,9 @@ BUILTIN = {
 }
 """Name -> module:class, in the order in which reports list them."""
 
+ISOLATED: frozenset[str] = frozenset()
+"""Those of this suite that ask to be measured in a process of their own, such as one that brings its own runtime."""
+
 THREE_WAYS = ("manual", "looped", "whole")
 FASTER = ("hoisted", "stacked-grad")
 """What is faster and needs no compiler."""
@@ -84,6 +87,12 @@ def register(name: str) -> Callable[[Found], Found]:
 def known() -> list[str]:
     """Every name there is: this suite's, those of installed packages, registered ones; nothing is imported."""
     return [*BUILTIN, *_offers(), *REGISTERED]
+
+
+def isolated(name: str) -> bool:
+    """Whether an implementation is measured in a process of its own: all that this suite has not looked through, so
+    that nothing it does reaches the others; and who asks for it."""
+    return name not in BUILTIN or name in ISOLATED
 
 
 def origin(name: str) -> str:

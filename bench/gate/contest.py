@@ -17,7 +17,7 @@ from bench.gate.comparable import comparable
 from bench.gate.conclusion import conclude
 from bench.gate.judge import Judge
 from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outcome, Uncompared
-from bench.gate.pair import Pair, SideChanged, SideDied, Workers, measure_pair, plan
+from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
 from bench.gate.sides import Side
 from bench.gate.survey import survey
 from bench.machine import differences
@@ -25,8 +25,8 @@ from bench.settings import Settings
 from bench.warning import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
 
 MOST_LOST = 2
-"""Pairs that may be lost at one case, or before any, until it is given up: a process that dies once may have been
-killed by anybody, one that dies twice at the same place dies of it."""
+"""Pairs that may be lost over one implementation until it is given up: a process that dies once may have been killed by
+anybody, one that dies twice over the same dies of it."""
 
 PATIENCE = 20.0
 """Seconds after which a gate that has failed already goes on only with the cells that are suspected, too: nothing that
@@ -98,8 +98,8 @@ class _Bout:
                     self._last_look()
                     break
                 start = time.perf_counter()
-                with next_pair() as workers:
-                    looked = self._one_pair(workers)
+                with next_pair() as crews:
+                    looked = self._one_pair(crews)
                 self.spent.append(time.perf_counter() - start)
                 if looked:
                     self._after_look()
@@ -124,16 +124,17 @@ class _Bout:
         return sum(self.spent) / max(1, len(self.spent))
 
     @contextmanager
-    def _pairs(self) -> Iterator[Callable[[], Workers]]:
+    def _pairs(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
         ahead = (os.cpu_count() or 1) > max((Case.parse(case).threads for case, _ in self.calls), default=1)
         with ExitStack() as stack:
-            waiting: list[Workers] = []
+            waiting: list[Crews] = []
 
-            def start() -> Workers:
-                return stack.enter_context(Workers(self.sides, self.log))
+            def start() -> Crews:
+                names = list(dict.fromkeys(name for _, name in self.judge.open))
+                return stack.enter_context(Crews(self.sides, names, self.log, self.settings.timeout))
 
-            def next_pair() -> Workers:
+            def next_pair() -> Crews:
                 pair = waiting.pop() if waiting else start()
                 if ahead:
                     waiting.append(start())
@@ -144,17 +145,13 @@ class _Bout:
     def _elapsed(self) -> float:
         return time.perf_counter() - self.begun
 
-    def _one_pair(self, workers: Workers) -> bool:
+    def _one_pair(self, crews: Crews) -> bool:
         """Measure a pair and hand it to the judge; whether the judge looked."""
         cells = {cell: self.calls[cell] for cell in self.judge.open}
         try:
-            pair = measure_pair(workers, plan(cells), self.order, self.settings.timeout)
+            pair = measure_pair(crews, plan(cells), self.order)
         except SideDied as death:
             self._lose(death)
-            return False
-        except SideChanged as change:
-            for cell in self.judge.open:
-                self._give_up(cell, str(change))
             return False
         return self._take(pair)
 
@@ -171,13 +168,14 @@ class _Bout:
         return looked
 
     def _lose(self, death: SideDied) -> None:
-        """A pair is lost. One loss is put up with; a case that loses pairs again and again is given up."""
-        self.outcome.lost.append(str(death))
-        self.tell(f"a pair was lost: {death}")
-        self.lost[death.case] += 1
-        if self.lost[death.case] >= MOST_LOST:
+        """A pair is lost. One loss is put up with; an implementation that loses pairs again is given up."""
+        name = death.cell[1]
+        self.outcome.lost.append(f"{name}: {death}")
+        self.tell(f"a pair was lost over {name}: {death}")
+        self.lost[name] += 1
+        if self.lost[name] >= MOST_LOST:
             for cell in self.judge.open:
-                if death.case in ("", cell[0]):
+                if cell[1] == name:
                     self._give_up(cell, str(death))
 
     def _give_up(self, cell: Cell, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""One pair: a fresh process of each side, both pinned to the same core, their blocks taken in turn.
+"""One pair: fresh processes of each side, all pinned to the same core, their blocks taken in turn.
 
     for each case, in a new random order:
         both sides build its contenders, in the same random order
@@ -7,23 +7,25 @@
                 one block on one side, one on the other, whichever first
 
 The two blocks are milliseconds apart on one core and run the same calls, so that all the machine does to one it does to
-the other. A pair as a whole is one observation of each cell.
+the other. A pair as a whole is one observation of each cell. One block of each cell and side has a result of it looked
+at.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.alternate import calls_per_block
+from bench.clock import Reading
+from bench.crew import BlockFailed, Lost
 from bench.gate.outcome import Cell
 from bench.gate.sides import Side
 from bench.observation import (
@@ -36,7 +38,6 @@ from bench.observation import (
     spikes,
     waited_share,
 )
-from bench.process import WorkerDied
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
 MIN_ROUNDS_OF_LONG_CALLS, LONG_CALL_SECONDS = 3, 0.5
@@ -52,15 +53,11 @@ MOST_SPIKES = 0.05
 
 
 class SideDied(Exception):
-    """A worker of one side died or fell silent; the text says which and how, `case` at what ("" before any)."""
+    """A process of one side died or fell silent; the text says which and how, and the cell that it was at is known."""
 
-    def __init__(self, text: str, case: str) -> None:
+    def __init__(self, text: str, cell: Cell) -> None:
         super().__init__(text)
-        self.case = case
-
-
-class SideChanged(Exception):
-    """An implementation changed what torch is set to, so that the two sides are not measured alike."""
+        self.cell = cell
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,13 @@ class Blocks:
     waited: list[float] = field(default_factory=list)
     switches: list[float] = field(default_factory=list)
 
+    def add(self, reading: Reading, calls: int) -> None:
+        """Put down a block of so many calls."""
+        evidence = reading.evidence
+        self.seconds.append(reading.seconds / calls)
+        self.waited.append(math.nan if evidence.waited_seconds is None else evidence.waited_seconds / calls)
+        self.switches.append(math.nan if evidence.switches is None else evidence.switches)
+
     def counted(self) -> tuple[Times, bool]:
         """What counts of each block but for the spikes, and whether anything is known; see `bench.observation`."""
         return counting(self.seconds, self.waited, self.switches)
@@ -107,30 +111,33 @@ def plan(call_seconds: dict[Cell, float]) -> dict[Cell, Plan]:
     return plans
 
 
-class Workers:
-    """The two fresh processes of a pair, (base, head); use it in a with statement, after which they are gone.
+class Crews:
+    """The fresh processes of a pair, a crew a side, (base, head); use it in a with statement, after which they are
+    gone.
 
     They get ready on their own, off the core that is measured on, so that they may be started while another pair is
     measured.
     """
 
-    def __init__(self, sides: tuple[Side, Side], log: Path) -> None:
+    def __init__(self, sides: tuple[Side, Side], names: Sequence[str], log: Path, timeout: float) -> None:
         self.sides = sides
         with ExitStack() as stack:
-            self.both = tuple(stack.enter_context(side.start(log)) for side in sides)
+            self.both = tuple(
+                stack.enter_context(side.crew(names, log.with_name(label), timeout))
+                for side, label in zip(sides, ("base", "head"), strict=True)
+            )
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Crews:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
 
-def measure_pair(workers: Workers, plans: dict[Cell, Plan], order: random.Random, timeout: float) -> Pair:
-    """Measure every planned cell once, by this pair. Raises SideDied and SideChanged."""
-    duel = _Duel(workers, order, timeout)
-    duel.hear_both()
+def measure_pair(crews: Crews, plans: dict[Cell, Plan], order: random.Random) -> Pair:
+    """Measure every planned cell once, by this pair. Raises SideDied."""
+    duel = _Duel(crews, order)
     by_case: dict[str, dict[str, Plan]] = {}
     for (case, name), how in plans.items():
         by_case.setdefault(case, {})[name] = how
@@ -164,16 +171,11 @@ def spike_rate(contenders: Sequence[ArrayLike]) -> float:
     return share if share <= MOST_SPIKES else 0.0
 
 
-def _known(answer: dict[str, Any], name: str) -> float:
-    """A figure of an answer, NaN where there is none."""
-    return math.nan if answer.get(name) is None else float(answer[name])
-
-
 class _Duel:
-    """Two workers, and whose turn it is."""
+    """Two crews, and whose turn it is."""
 
-    def __init__(self, workers: Workers, order: random.Random, timeout: float) -> None:
-        self.sides, self.workers, self.order, self.timeout = workers.sides, workers.both, order, timeout
+    def __init__(self, crews: Crews, order: random.Random) -> None:
+        self.sides, self.crews, self.order = crews.sides, crews.both, order
         self.case = ""
 
     def measure(self, case: str, plans: dict[str, Plan], pair: Pair) -> dict[Cell, tuple[Blocks, Blocks]]:
@@ -181,66 +183,42 @@ class _Duel:
         self.case = case
         names = list(plans)
         self.order.shuffle(names)
-        for side, answer in enumerate(self.ask_both({"build": case, "names": names})):
-            for name, reason in answer["failures"].items():
-                pair.failures.setdefault((case, name), f"{reason} (in {self.sides[side].name})")
+        for crew in self.crews:
+            crew.begin(case)
+        for name in names:
+            self._build((case, name), plans[name].calls, pair)
         blocks = {(case, name): (Blocks(), Blocks()) for name in names}
+        checked = {name: self.order.randrange(plans[name].rounds) for name in names}
         for round_number in range(max(how.rounds for how in plans.values())):
             self.order.shuffle(names)
             for name in names:
                 if (case, name) not in pair.failures and round_number < plans[name].rounds:
-                    self._blocks((case, name), plans[name].calls, blocks[case, name], pair)
-        self._check_state(case)
+                    check = round_number == checked[name]
+                    self._blocks((case, name), plans[name].calls, blocks[case, name], pair, check)
         return {cell: sides for cell, sides in blocks.items() if cell not in pair.failures}
 
-    def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], pair: Pair) -> None:
+    def _build(self, cell: Cell, calls: int, pair: Pair) -> None:
+        """Build a cell on each side, and warm it up."""
+        for side in self.order.sample((0, 1), 2):
+            with self._blamed(side, cell, pair):
+                if reason := self.crews[side].build(cell[1]):
+                    raise BlockFailed(reason)
+                self.crews[side].block(cell[1], min(2, calls))
+
+    def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], pair: Pair, check: bool) -> None:
         """One block on each side."""
         for side in self.order.sample((0, 1), 2):
-            answer = self.ask(side, {"block": cell[1], "calls": calls})
-            if "failure" in answer:
-                pair.failures[cell] = f"{answer['failure']} (in {self.sides[side].name})"
+            with self._blamed(side, cell, pair):
+                blocks[side].add(self.crews[side].block(cell[1], calls, check=check), calls)
+            if cell in pair.failures:
                 return
-            blocks[side].seconds.append(answer["seconds"])
-            blocks[side].waited.append(_known(answer, "waited_seconds"))
-            blocks[side].switches.append(_known(answer, "switches"))
 
-    def _check_state(self, case: str) -> None:
-        """Both sides must be set alike after the case, threads as the case has it."""
-        base, head = ({k: v for k, v in answer.items() if k != "event"} for answer in self.ask_both({"state": True}))
-        for side, state in zip(self.sides, (base, head), strict=True):
-            wanted = wanted_state(case)
-            if changed := [
-                f"{key} is {state[key]}, not {value}" for key, value in wanted.items() if state[key] != value
-            ]:
-                raise SideChanged(
-                    f"{side.name} changes what torch is set to while {case} is measured: {', '.join(changed)}"
-                )
-
-    def ask_both(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """The same to both, one after the other, whichever first; the answers as (base, head)."""
-        answers: list[dict[str, Any]] = [{}, {}]
-        for side in self.order.sample((0, 1), 2):
-            answers[side] = self.ask(side, message)
-        return answers
-
-    def ask(self, side: int, message: dict[str, Any]) -> dict[str, Any]:
-        """Tell one side something, and wait for what it answers."""
-        self.workers[side].tell(message)
-        return self._hear(side)
-
-    def hear_both(self) -> None:
-        """Both are ready."""
-        for side in (0, 1):
-            self._hear(side)
-
-    def _hear(self, side: int) -> dict[str, Any]:
+    @contextmanager
+    def _blamed(self, side: int, cell: Cell, pair: Pair) -> Iterator[None]:
+        """What fails is a reason that names the side. Raises SideDied where a process is lost."""
         try:
-            return self.workers[side].hear(self.timeout)
-        except WorkerDied as death:
-            raise SideDied(f"{self.sides[side].name}: {death}", self.case) from None
-
-
-def wanted_state(case: str) -> dict[str, Any]:
-    """What torch is set to while a case is measured; see `bench.machine.fix_numerics`."""
-    threads = int(case.rpartition("-t")[2])
-    return {"threads": threads, "tf32_matmul": False, "tf32_cudnn": False, "cudnn_benchmark": False}
+            yield
+        except BlockFailed as error:
+            pair.failures.setdefault(cell, f"{error} (in {self.sides[side].name})")
+        except Lost as loss:
+            raise SideDied(f"{self.sides[side].name}: {loss}", cell) from None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.crew import Crew, file_name
 from bench.gate.worktree import Commit, is_dirty, resolve, top, worktree
 from bench.process import Worker
 
@@ -32,8 +33,12 @@ class Side:
         return {"kind": kind, "tree": str(self.tree) if self.tree else None, **more}
 
     def start(self, log: Path) -> Worker:
-        """A fresh process that takes turns with one of the other side."""
+        """A fresh process that takes turns with those of the other side."""
         return Worker(self.job("turns", delay=dict(self.delay)), log, self.python)
+
+    def crew(self, names: Iterable[str], log: Path, timeout: float) -> Crew:
+        """Fresh processes that measure these implementations; `log` is what their logs' names begin with."""
+        return Crew(names, lambda place: self.start(log.with_name(f"{log.name}-{file_name(place)}.log")), timeout)
 
 
 @contextmanager

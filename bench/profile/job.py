@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import gc
 from collections.abc import Callable
@@ -13,11 +12,10 @@ import torch
 
 from bench.alternate import no_garbage_collection
 from bench.cases import Case
-from bench.machine import pin
+from bench.machine import keep_heap, pin
 from bench.profile.profiler import Profiler
 from bench.profile.session import traced
 
-_KEEP = ((-1, 2**30), (-3, 2**25), (-2, 2**26))  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_TOP_PAD of glibc's malloc.h
 _POOL = (24, 2**22)
 """Blocks and items of each that are touched once: 384 MiB."""
 
@@ -39,17 +37,8 @@ def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
 
 
 def keep_memory() -> None:
-    """Let the heap keep what it has, and have enough.
-
-    A training step that frees megabytes gives them back to the kernel and fetches them again, page by page, in some
-    states of the heap and not in others; the profiler's own records push it from one into the other. With memory that
-    stays, the time under the profiler and without it can be compared. Does nothing where malloc is not glibc's.
-    """
-    try:
-        malloc_option = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    for option, value in _KEEP:
-        malloc_option(option, value)
-    blocks = [torch.ones(_POOL[1]) for _ in range(_POOL[0])]
-    del blocks
+    """Let the heap keep what it has (see `bench.machine.keep_heap`), and have enough: the profiler's own records push
+    it from one state into another."""
+    if keep_heap():
+        blocks = [torch.ones(_POOL[1]) for _ in range(_POOL[0])]
+        del blocks
