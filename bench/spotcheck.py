@@ -62,13 +62,13 @@ class SpotChecks:
         try:
             compare(self._results[number, rounds_to], results, workload, ALLOWED[workload.case.dtype])
         except ParityError as error:
-            raise ParityError(f"is wrong in a timed call: {error}") from None
+            raise ParityError(f"wrong in a timed call: {error}") from None
 
     def _expected(self, number: int, rounds_to: str) -> Results:
         case, training = self._case, self._case.mode == "training"
         inputs, hidden = (given.to(self._dtype) for given in self._feed.fill(1, 0, self.angle(number))[0])
         weights = {
-            name: rounded(name, weight, rounds_to).to(self._dtype).requires_grad_(training)
+            name: rounded(name, weight, rounds_to).to(self._dtype, copy=True).requires_grad_(training)
             for name, weight in self._problem.weights.items()
         }
         network = nn.RNN(

@@ -31,6 +31,7 @@ from bench.cases import Case
 from bench.clock import Clock, Reading, Run, clock_for
 from bench.evidence import Evidence
 from bench.machine import pin
+from bench.parity import ParityError
 from bench.problem import Feed, Problem
 from bench.spotcheck import SpotChecks
 from bench.survey import reason_of
@@ -101,6 +102,8 @@ class Seat:
                 implementation = registry.load(name)
             with state.kept("when it is built"):
                 workload = Workload(self.case, implementation, self.problem, self.feed)
+        except state.StateChanged as error:
+            return {"failure": str(error)}
         except Exception as error:  # a user's implementation may raise anything; the others are still measured
             return {"failure": reason_of(error)}
         run = delayed(workload, self.delay[name]) if name in self.delay else workload
@@ -118,7 +121,7 @@ class Seat:
                     self._led(own, lead)
                 reading = self._checked(own, calls) if check else self._timed(own, calls)
             check_reading(reading)
-        except BadSample as error:
+        except (BadSample, ParityError, state.StateChanged) as error:
             return {"failure": str(error)}
         except Exception as error:  # as in build
             return {"failure": reason_of(error)}

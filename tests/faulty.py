@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import torch
@@ -170,3 +173,158 @@ class KeepsResults(Whole):
         """Compute when there is nothing yet."""
         self.kept = self.kept or super().forward(inputs, hidden)
         return self.kept
+
+
+# What would win by a short cut
+
+
+class RemembersLast(Whole):
+    """returns a copy of its last results when its inputs are equal to its last inputs"""
+
+    hits = 0
+    kept: tuple[Tensor, ...] = ()
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare by value."""
+        if self.kept and torch.equal(self.kept[0], inputs) and torch.equal(self.kept[1], hidden):
+            RemembersLast.hits += 1
+            return self.kept[2].clone(), self.kept[3].clone()
+        outputs, last = super().forward(inputs, hidden)
+        self.kept = (inputs.clone(), hidden.clone(), outputs.detach().clone(), last.detach().clone())
+        return outputs, last
+
+
+class RemembersAll(Whole):
+    """remembers all results by the values of the inputs"""
+
+    hits = 0
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.known: dict[tuple[bytes, bytes], tuple[Tensor, Tensor]] = {}
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Look it up."""
+        key = inputs.numpy().tobytes(), hidden.numpy().tobytes()
+        if key in self.known:
+            RemembersAll.hits += 1
+        else:
+            outputs, last = super().forward(inputs, hidden)
+            self.known[key] = outputs.detach(), last.detach()
+        outputs, last = self.known[key]
+        return outputs.clone(), last.clone()
+
+
+class RightForAWhile(Whole):
+    """is right for 40 calls, and returns zeros after"""
+
+    calls = 0
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Count the calls."""
+        self.calls += 1
+        if self.calls > 40:
+            steps, batch, _ = inputs.shape
+            return torch.zeros(steps, batch, self.shape.hidden_size), torch.zeros_like(hidden)
+        return super().forward(inputs, hidden)
+
+
+class NoGradientsLater(Whole):
+    """trains for 40 calls, and returns the right outputs with gradients that are zeros after"""
+
+    calls = 0
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut the graph, but for a part that weighs nothing."""
+        outputs, last = super().forward(inputs, hidden)
+        self.calls += 1
+        if self.calls > 40 and torch.is_grad_enabled():
+            outputs = outputs.detach() + 0 * outputs
+        return outputs, last
+
+
+class Lazy(Tensor):
+    """A tensor that could compute when it is looked at."""
+
+
+class ReturnsLazily(Whole):
+    """returns tensors of a kind of its own"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Dress the results up."""
+        outputs, last = super().forward(inputs, hidden)
+        return outputs.as_subclass(Lazy), last
+
+
+class WorksElsewhere(Whole):
+    """has a child process do work for it"""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        # In a session of its own, so that it is found neither by its group nor by its parent.
+        self.child = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+
+
+class TakesAnotherCore(Whole):
+    """goes to another core than the one it shares"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Use any core there is."""
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        return super().forward(inputs, hidden)
+
+
+# What would take others along
+
+
+def _measured() -> bool:
+    """From the moment that the file named in FAULTY_MARK is there."""
+    return os.path.exists(os.environ.get("FAULTY_MARK", ""))
+
+
+class ExitsWhenMeasured(Whole):
+    """ends its process, with a code that means success, in the passes"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Leave without a word."""
+        if _measured():
+            os._exit(0)
+        return super().forward(inputs, hidden)
+
+
+class CrashesWhenMeasured(Whole):
+    """reads at address 0 in the passes"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """A segmentation fault."""
+        if _measured():
+            ctypes.string_at(0)
+        return super().forward(inputs, hidden)
+
+
+class HangsWhenMeasured(Whole):
+    """never returns in the passes"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Sleep for an hour."""
+        if _measured():
+            time.sleep(3600)
+        return super().forward(inputs, hidden)
+
+
+class SetsThreads(Whole):
+    """gives itself two threads"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """At every call."""
+        torch.set_num_threads(2)
+        return super().forward(inputs, hidden)
+
+
+class ReadsInput(Whole):
+    """reads from standard input"""
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """There is nothing to read; what is told to the worker is told elsewhere."""
+        assert sys.stdin.read() == ""
+        return super().forward(inputs, hidden)

@@ -43,7 +43,7 @@ def told(name: str) -> list[tuple[str, dict[str, Any]]]:
     case = Case(input_size=5, hidden_size=8, batch_size=2, seq_len=7)
     job = {"kind": "check", "implementation": name, "cases": [case.id]}
     try:
-        jobs.check(jobs.Desk(job, ["cpu"], Ledger(), lambda event, **more: found.append((event, more))))
+        jobs.check(jobs.Desk(job, ["cpu"], Ledger(), lambda event, **more: found.append((event, more)), ()))
     finally:
         machine.unpin()
     return found

@@ -201,7 +201,7 @@ def test_a_captured_call_reads_what_it_is_given(way: type[Implementation]) -> No
 def test_gradients_of_captured_calls_add_up(way: type[Implementation]) -> None:
     """Without clearing, the second backward pass adds to the first's gradients instead of overwriting them."""
     work = prepared(way, TRAINING)
-    work.train_once()
+    work.train_once(work.problem.inputs, work.problem.hidden)
     once = {name: gradient.clone() for name, gradient in work.module.gradients().items()}
     outputs, _ = work.module(work.problem.inputs, work.problem.hidden)
     torch.nn.functional.nll_loss(outputs.flatten(0, 1), work.problem.target.flatten(), reduction="sum").backward()

@@ -7,6 +7,7 @@ import math
 import os
 import random
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import torch
@@ -15,11 +16,20 @@ from bench import machine, memory
 from bench.alternate import BLOCK_SECONDS, CONTROL
 from bench.cases import Case
 from bench.clock import Reading
+from bench.crew import Crew, HomeLost, Lost
 from bench.ledger import Ledger
 from bench.manifest import FAILED, CellRecord
-from bench.measure import measure
+from bench.measure import CaseSamples, ControlFailed, measure
 from bench.memory import peak_bytes
-from bench.plan import CONTROL_CALL_SECONDS, MAX_ROUNDS, MIN_ROUNDS, MIN_ROUNDS_OF_LONG_CALLS, plan_case, plan_pass
+from bench.plan import (
+    CONTROL_CALL_SECONDS,
+    MAX_ROUNDS,
+    MIN_ROUNDS,
+    MIN_ROUNDS_OF_LONG_CALLS,
+    CasePlan,
+    plan_case,
+    plan_pass,
+)
 from bench.problem import Problem
 from bench.workload import Workload
 from rnn_impls.interface import Unavailable
@@ -36,11 +46,36 @@ def _unpinned() -> Iterator[None]:
 
 
 class Steps:
-    """A clock on which every call of anything takes 1 ms."""
+    """A crew in which every call of anything takes 1 ms; it notes what is built and what is checked, and `dies` over an
+    implementation as often as it says."""
 
-    def time(self, run: object, calls: int) -> Reading:
+    def __init__(self, dies: dict[str, int] | None = None, error: type[Lost] = Lost) -> None:
+        self.built: list[str] = []
+        self.checked: list[str] = []
+        self.dies, self.error = dies or {}, error
+
+    def begin(self, case: str) -> None:
+        """Anew."""
+        self.built.clear()
+
+    def build(self, name: str) -> str:
+        """Nothing but a note."""
+        self.built.append(name)
+        return "ValueError: no" if name == "refuses" else ""
+
+    def block(self, name: str, calls: int, lead: int = 0, check: bool = False) -> Reading:
         """Run nothing."""
+        if self.dies.get(name, 0):
+            self.dies[name] -= 1
+            raise self.error(name, "the process was killed by SIGKILL, while it was run")
+        self.checked += [name] * check
         return Reading(calls * 1e-3, calls * 0.9e-3)
+
+
+def measured(crew: Steps, calls: dict[str, int], rounds: int = 7, seed: int = 1) -> CaseSamples:
+    """A case, by a made-up crew."""
+    plan = CasePlan(CASE.id, calls, rounds, 1.0)
+    return measure(cast("Crew", crew), plan, random.Random(seed), Ledger())
 
 
 def test_short_calls_are_bundled_into_blocks() -> None:
@@ -49,7 +84,8 @@ def test_short_calls_are_bundled_into_blocks() -> None:
     assert BLOCK_SECONDS <= plan.calls["short"] * 1e-5 <= 1.2 * BLOCK_SECONDS
     assert BLOCK_SECONDS <= plan.calls[CONTROL] * CONTROL_CALL_SECONDS <= 1.2 * BLOCK_SECONDS
     assert plan.calls["long"] == 1
-    assert plan.cold == ("long",)
+    assert plan.warm == ("short", CONTROL)
+    assert plan.leads == {}
     assert plan.rounds == MIN_ROUNDS
 
 
@@ -78,24 +114,55 @@ def test_failed_cells_are_not_planned() -> None:
     assert [p.case for p in plan_pass(records, only={("b", "x")})] == ["b"]
 
 
-def test_measure_uses_the_clock_it_is_given() -> None:
-    """Seconds per call and event seconds per call, one of each a round, and the control beside them."""
-    found = measure(CASE, {"whole": 5, CONTROL: 2}, 7, random.Random(1), Ledger(), clock=Steps())
+def test_blocks_are_led_in_where_processes_take_turns() -> None:
+    """One at home and one isolated begin their blocks unlike: each is led in by as many calls, but for long ones."""
+    plan = plan_case("a", {"manual": 1e-3, "own.py:X": 1e-3, "whole": 0.1})
+    assert plan.leads == {"manual": plan.calls["manual"], "own.py:X": plan.calls["own.py:X"],
+                          CONTROL: plan.calls[CONTROL]}  # fmt: skip
+    assert plan.warm == ()
+    assert plan_case("a", {"own.py:X": 1e-3, "own.py:Y": 1e-3}).leads == {}, "all of them isolated"
+
+
+def test_a_case_is_measured_by_its_crew() -> None:
+    """Seconds per call and event seconds per call, one of each a round, and the control beside them; every
+    implementation is checked once."""
+    crew = Steps()
+    found = measured(crew, {"whole": 5, "looped": 2, CONTROL: 2})
     assert found.samples["whole"]["seconds"] == pytest.approx([1e-3] * 7)
     assert found.samples["whole"]["event_seconds"] == pytest.approx([0.9e-3] * 7)
     assert found.control["seconds"] == pytest.approx([1e-3] * 7)
-    assert found.failures == {}
+    assert (found.failures, found.lost) == ({}, {})
+    assert sorted(crew.checked) == ["looped", "whole"]
+
+
+def test_what_cannot_be_built_or_is_lost_alone_costs_nobody_else() -> None:
+    """An isolated process that dies takes its own implementation along."""
+    found = measured(Steps({"mine": 1}), {"whole": 5, "mine": 2, "refuses": 1, CONTROL: 2})
+    reason = "the process was killed by SIGKILL, while it was run"
+    assert found.failures == {"refuses": "ValueError: no", "mine": reason}
+    assert found.lost == {"mine": reason}
+    assert len(found.samples["whole"]["seconds"]) == 7
+
+
+def test_where_the_process_at_home_is_lost_the_case_is_taken_again() -> None:
+    """Without the one that it was lost over; without a control there is nothing."""
+    crew = Steps({"whole": 1}, HomeLost)
+    found = measured(crew, {"whole": 5, "looped": 2, CONTROL: 2})
+    assert set(found.failures) == set(found.lost) == {"whole"}
+    assert found.samples["looped"]["seconds"] == pytest.approx([1e-3] * 7)
+    assert sorted(crew.built) == [CONTROL, "looped"]
+    with pytest.raises(ControlFailed, match="killed by SIGKILL"):
+        measured(Steps({CONTROL: 9}, HomeLost), {"whole": 5, CONTROL: 2})
 
 
 def test_contenders_are_built_in_random_order() -> None:
     """Neither is always the one whose weights lie first in memory, which would favour it by a little every time."""
     firsts = set()
     for seed in range(8):
-        built: list[str] = []
-        calls = {"whole": 2, "looped": 2, CONTROL: 2}
-        measure(CASE, calls, 1, random.Random(seed), Ledger(), starting=built.append, clock=Steps())
-        assert sorted(built) == ["looped", "whole"]
-        firsts.add(built[0])
+        crew = Steps()
+        measured(crew, {"whole": 2, "looped": 2, CONTROL: 2}, 1, seed)
+        assert sorted(crew.built) == [CONTROL, "looped", "whole"]
+        firsts.add(crew.built[1])
     assert firsts == {"looped", "whole"}
 
 

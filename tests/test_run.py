@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -9,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from bench.cases import Case
 from bench.folder import begin, create, discard
 from bench.listener import Listener
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
+from bench.measure import CaseSamples
 from bench.passes import pass_files
+from bench.plan import CasePlan
 from bench.process import WorkerDied, WorkerRefused, findings
 from bench.results import read_run
 from bench.run import Runner
@@ -115,8 +117,7 @@ def test_failure_in_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
     assert [cell.status for cell in found] == [FAILED] * 2
     assert all(cell.reason.startswith(reason) for cell in found)
     others = [cell for cell in runner.manifest.cells if cell not in found]
-    if name == "FailsWhenMeasured":  # a dying process takes down those that it is alternated with
-        assert all(cell.status == MEASURED for cell in others)
+    assert all(cell.status == MEASURED for cell in others)
 
 
 def test_calls_that_last_too_long_are_left_out(tmp_path: Path) -> None:
@@ -241,16 +242,24 @@ def test_the_budget_ends_a_run(tmp_path: Path) -> None:
     assert notes == ["the budget is spent after 2 of 9 passes"]
 
 
-def test_pass_order_is_shuffled(tmp_path: Path) -> None:
-    """A worker takes the cases of a pass in an order that depends on the pass."""
-    cases = [f"cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T{t:04}-O0000-t01" for t in range(1, 7)]
-    items = [{"case": case, "calls": {"whole": 1, "control": 1}, "rounds": 1} for case in cases]
-    orders = []
-    for seed in (1, 2):
-        found = findings({"kind": "pass", "order": seed, "cases": items}, 60, tmp_path / "log")
-        orders.append([finding["case"] for finding in found if finding["event"] == "case"])
-    assert sorted(orders[0]) == sorted(orders[1]) == cases
-    assert orders[0] != orders[1]
+def test_pass_order_is_shuffled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases of a pass are taken in an order that depends on the pass."""
+    runner = start(tmp_path, "whole", passes=4)
+    ids = [dataclasses.replace(CASE, seq_len=steps).id for steps in range(1, 7)]
+    runner.manifest.cells = [CellRecord(case, "whole", call_seconds=1e-3) for case in ids]
+    runner.manifest.machine, runner.manifest.status = MACHINE, "running"
+    taken: list[str] = []
+
+    def measured(crew: object, plan: CasePlan, *_: object) -> CaseSamples:
+        taken.append(plan.case)
+        return CaseSamples(plan.case, {}, blocks([1e-4] * 8), {})
+
+    monkeypatch.setattr("bench.run.Crew", NoCrew)
+    monkeypatch.setattr("bench.run.measure", measured)
+    runner.run()
+    orders = [taken[k : k + 6] for k in range(0, 24, 6)]
+    assert all(sorted(order) == ids for order in orders)
+    assert len({tuple(order) for order in orders}) > 1
 
 
 def test_ledger_adds_up_to_the_run(tmp_path: Path) -> None:
@@ -288,16 +297,33 @@ def test_pass_files_are_small(tmp_path: Path) -> None:
 # Disturbed passes
 
 
-def told(share: float, seconds: float = 1e-3) -> dict[str, Any]:
-    """What a worker tells of a case of which something else had the core for this share of the time."""
+def told(share: float, seconds: float = 1e-3) -> CaseSamples:
+    """What a crew gives of a case of which something else had the core for this share of the time."""
     own = blocks([seconds] * 8, 2, waited=[seconds * share] * 8)
-    return {"event": "case", "case": CASE.id, "samples": {"whole": own}, "control": blocks([1e-4] * 8), "failures": {}}
+    return CaseSamples(CASE.id, {"whole": own}, blocks([1e-4] * 8), {})
+
+
+class NoCrew:
+    """No processes."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> NoCrew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ready(self) -> dict[str, Any]:
+        """The machine that the run was begun on."""
+        return MACHINE
 
 
 def disturbed_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: list[dict[str, Any]], **settings: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: list[CaseSamples], **settings: Any
 ) -> tuple[Runner, list[str]]:
-    """A run whose workers tell these cases in turn, and the notes that a listener got; nothing is measured."""
+    """A run whose crews give these cases in turn, and the notes that a listener got; nothing is measured."""
     runner = start(tmp_path, "whole", **settings)
     runner.manifest.machine = MACHINE
     runner.manifest.cells = [CellRecord(CASE.id, "whole", call_seconds=1e-3)]
@@ -305,14 +331,8 @@ def disturbed_run(
     notes: list[str] = []
     monkeypatch.setattr(runner.listener, "note", notes.append)
     left = iter(cases)
-
-    def found(job: dict[str, Any], timeout: float, log: Path) -> Iterator[dict[str, Any]]:
-        yield {"event": "ready", "machine": MACHINE, "devices": ["cpu"]}
-        yield {"event": "start", "case": CASE.id, "implementation": None}
-        yield next(left)
-        yield {"event": "end", "ledger": {"imports": 1.0}}
-
-    monkeypatch.setattr("bench.run.findings", found)
+    monkeypatch.setattr("bench.run.Crew", NoCrew)
+    monkeypatch.setattr("bench.run.measure", lambda *_: next(left))
     runner.run()
     assert next(left, None) is None, "all were asked for"
     return runner, notes

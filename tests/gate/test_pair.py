@@ -1,4 +1,4 @@
-"""A pair of processes: how it is planned, whose turn it is, and what becomes of what goes wrong; on fake workers."""
+"""A pair of processes: how it is planned, whose turn it is, and what becomes of what goes wrong; on fake crews."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from typing import Any
 import pytest
 
 from bench.cases import Case
+from bench.clock import Reading
+from bench.crew import BlockFailed, Lost
+from bench.evidence import Evidence
 from bench.gate.outcome import Cell
 from bench.gate.pair import (
     MAX_ROUNDS,
     MIN_ROUNDS,
     MIN_ROUNDS_OF_LONG_CALLS,
     Blocks,
+    Crews,
     Pair,
     Plan,
-    SideChanged,
     SideDied,
-    Workers,
     measure_pair,
     observed,
     plan,
     spike_rate,
-    wanted_state,
 )
 from bench.gate.sides import Side
-from bench.process import WorkerDied
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]
 CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whole")]
 
 
-class FakeWorker:
-    """Answers as a worker would; `seconds` by implementation, `waited` beside them one by one, `state` of torch,
-    `dies` at so many messages."""
+class FakeCrew:
+    """Answers as a crew would; `seconds` by implementation, `waited` beside them one by one, `dies` at so many
+    blocks."""
 
     def __init__(self, seconds: dict[str, float], log: list[tuple[str, str]], name: str, **more: Any) -> None:
         self.seconds, self.log, self.name, self.more = seconds, log, name, more
-        self.answers: list[dict[str, Any]] = [{"event": "ready"}]
-        self.case = ""
+        self.checked: list[str] = []
+        self.built: list[str] = []
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """Take the answer ready."""
-        if "build" in message:
-            self.case = message["build"]
-            broken = self.more.get("broken", {})
-            self.answers.append(
-                {"event": "built", "failures": {n: r for n, r in broken.items() if n in message["names"]}}
-            )
-        elif "block" in message:
-            self.log.append((self.name, message["block"]))
-            failing = self.more.get("failing", {})
-            if message["block"] in failing:
-                self.answers.append({"event": "block", "failure": failing[message["block"]]})
-            else:
-                own, waited = self.seconds[message["block"]], next(self.more.get("waited", iter(())), None)
-                self.answers.append({"event": "block", "seconds": own + (waited or 0.0), "waited_seconds": waited})
-        else:
-            self.answers.append({"event": "state", **(wanted_state(self.case) | self.more.get("state", {}))})
+    def begin(self, case: str) -> None:
+        """Let go of what was built."""
+        self.built = []
 
-    def hear(self, timeout: float) -> dict[str, Any]:
-        """The next answer, or death."""
+    def build(self, name: str) -> str:
+        """Once a case."""
+        assert name not in self.built
+        self.built.append(name)
+        return str(self.more.get("broken", {}).get(name, ""))
+
+    def block(self, name: str, calls: int, lead: int = 0, check: bool = False) -> Reading:
+        """What the truth says; the first block of each contender warms it up and is no turn."""
+        assert name in self.built
+        if name in self.more.get("failing", {}):
+            raise BlockFailed(self.more["failing"][name])
+        if self.built.count(name) == 1:
+            self.built.append(name)
+            return Reading(1.0)
+        self.log.append((self.name, name))
         if len(self.log) >= self.more.get("dies", math.inf):
-            raise WorkerDied("the process was killed by SIGKILL")
-        return self.answers.pop(0)
+            raise Lost(name, "the process was killed by SIGKILL, while it was run")
+        self.checked += [name] * check
+        own, waited = self.seconds[name], next(self.more.get("waited", iter(())), None)
+        return Reading(calls * (own + (waited or 0.0)), None, Evidence(None if waited is None else waited * calls))
 
-    def __enter__(self) -> FakeWorker:
+    def __enter__(self) -> FakeCrew:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,21 +78,23 @@ class FakeWorker:
 
 def fought(
     monkeypatch: pytest.MonkeyPatch, plans: dict[Cell, Plan], base: dict[str, Any], head: dict[str, Any]
-) -> tuple[Pair, list[tuple[str, str]]]:
-    """A pair of fake workers, and the log of whose turn it was."""
+) -> tuple[Pair, list[tuple[str, str]], list[FakeCrew]]:
+    """A pair of fake crews, the log of whose turn it was, and the crews."""
     log: list[tuple[str, str]] = []
     seconds = {"manual": 2e-3, "whole": 1e-3}
     sides = (Side("base"), Side("head"))
-    workers = {side.name: FakeWorker(more.pop("seconds", seconds), log, side.name, **more)
-               for side, more in zip(sides, (dict(base), dict(head)), strict=True)}  # fmt: skip
-    monkeypatch.setattr(Side, "start", lambda self, _log: workers[self.name])
-    with Workers(sides, Path("log")) as both:
-        return measure_pair(both, plans, random.Random(1), 1.0), log
+    crews = {side.name: FakeCrew(more.pop("seconds", seconds), log, side.name, **more)
+             for side, more in zip(sides, (dict(base), dict(head)), strict=True)}  # fmt: skip
+    monkeypatch.setattr(Side, "crew", lambda self, *_: crews[self.name])
+    with Crews(sides, ["manual", "whole"], Path("log"), 1.0) as both:
+        return measure_pair(both, plans, random.Random(1)), log, list(crews.values())
 
 
 def test_a_slower_head_is_a_positive_log_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     """Head over base, for each cell by itself."""
-    pair, _ = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {"seconds": {"manual": 2.2e-3, "whole": 1e-3}})
+    pair, _, _ = fought(
+        monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {"seconds": {"manual": 2.2e-3, "whole": 1e-3}}
+    )
     assert pair.failures == {}
     for (case, name), log_ratio in pair.logs.items():
         assert log_ratio == pytest.approx(math.log(1.1) if name == "manual" else 0.0), case
@@ -101,7 +103,7 @@ def test_a_slower_head_is_a_positive_log_ratio(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of one side is next to the other's of the same cell; who is first, and what, changes."""
-    _, log = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 20)), {}, {})
+    _, log, _ = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 20)), {}, {})
     turns = list(zip(log[::2], log[1::2], strict=True))
     assert all(first[1] == second[1] and first[0] != second[0] for first, second in turns)
     assert {first[0] for first, _ in turns} == {"base", "head"}
@@ -110,29 +112,29 @@ def test_the_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rounds_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell with long calls has fewer blocks than its neighbour."""
-    _, log = fought(monkeypatch, {CELLS[0]: Plan(1, 3), CELLS[1]: Plan(1, 9)}, {}, {})
+    _, log, _ = fought(monkeypatch, {CELLS[0]: Plan(1, 3), CELLS[1]: Plan(1, 9)}, {}, {})
     assert (log.count(("base", "manual")), log.count(("head", "whole"))) == (3, 9)
 
 
 @pytest.mark.parametrize("key", ["broken", "failing"])
 def test_a_failure_costs_its_cell(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """What cannot be built or raises is a reason that names the side; the other contenders are measured."""
-    pair, _ = fought(monkeypatch, dict.fromkeys(CELLS[:2], Plan(1, 3)), {}, {key: {"manual": "ValueError: no"}})
+    pair, _, _ = fought(monkeypatch, dict.fromkeys(CELLS[:2], Plan(1, 3)), {}, {key: {"manual": "ValueError: no"}})
     assert pair.failures == {CELLS[0]: "ValueError: no (in head)"}
     assert set(pair.logs) == {CELLS[1]}
 
 
-def test_a_death_names_side_and_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a case that kills again and again can be told from an accident."""
-    with pytest.raises(SideDied, match=r"^base: the process was killed by SIGKILL$") as death:
+def test_a_death_names_side_and_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an implementation that kills again and again can be told from an accident."""
+    with pytest.raises(SideDied, match=r"^base: the process was killed by SIGKILL, while it was run$") as death:
         fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {"dies": 4}, {})
-    assert death.value.case in CASES
+    assert death.value.cell in CELLS
 
 
-def test_a_side_that_changes_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads, TF32: the two sides would not be measured alike."""
-    with pytest.raises(SideChanged, match=r"^head changes .*threads is 2, not 1, tf32_cudnn is True, not False$"):
-        fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {"state": {"threads": 2, "tf32_cudnn": True}})
+def test_each_cell_is_checked_once_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On both sides, in one round of all."""
+    _, _, crews = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {})
+    assert [sorted(crew.checked) for crew in crews] == [["manual", "manual", "whole", "whole"]] * 2
 
 
 def test_plans_fill_the_pair() -> None:
@@ -145,18 +147,13 @@ def test_plans_fill_the_pair() -> None:
     assert plan({("case", "whole"): 3.0})["case", "whole"] == Plan(1, MIN_ROUNDS_OF_LONG_CALLS)
 
 
-def test_threads_wanted_are_those_of_the_case() -> None:
-    """Read from the case's id."""
-    assert wanted_state(Case(threads=4).id)["threads"] == 4
-
-
 # What counts of the blocks
 
 
 def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head is stopped in every other block for as long as a block takes; it is no slower for that."""
     one = {(CASES[0], "manual"): Plan(1, 10)}
-    pair, _ = fought(
+    pair, _, _ = fought(
         monkeypatch, one, {"waited": itertools.repeat(0.0)}, {"waited": itertools.cycle([0.0, 2e-3])}
     )  # fmt: skip
     assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
@@ -166,7 +163,7 @@ def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_side_that_knows_nothing_of_its_waiting_is_read_by_the_median(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interpreter on a system without evidence: nothing is taken off, and it is said that nothing is known."""
     one = {(CASES[0], "manual"): Plan(1, 10)}
-    pair, _ = fought(monkeypatch, one, {"waited": itertools.cycle([0.0, 0.0, 0.0, 2e-3])}, {})
+    pair, _, _ = fought(monkeypatch, one, {"waited": itertools.cycle([0.0, 0.0, 0.0, 2e-3])}, {})
     assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
     assert math.isnan(pair.disturbed[CASES[0], "manual"])
 
