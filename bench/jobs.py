@@ -39,6 +39,7 @@ def survey(desk: Desk) -> None:
 
 def check(desk: Desk) -> None:
     """Hold one implementation against the reference, case by case."""
+    from bench import memo, state
     from bench.checkup import DIFFERS, EQUAL
     from bench.machine import pin
     from bench.manifest import FAILED
@@ -48,11 +49,13 @@ def check(desk: Desk) -> None:
     from rnn_impls import registry
 
     name = desk.job["implementation"]
+    before = state.now()
     try:
         implementation = registry.load(name)
     except ValueError as error:
         desk.tell("refused", reason=str(error))
         return
+    imported = state.changes(before)
     for case in map(Case.parse, desk.job["cases"]):
         if case.device not in desk.present:
             continue
@@ -60,9 +63,15 @@ def check(desk: Desk) -> None:
         pin(case.threads)
         status, reason, largest = EQUAL, "", None
         try:
-            largest = compare(Reference.of(case), implementation)
+            if imported:
+                raise state.StateChanged(f"{imported} when it is imported")
+            with state.kept("when it is built or called"):
+                largest = compare(Reference.of(case), implementation)
+                memo.check(case, implementation)
         except ParityError as error:
             status, reason = DIFFERS, str(error)
+        except (state.StateChanged, memo.Remembers) as error:
+            status, reason = FAILED, str(error)
         except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
             status, reason = failure(error)
             reason += line_of(error, name) if status == FAILED else ""

@@ -181,6 +181,40 @@ def test_a_case_that_is_wrong_is_exit_1(tmp_path: Path) -> None:
     assert out.splitlines()[2:] == ["Of 1 cases: failed in 1, equal in 0."]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("RemembersLast", "remembers its results: it runs fewer operators for inputs that it was given before"),
+        ("SetsThreads", "changes torch's number of threads from 1 to 2 when it is called"),
+    ],
+)
+def test_what_a_run_would_find_is_said_beforehand(name: str, message: str) -> None:
+    """Short cuts, and what it does to its process."""
+    found = examined(f"tests/faulty.py:{name}")
+    assert (found.status, found.reason) == (FAILED, message)
+
+
+def test_what_is_changed_at_import_is_said_of_every_case(tmp_path: Path) -> None:
+    """It imports, and so is no wrong usage; but nobody could be measured beside it."""
+    path = tmp_path / "own.py"
+    path.write_text("import torch\ntorch.set_default_dtype(torch.float64)\nfrom rnn_impls.whole import Whole as X\n")
+    found = examined(f"{path}:X")
+    message = "changes the default dtype from torch.float32 to torch.float64 when it is imported"
+    assert (found.status, found.reason) == (FAILED, message)
+
+
+def test_what_is_the_same_in_all_cases_is_said_once(tmp_path: Path) -> None:
+    """With the case that it was found in first, and in how many more."""
+    (tmp_path / "own.py").write_text(
+        "from rnn_impls.whole import Whole\n\n\nclass X(Whole):\n    def forward(self, inputs, hidden):\n"
+        "        raise ValueError('no')\n"
+    )
+    code, out, err = bench(tmp_path, "check", "own.py:X", "--device", "cpu")
+    assert code == 1, err
+    assert out.count("failed: ValueError: no (own.py, line 6)") == 1
+    assert out.splitlines()[2:] == ["  and the same in 17 more cases", "Of 18 cases: failed in 18, equal in 0."]
+
+
 def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
     """After two of them the others are not tried; what is equal before is still said."""
     (tmp_path / "odd.py").write_text(HANGS)

@@ -165,11 +165,12 @@ def test_refusals(tmp_path: Path, arguments: list[str], message: str) -> None:
 
 
 def test_failures_and_absences_are_tests_too(tmp_path: Path) -> None:
-    """A contender that is not equal fails with the reason, one that cannot run here is skipped with it."""
-    impl = "--impl=manual,whole-no-cudnn,tests/faulty.py:OffAtStep3,tests/faulty.py:Raises"
+    """A contender that is not equal, or kills its process, fails with the reason; one that can't run is skipped."""
+    impl = "--impl=manual,whole-no-cudnn,tests/faulty.py:OffAtStep3,tests/faulty.py:Raises,tests/faulty.py:Dies"
     code, text = run_pytest("bench", *SMALL, "--seq-len=8", impl, "-rsf", storage=tmp_path)
     assert code == pytest.ExitCode.TESTS_FAILED
-    assert "2 failed, 1 passed, 1 skipped" in text
+    assert "3 failed, 1 passed, 1 skipped" in text
+    assert "the process was killed by SIGKILL" in text
     assert "outputs differs first at step 3" in text
     assert "divided by the weather" in text
     assert "whole-no-cudnn unavailable: runs only on cuda" in text

@@ -88,20 +88,34 @@ def _one(text: str) -> str:
 
 
 def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float) -> bool:
-    """Show every outcome as it is found, and a sentence; whether all is well."""
+    """Show every outcome as it is found, what is the same in cases that follow each other once, and a sentence; whether
+    all is well."""
     planned = cases(devices or ("cpu",), overrides)
     told = [axis for axis in varying(planned) if axis != "device"]
     width = max(len(_words(case, told)) for case in planned)
     same = ["device", *(axis for axis in AXES if axis not in told)]
     outcomes: list[Outcome] = []
+    alike = 0
     with tempfile.TemporaryDirectory() as folder:
         for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log")):
             if not outcomes or outcomes[-1].case.device != outcome.case.device:
                 _tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
+            if outcomes and outcome.status != EQUAL and _in_words(outcome) == _in_words(outcomes[-1]):
+                alike += 1
+            else:
+                _tell_alike(alike)
+                alike = 0
+                _tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
             outcomes.append(outcome)
-            _tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
+    _tell_alike(alike)
     _tell(conclusion(outcomes))
     return is_sound(outcomes)
+
+
+def _tell_alike(cases: int) -> None:
+    """How many more cases had the last outcome told."""
+    if cases:
+        _tell(f"  and the same in {cases} more {'case' if cases == 1 else 'cases'}")
 
 
 def _in_words(outcome: Outcome) -> str:

@@ -200,7 +200,7 @@ FAULTS: dict[str, Fault] = {
     "changed threads": (
         lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="torch.set_num_threads(2)")),
         3,
-        "threads is 2, not 1",
+        "changes torch's number of threads from 1 to 2",
     ),
     "changed TF32": (machine(tf32=True), 3, "tf32: False then, True now"),
     "changed CPU": (machine(cpu="Another"), 3, "cpu: Imaginary CPU 9000 then"),
@@ -219,7 +219,7 @@ FAULTS: dict[str, Fault] = {
     "clock going backwards": (
         lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="-1e-3 * next(ticks)")),
         3,
-        "which cannot be",
+        "changes time.perf_counter",
     ),
 }
 """What is planted; the exit code stated for it; what has to be said."""
