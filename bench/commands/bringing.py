@@ -100,7 +100,7 @@ def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float)
         for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log")):
             if not outcomes or outcomes[-1].case.device != outcome.case.device:
                 _tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
-            if outcomes and outcome.status != EQUAL and _in_words(outcome) == _in_words(outcomes[-1]):
+            if outcomes and outcome.status in (DIFFERS, FAILED) and _in_words(outcome) == _in_words(outcomes[-1]):
                 alike += 1
             else:
                 _tell_alike(alike)
