@@ -95,7 +95,7 @@ class Feed:
         if at >= 0:
             angles[at] = angle
         for rows, first, other in zip(self._rows, self._first, self._other, strict=True):
-            cos, sin = (weight.to(first.device, first.dtype)[:, None] for weight in (angles.cos(), angles.sin()))
+            cos, sin = (weight.to(first.dtype).to(first.device)[:, None] for weight in (angles.cos(), angles.sin()))
             torch.mul(cos, first.reshape(1, -1), out=rows[:calls]).addcmul_(sin, other.reshape(1, -1))
         return self._given[:calls]
 

@@ -104,7 +104,8 @@ def now() -> dict[str, Any]:
 def _read(setting: Setting) -> Any:
     try:
         return setting.read()
-    except (RuntimeError, OSError) as error:  # torch refuses where its old and new names for TF32 were mixed
+    # torch refuses where its old and new names for TF32 were mixed; an older one may lack a name
+    except (RuntimeError, OSError, TypeError, AttributeError) as error:
         return type(error).__name__
 
 
@@ -116,7 +117,7 @@ def changes(before: dict[str, Any]) -> str:
     told = [f"{name} from {then} to {after[name]}" for name, then in before.items() if after[name] != then]
     for setting in SETTINGS:
         if setting.write is not None and after[setting.name] != before[setting.name]:
-            with suppress(RuntimeError, OSError):
+            with suppress(RuntimeError, OSError, TypeError, AttributeError):
                 setting.write(before[setting.name])
     return f"changes {', '.join(told)}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from bench.problem import Feed, Problem
 from bench.results import read_run
 from bench.survey import Surveyor
 from bench.turns import Seat
+from rnn_impls import registry
 from tests.faulty import RemembersAll, RemembersLast
 from tests.test_run import FAULTY, ONE_CASE, start, statuses
 
@@ -223,11 +223,13 @@ def test_drawing_random_numbers_is_no_change(tmp_path: Path) -> None:
 # In a run
 
 
-def test_who_is_measured_where() -> None:
+def test_who_is_measured_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control and what this suite brings at home, what others bring in processes of their own."""
     assert [seat_of(name) for name in ("manual", CONTROL, "my.py:Mine", "their-way")] == [
         HOME, HOME, "my.py:Mine", "their-way"
     ]  # fmt: skip
+    monkeypatch.setattr(registry, "ISOLATED", frozenset({"whole"}))
+    assert seat_of("whole") == "whole", "one of this suite's that asks for it"
     assert file_name("../some where/my.py:Mine") == "some-where-my.py-Mine"
 
 
@@ -271,11 +273,9 @@ def test_what_hangs_costs_two_timeouts(tmp_path: Path, monkeypatch: pytest.Monke
     runner._survey()
     runner._save("running")
     mark.touch()
-    begun = time.monotonic()
     waits: list[str] = []
     monkeypatch.setattr(runner.listener, "note", waits.append)
     runner.run()
-    assert time.monotonic() - begun < 60, "no bound of any machine: eight timeouts would be 32 s beside the planned"
     hung = [note for note in waits if "no answer for 4 s, while it was run" in note]
     assert len(hung) == 2
     found = [cell for cell in runner.manifest.cells if "Hangs" in cell.implementation]
