@@ -43,6 +43,14 @@ def find(name: str, reports: Path) -> Path:
     raise BrokenFile(f"{name}: no run folder, neither as a path nor under {reports / 'runs'} (no run.json in it)")
 
 
+def newest(reports: Path) -> Path:
+    """The run that was begun last, finished or not; their names begin with the time. Raises BrokenFile for none."""
+    found = [path.parent for path in (reports / "runs").glob("*/run.json")]
+    if not found:
+        raise BrokenFile(f"there is no run under {reports / 'runs'} to go on with")
+    return max(found, key=lambda folder: folder.name)
+
+
 def point_latest(reports: Path, folder: Path) -> Path:
     """Let reports/latest point to a run of these reports; the path by which a person should be told of it."""
     if folder.parent.parent != reports:

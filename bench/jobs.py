@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
@@ -28,7 +29,8 @@ def survey(desk: Desk) -> None:
     from bench.machine import pin
     from bench.survey import Surveyor
 
-    surveyor = Surveyor(desk.job["max_call"], desk.ledger, desk.job.get("memory", True))
+    tree = Path(desk.job["tree"]) if desk.job.get("tree") else None
+    surveyor = Surveyor(desk.job["max_call"], desk.ledger, desk.job.get("memory", True), tree)
     for case_id, name in desk.job["cells"]:
         case = Case.parse(case_id)
         if case.device in desk.present:

@@ -64,6 +64,7 @@ class Runner:
         a resumed run was begun on another machine or software; in each case what was measured before is on disk.
         """
         begun, spent_before = time.perf_counter(), sum(self.manifest.ledger.values())
+        self._save(self.manifest.status)  # so that it can be resumed whenever it is killed
         try:
             if self.manifest.status == "surveying":
                 self._survey()

@@ -22,6 +22,7 @@ from bench.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.memory import LEAKY_CALLS, footprint, left_bytes
 from bench.parity import ParityError, Reference, check
 from bench.problem import Feed, Problem
+from bench.tree import outside
 from bench.workload import Workload
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, Unavailable
@@ -36,10 +37,11 @@ LONG_CALL_SECONDS = 0.02
 class Surveyor:
     """Surveys cells one after the other; cells of one Case share its reference."""
 
-    def __init__(self, max_call: float, ledger: Ledger, memory: bool = True) -> None:
-        """`max_call` in seconds; without `memory` neither a cell's peak nor leaks are asked for."""
+    def __init__(self, max_call: float, ledger: Ledger, memory: bool = True, tree: Path | None = None) -> None:
+        """`max_call` in seconds; without `memory` neither a cell's peak nor leaks are asked for. With a `tree`, all
+        that it holds has to be imported from it."""
         self.max_call = max_call
-        self.memory = memory
+        self.memory, self.tree = memory, tree
         self.ledger = ledger
         self._reference: Reference | None = None
         self._feed: Feed | None = None
@@ -69,6 +71,8 @@ class Surveyor:
             record.status, record.reason = FAILED, f"not equal to the reference: {error}"
         except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
             record.status, record.reason = failure(error)
+        if self.tree is not None and (elsewhere := outside(self.tree)):
+            record.status, record.reason = FAILED, elsewhere
         return record
 
     def _survey(self, case: Case, implementation: type[Implementation], record: CellRecord) -> None:

@@ -32,6 +32,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench import tree
 from bench.jobs import JOBS, Desk
 from bench.ledger import Ledger
 from bench.machine import stand_aside
@@ -46,7 +47,7 @@ def main() -> None:
         out.write(json.dumps({"event": event, **findings}) + "\n")
         out.flush()
 
-    _enter(Path(job.get("tree") or "."))
+    tree.enter(Path(job.get("tree") or "."))
     ledger = Ledger()
     if job["kind"] == "turns":
         stand_aside()
@@ -69,12 +70,6 @@ def main() -> None:
     tell("ready", devices=present, names=_names(job, present), **described)
     JOBS[job["kind"]](Desk(job, present, ledger, tell, lines))
     tell("end", ledger=ledger.seconds)
-
-
-def _enter(tree: Path) -> None:
-    """Go to a tree and import from it; a second `bench` in it is not found, since this one is imported already."""
-    os.chdir(tree)
-    sys.path.insert(0, str(tree.resolve()))
 
 
 def _names(job: dict[str, Any], present: list[str]) -> dict[str, list[str]]:

@@ -190,7 +190,8 @@ static void pack(const float* from, std::int64_t k_stride, std::int64_t column_s
 // Threads wait for each other after every step: a few hundred nanoseconds, so they spin.
 class Barrier {
  public:
-  explicit Barrier(int threads) : threads_(threads) {}
+  // To be called by one thread, before any waits.
+  void expect(int threads) { threads_ = threads; }
   void wait() {
     const int phase = phase_.load(std::memory_order_relaxed);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
@@ -207,7 +208,7 @@ class Barrier {
     __builtin_ia32_pause();
 #endif
   }
-  const int threads_;
+  int threads_ = 1;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<int> phase_{0};
 };
@@ -218,12 +219,18 @@ struct Sizes {
   std::int64_t T, B, I, H;
 };
 
-// Calls work(thread) in each of so many threads.
+// Calls work(thread, team, barrier) in each thread of a team, which has so many threads at most: a limit of OpenMP's, or
+// a dynamic team, may give fewer, and a barrier for all that were asked for would wait for ever.
 template <typename Work>
 static void in_threads(int threads, const Work& work) {
-  if (threads <= 1) return work(0);
+  Barrier barrier;
+  if (threads <= 1) return work(0, 1, barrier);
 #pragma omp parallel num_threads(threads)
-  work(omp_get_thread_num());
+  {
+#pragma omp single
+    barrier.expect(omp_get_num_threads());
+    work(omp_get_thread_num(), omp_get_num_threads(), barrier);
+  }
 }
 
 // Forward: x (T, B, I), h0 (B, H), packed W_ih and W_hh, bias (H) -> out (T, B, H). A thread has panels of its own, of
@@ -234,20 +241,19 @@ static void forward_layer(const float* x, const float* h0, const W* w_ih, const 
   const std::int64_t count = panels(n.H), width = count * P;
   const std::int64_t chunk = std::max<std::int64_t>(1, std::min(n.T, CHUNK_FLOATS / (n.B * width)));
   std::vector<float> ahead(static_cast<std::size_t>(chunk * n.B * width));
-  Barrier barrier(threads);
-  in_threads(threads, [&](int me) {
+  in_threads(threads, [&](int me, int team, Barrier& barrier) {
     for (std::int64_t first = 0; first < n.T; first += chunk) {
       const std::int64_t steps = std::min(chunk, n.T - first);
-      for (std::int64_t p = me; p < count; p += threads)
+      for (std::int64_t p = me; p < count; p += team)
         product({x + first * n.B * n.I, n.I, 1}, steps * n.B, w_ih + p * n.I * P, n.I,
                 {{bias + p * P, 0}, NONE, {}, {ahead.data() + p * P, width}, columns_of(p, n.H)});
       for (std::int64_t t = first; t < first + steps; t++) {
         const float* before = t ? out + (t - 1) * n.B * n.H : h0;
-        for (std::int64_t p = me; p < count; p += threads)
+        for (std::int64_t p = me; p < count; p += team)
           product({before, n.H, 1}, n.B, w_hh + p * n.H * P, n.H,
                   {{ahead.data() + (t - first) * n.B * width + p * P, width}, epilogue, {},
                    {out + t * n.B * n.H + p * P, n.H}, columns_of(p, n.H)});
-        if (threads > 1) barrier.wait();
+        if (team > 1) barrier.wait();
       }
     }
   });
@@ -258,15 +264,14 @@ static void forward_layer(const float* x, const float* h0, const W* w_ih, const 
 static void backward_layer(const float* of_out, const float* out, const float* w_hh, float* g, Sizes n, int epilogue,
                            int threads) {
   const std::int64_t count = panels(n.H), step = n.B * n.H;
-  Barrier barrier(threads);
-  in_threads(threads, [&](int me) {
+  in_threads(threads, [&](int me, int team, Barrier& barrier) {
     for (std::int64_t t = n.T - 1; t >= 0; t--) {
       const std::int64_t depth = t + 1 < n.T ? n.H : 0;
-      for (std::int64_t p = me; p < count; p += threads)
+      for (std::int64_t p = me; p < count; p += team)
         product({g + (t + 1) * step, n.H, 1}, n.B, w_hh + p * n.H * P, depth,
                 {{of_out + t * step + p * P, n.H}, epilogue, {out + t * step + p * P, n.H}, {g + t * step + p * P, n.H},
                  columns_of(p, n.H)});
-      if (threads > 1) barrier.wait();
+      if (team > 1) barrier.wait();
     }
   });
 }
@@ -309,8 +314,8 @@ void backward(const float* of_out, const float* out, const float* w_hh, float* g
 // g (M, H) and what entered each step, (M, I) in panels -> g^T entered (H, I): a weight's gradient, all steps at once.
 void weight_gradient(const float* g, const float* entered, float* found, std::int64_t M, std::int64_t H, std::int64_t I,
                      int threads) {
-  in_threads(threads, [&](int me) {
-    for (std::int64_t p = me; p < panels(I); p += threads)
+  in_threads(threads, [&](int me, int team, Barrier&) {
+    for (std::int64_t p = me; p < panels(I); p += team)
       product({g, 1, H}, H, entered + p * M * P, M, {{}, NONE, {}, {found + p * P, I}, columns_of(p, I)});
   });
 }

@@ -7,10 +7,14 @@ extensions does that, and keeps the result.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -111,21 +115,46 @@ def kernel(width: str = "native") -> Kernel:
         if not (beside / "ninja").exists():
             raise Unavailable("torch's loader of extensions needs ninja, which is not installed (pip install ninja)")
         os.environ["PATH"] = os.pathsep.join(filter(None, (str(beside), os.environ.get("PATH"))))
-    name = f"rnn_impls_fused_cpu_{width}"
+    name = f"rnn_impls_fused_cpu_{width}_{_key(compiler, WIDTHS[width])}"
+    folder = Path(cpp_extension._get_build_directory(name, False))
     start = time.perf_counter()
     try:
-        path = cpp_extension.load(
-            name,
-            [str(SOURCE)],
-            extra_cflags=[*FLAGS, *WIDTHS[width]],
-            extra_ldflags=["-fopenmp"],
-            is_python_module=False,
-        )
+        with _alone(folder):
+            path = cpp_extension.load(
+                name,
+                [str(SOURCE)],
+                extra_cflags=[*FLAGS, *WIDTHS[width]],
+                extra_ldflags=["-fopenmp"],
+                is_python_module=False,
+            )
     except (RuntimeError, OSError, ImportError) as error:
         raise Unavailable(f"the kernel can't be built: {(str(error).splitlines() or [''])[0]}") from error
     if not isinstance(path, str):  # earlier versions of torch load it and don't say from where
-        path = str(Path(cpp_extension._get_build_directory(name, False)) / f"{name}{cpp_extension.LIB_EXT}")
+        path = str(folder / f"{name}{cpp_extension.LIB_EXT}")
     noted = Path(path).with_suffix(".seconds")
     if not noted.exists() or noted.stat().st_mtime < Path(path).stat().st_mtime:  # it was built just now
         noted.write_text(f"{time.perf_counter() - start:.3f}")
     return Kernel(path, float(noted.read_text()))
+
+
+def _key(compiler: str, flags: tuple[str, ...]) -> str:
+    """Of the folder that it is built in: two trees with other sources, flags or compilers never share a binary."""
+    told = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    parts = [SOURCE.read_text(encoding="utf-8"), *FLAGS, *flags, compiler, told]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else builds there meanwhile. The kernel lets go of this lock with the process that has it; torch's own, a
+    file, stays behind a builder that was killed, and the next would wait for it for ever, so what is there is stale."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "building").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (folder / "lock").unlink(missing_ok=True)
+        yield

@@ -1,8 +1,9 @@
 """The names of the implementations, and the doors for one's own.
 
 A name is looked up in `BUILTIN`, then among what installed packages offer (`rnn_impls.packages`) and what `register`
-has seen; `path/to/file.py:Name` loads `Name` from that file. Modules are imported only when asked for, so that a way
-that needs a compiler costs nothing to those who don't select it, and names are listed without torch.
+has seen; `path/to/file.py:Name` loads `Name` from that file, `package.module:Name` from that module. Modules are
+imported only when asked for, so that a way that needs a compiler costs nothing to those who don't select it, and names
+are listed without torch.
 """
 
 from __future__ import annotations
@@ -134,6 +135,8 @@ def select(selection: str, device: str) -> list[str]:
             names.append(part)
         elif ".py:" in part:
             names.append(_checked_file(part))
+        elif re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", part):  # package.module:Name
+            names.append(part)
         elif part in REGISTERED:
             names.append(_from_here(REGISTERED[part]))
         elif part in _offers():
@@ -143,7 +146,7 @@ def select(selection: str, device: str) -> list[str]:
         else:
             raise ValueError(
                 f"unknown implementation {part!r}; known are {', '.join(known())}, "
-                "the groups three, default and all, and path/to/file.py:Name for one of your own"
+                "the groups three, default and all, and path/to/file.py:Name or package.module:Name for your own"
             )
     if not names:
         raise ValueError(f"no implementation selected; known are {', '.join(known())}")
@@ -174,7 +177,7 @@ def load(name: str) -> type[Implementation]:
     if offer is not None and offer.wrong:
         raise ValueError(offer.wrong)
     module_name, _, attribute = REGISTERED.get(name, BUILTIN.get(name, name)).rpartition(":")
-    is_file = name not in BUILTIN and offer is None
+    is_file = name not in BUILTIN and offer is None and module_name.endswith(".py")
     if offer is not None:
         module_name, attribute = offer.module, offer.attribute
     where = module_name if offer is None else f"{module_name} of the package {offer.package}"
@@ -198,8 +201,26 @@ def describe(name: str) -> str:
     return ((load(name).__doc__ or "").strip() or "no description").splitlines()[0]
 
 
+def _import_of_package(path: Path) -> ModuleType:
+    """Import a package's file under its own name. Raises ImportError where that name leads elsewhere."""
+    top = path.parent
+    while (top.parent / "__init__.py").is_file():
+        top = top.parent
+    if (root := str(top.parent)) not in sys.path:
+        sys.path.insert(0, root)
+    parts = path.relative_to(top.parent).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    module = importlib.import_module(name)
+    if Path(module.__file__ or "").resolve() != path:
+        raise ImportError(f"{name} is imported from {module.__file__}")
+    return module
+
+
 def _import_file(path: Path) -> ModuleType:
-    """Import a file that need not lie on the import path, once per process; it may import files beside it."""
+    """Import a file that need not lie on the import path, once per process; it may import files beside it. One that
+    lies beside an `__init__.py` is imported as that package's module, so that its relative imports work."""
+    if (path.resolve().parent / "__init__.py").is_file():
+        return _import_of_package(path.resolve())
     module_name = f"rnn_impls_file_{path.stem}_{abs(hash(path.resolve()))}"
     if module_name in sys.modules:
         return sys.modules[module_name]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,12 +16,13 @@ from bench.cases import Case
 from bench.ledger import Ledger
 from bench.parity import Reference, check
 from bench.problem import Problem
+from bench.process import environment
 from bench.survey import Surveyor
 from bench.workload import Workload
-from rnn_impls import registry
+from rnn_impls import fused_kernel, registry
 from rnn_impls.compiled import CHUNK, CompiledChunk
 from rnn_impls.fused_cpu import FusedCPU
-from rnn_impls.fused_kernel import WIDTHS, Kernel, kernel
+from rnn_impls.fused_kernel import WIDTHS, Kernel, _alone, _key, kernel
 from rnn_impls.interface import Unavailable
 
 EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
@@ -141,6 +144,49 @@ def test_the_price_is_that_of_the_first_build(built: Kernel) -> None:
     assert built.built_in > 0
     assert record.build_seconds is not None
     assert record.build_seconds > built.built_in
+
+
+def test_a_builder_that_was_killed_is_not_waited_for(built: Kernel, tmp_path: Path) -> None:
+    """The file that torch's loader locks by is stale once nobody holds ours."""
+    (tmp_path / "lock").touch()
+    with _alone(tmp_path):
+        assert not (tmp_path / "lock").exists()
+        another = f"import fcntl; fcntl.flock(open({str(tmp_path / 'building')!r}, 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        held = subprocess.run([sys.executable, "-c", another], capture_output=True, text=True, check=False)
+        assert "BlockingIOError" in held.stderr
+    assert subprocess.run([sys.executable, "-c", another], check=False).returncode == 0
+
+
+def test_other_sources_flags_and_compilers_build_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trees never share a binary, nor pass parity on each other's."""
+    before = _key("c++", ("-O1",))
+    assert _key("c++", ("-O1",)) == before
+    assert _key("c++", ("-O2",)) != before
+    other = tmp_path / "c++"
+    other.write_text("#!/bin/sh\necho another 1.0\n")
+    other.chmod(0o755)
+    assert _key(str(other), ("-O1",)) != before
+    source = tmp_path / "fused_cpu.cpp"
+    source.write_text(fused_kernel.SOURCE.read_text() + "// another tree\n")
+    monkeypatch.setattr(fused_kernel, "SOURCE", source)
+    assert _key("c++", ("-O1",)) != before
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("variable", [{"OMP_THREAD_LIMIT": "1"}, {"OMP_DYNAMIC": "true"}])
+def test_a_smaller_team_than_asked_for_ends(variable: dict[str, str]) -> None:
+    """OpenMP may give fewer threads; those that came are waited for, and no others."""
+    text = (
+        "import torch; from rnn_impls.fused_kernel import kernel; k = kernel(); torch.manual_seed(0)\n"
+        "x, h, w = torch.randn(5, 2, 512), torch.randn(2, 512), torch.randn(512, 512) / 99\n"
+        "a, b = (k.forward(x, h, k.packed(w), k.packed(w), torch.zeros(512), False, n) for n in (1, 2))\n"
+        "assert torch.allclose(a, b, atol=1e-5)"
+    )
+    command = [sys.executable, "-c", text]
+    done = subprocess.run(
+        command, env=environment() | variable, timeout=100, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("missing", ["c++", "ninja"])

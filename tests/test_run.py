@@ -17,7 +17,8 @@ import pytest
 
 import bench.files
 from bench.cases import Case
-from bench.folder import begin, create, discard
+from bench.files import BrokenFile
+from bench.folder import begin, create, discard, newest
 from bench.listener import Listener
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
 from bench.measure import CaseSamples
@@ -55,7 +56,7 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("import not_there")
     own = [*(FAULTY + name for name in names), f"{broken}:Mine"]
-    runner = start(tmp_path, ",".join(["manual", *own, "whole-no-cudnn", "whole"]))
+    runner = start(tmp_path, ",".join(["manual", *own, "whole-no-cudnn", "whole"]), passes=1)
     runner.run()
     found = statuses(runner.manifest)
     reasons = {
@@ -81,7 +82,7 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     assert [found[name][0] for name in ("manual", "whole", "Prints")] == [MEASURED] * 3
     table = cells(read_run(runner.folder)).set_index("implementation")
     assert list(table.index) == [cell.implementation for cell in runner.manifest.cells]
-    assert (table.loc[["manual", "whole", f"{FAULTY}Prints"], "passes"] == 2).all()
+    assert (table.loc[["manual", "whole", f"{FAULTY}Prints"], "passes"] == 1).all()
     assert table.loc[[name if "/" in name else FAULTY + name for name in reasons], "seconds"].isna().all()
 
 
@@ -364,3 +365,31 @@ def test_a_spent_budget_takes_nothing_again(tmp_path: Path, monkeypatch: pytest.
     (warnings,) = cells(read_run(runner.folder))["warnings"]
     assert DISTURBED in [each.kind for each in warnings]
     assert notes == []
+
+
+# Going on
+
+
+def test_a_run_that_is_killed_in_its_survey_can_be_gone_on_with(tmp_path: Path) -> None:
+    """It is the newest, and so `latest`, though no report points to it; a finished one that is older is not."""
+    older = start(tmp_path, "whole", passes=1)
+    older.run()
+    runner = start(tmp_path, "whole", passes=1)
+
+    def killed() -> None:
+        raise SystemExit(137)
+
+    runner._survey = killed  # type: ignore[method-assign]  # stands in for a kill -9 at that moment
+    with pytest.raises(SystemExit):
+        runner.run()
+    assert newest(tmp_path) == runner.folder
+    manifest = read_manifest(newest(tmp_path))
+    assert manifest.status == "surveying"
+    Runner(runner.folder, manifest, Listener()).run()
+    assert read_manifest(runner.folder).status == "finished"
+
+
+def test_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    """One line that says where it was looked for."""
+    with pytest.raises(BrokenFile, match="there is no run under"):
+        newest(tmp_path)

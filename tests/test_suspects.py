@@ -67,10 +67,11 @@ def test_who_remembers_meets_no_input_again(kind: type) -> None:
     module = seat.contenders[name].workload
     assert module is not None
     remembers: Any = type(module.module)
+    before = remembers.hits
     for check in (False, True, False):
         for calls in (1, 50, 7):
             assert "failure" not in seat.block(name, calls, calls, check)
-    assert remembers.hits == 0
+    assert remembers.hits == before
 
 
 def test_inputs_are_drawn_alike_whatever_the_angle() -> None:

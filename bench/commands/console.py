@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ from bench.files import BrokenFile
 from bench.process import WorkerDied, WorkerRefused
 from bench.run import RunFailed
 
-OK, SOMETHING_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, SOMETHING_FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 5, 130
+"""Exit codes of all commands: all is well; something that was asked for failed, and is said; wrong usage or broken
+input; the suite itself failed; interrupted. A gate has 1, 3 and 4 of its own, see `bench.gate.outcome`."""
+
 REPORTS = Path("reports")
 
 console = Console(emoji=False)  # a file's `:x:` is no cross
@@ -23,13 +27,19 @@ errors = Console(stderr=True, emoji=False)
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn errors that a user can do something about into one line and an exit code."""
+    """Turn errors into one line and an exit code: those that a user can do something about, and those of the suite,
+    whose traceback comes before the line where it is not foreseen."""
     try:
         yield
+    except (typer.Exit, typer.Abort):
+        raise
     except (ValueError, BrokenFile, WorkerRefused) as error:
         fail(str(error), USAGE)
     except (RunFailed, WorkerDied, OSError) as error:
-        fail(str(error), SOMETHING_FAILED)
+        fail(str(error), BROKEN)
+    except Exception as error:  # without this it would end with 1, which is a gate's verdict
+        traceback.print_exc()
+        fail(f"this suite is at fault: {type(error).__name__}: {error}", BROKEN)
 
 
 def fail(text: str, code: int) -> NoReturn:

@@ -13,6 +13,7 @@ import typer
 
 from bench import folder as run_folders
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail
+from bench.gate.export import check_writable
 from bench.gate.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
 from bench.options import AXES, Axis, axis_overrides
 from bench.results import Run, read_run
@@ -35,8 +36,9 @@ def gate(
     against: Annotated[str, typer.Option(help="A stored run to compare with, such as under reports/reference.")] = "",
     preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "gate",
     impl: Annotated[
-        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
-    ] = "three",
+        str,
+        typer.Option(help="Implementations, as for run; this suite's three where nothing is said in its own checkout."),
+    ] = "",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
     mode: Axis = "",
     dtype: Axis = "",
@@ -63,8 +65,9 @@ def gate(
         given = {axis: value for axis, value in locals().items() if axis in AXES}
         least = _min_effect(min_effect)
         files = [path.resolve() if path else None for path in (json, markdown)]
+        check_writable(json=json, markdown=markdown)
         if against:
-            if base or base_python or impl != "three" or preset != "gate" or any(given.values()):
+            if base or base_python or impl or preset != "gate" or any(given.values()):
                 raise ValueError("--against measures what the stored run measured; it goes with none of the options "
                                  "that choose a base or cells")  # fmt: skip
             outcome = _against(read_run(run_folders.find(against, reports)), least, budget, allow_different, timeout)
@@ -91,6 +94,7 @@ def compare(
     with clear_errors(), _clear_ends():
         from bench.gate.saved import compare as hold
 
+        check_writable(json=json, markdown=markdown)
         first, second = (read_run(run_folders.find(name, reports)) for name in (run_a, run_b))
         outcome = hold(first, second, _min_effect(min_effect), _keys(allow_different))
         _end(outcome, strict, json, markdown)
@@ -157,9 +161,9 @@ def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | Non
         _tell(f"warning: {warning}")
     for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
         _tell(f"note: {note}")
-    write(outcome, strict, json, markdown)
     console.print()
     _tell(sentence(outcome))
+    write(outcome, strict, json, markdown)  # after the sentence, which a full disk must not swallow
     raise typer.Exit(outcome.exit_code(strict))
 
 

@@ -53,13 +53,13 @@ def run(
     max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
     timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "120s",
     explain: Annotated[bool, typer.Option(help="Say why: floors, and a profile of every cell; half a minute.")] = True,
-    resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`.")] = "",
+    resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`, the one begun last.")] = "",
     reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
 ) -> None:
     """Measure, and write the report."""
     with clear_errors():
         if resume:
-            folder = run_folders.find(resume, reports)
+            folder = run_folders.newest(reports) if resume == "latest" else run_folders.find(resume, reports)
             manifest = read_manifest(folder)
         else:
             given = {axis: value for axis, value in locals().items() if axis in AXES}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outc
 from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
 from bench.gate.sides import Side
 from bench.gate.survey import survey
-from bench.machine import differences
+from bench.machine import cores, differences
 from bench.settings import Settings
 from bench.warning import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
 
@@ -126,7 +125,7 @@ class _Bout:
     @contextmanager
     def _pairs(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
-        ahead = (os.cpu_count() or 1) > max((Case.parse(case).threads for case, _ in self.calls), default=1)
+        ahead = cores() > max((Case.parse(case).threads for case, _ in self.calls), default=1)
         with ExitStack() as stack:
             waiting: list[Crews] = []
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,21 @@ def write(outcome: Outcome, strict: bool, json_file: Path | None, markdown_file:
     if markdown_file is not None:
         write_atomically(markdown_file, markdown(outcome).encode())
     add_summary(markdown(outcome))
+
+
+def check_writable(**files: Path | None) -> None:
+    """Raise ValueError for a file that can't be written, by the option that names it; to be asked before measuring."""
+    for option, path in files.items():
+        if path is None:
+            continue
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with tempfile.TemporaryFile(dir=path.absolute().parent) as stream:
+                stream.write(b"\n")
+                stream.flush()
+        except OSError as error:
+            raise ValueError(f"--{option} {path} can't be written: {error.strerror}") from None
 
 
 def add_summary(text: str) -> None:

@@ -13,7 +13,7 @@ Cell = tuple[str, str]
 REGRESSED, IMPROVED, UNCHANGED, INCONCLUSIVE = "regressed", "improved", "unchanged", "inconclusive"
 
 OK, FAILED, INCOMPARABLE_CODE, INCONCLUSIVE_CODE = 0, 1, 3, 4
-"""Exit codes. 2 is wrong usage or broken input, which gives no outcome."""
+"""Exit codes. 2 is wrong usage or broken input, 5 a failure of the suite itself; neither gives an outcome."""
 
 NEW, NOT_RUN, INCOMPARABLE = "new", "not run", "incomparable"
 """Why a cell has no verdict: the base has no such implementation; neither side can run it or would take too long; or
@@ -84,9 +84,10 @@ class Outcome:
         return [left for left in self.uncompared if left.status == INCOMPARABLE]
 
     def exit_code(self, strict: bool = False) -> int:
-        """0 nothing regressed, 1 regressed, 3 incomparable, 4 inconclusive where that is asked for."""
+        """0 nothing regressed, 1 regressed, 3 incomparable, 4 nothing decided at all, and with `strict` not all."""
         if self.of(REGRESSED):
             return FAILED
         if self.faults or self.too_few or not self.verdicts:
             return INCOMPARABLE_CODE
-        return INCONCLUSIVE_CODE if strict and self.of(INCONCLUSIVE) else OK
+        undecided = len(self.of(INCONCLUSIVE))
+        return INCONCLUSIVE_CODE if undecided == len(self.verdicts) or (strict and undecided) else OK

@@ -13,6 +13,7 @@ from bench.gate.outcome import (
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
+    INCONCLUSIVE_CODE,
     NEW,
     NOT_RUN,
     REGRESSED,
@@ -94,6 +95,12 @@ def sentence(outcome: Outcome) -> str:
     if faults:
         first = outcome.faults[0]
         return f"Incomparable: {faults}; first of all {named.whole(first.cell)}: {one_line(first.reason)}."
+    if not total and outcome.uncompared and all(left.status == NEW for left in outcome.uncompared):
+        names = ", ".join(dict.fromkeys(named.implementation(left.cell) for left in outcome.uncompared))
+        return (
+            f"First gate: nothing to compare yet, since {outcome.base} does not have {names}. "
+            "Merge it; the next change is the first that can be compared."
+        )
     if not total:
         reason = f": {one_line(outcome.uncompared[0].reason)}" if outcome.uncompared else ""
         return f"Incomparable: there is no cell that both {outcome.base} and {outcome.head} can run{reason}."
@@ -103,6 +110,8 @@ def sentence(outcome: Outcome) -> str:
         else ""
     )
     within = f"within ±{percent(outcome.min_effect)} of {outcome.base}"
+    if len(open_) == total:
+        return f"Nothing decided: {_cells(total)} inconclusive, none of them regressed or {within} for certain."
     if open_:
         clear = total - len(open_) - len(improved)
         return f"Nothing regressed for certain: {clear} of {_cells(total)} {within}, {len(open_)} inconclusive{better}."
@@ -156,6 +165,8 @@ def markdown(outcome: Outcome) -> str:
 def _headline(outcome: Outcome) -> str:
     """The verdict on the whole, in a few words."""
     code = outcome.exit_code(strict=True)
+    if code == INCONCLUSIVE_CODE == outcome.exit_code():
+        return "nothing decided"
     return {0: "nothing regressed", 1: "regressed", 3: "incomparable", 4: "nothing regressed, not all clear"}[code]
 
 

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.crew import Crew, file_name
+from bench.gate.outcome import Incomparable
 from bench.gate.worktree import Commit, is_dirty, resolve, top, worktree
 from bench.process import Worker
+
+OURS = "rnn_impls"
+"""Folder of this suite's implementations, in a checkout of it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tupl
     Raises ValueError for a base that is not there, GitError among them.
     """
     python = _interpreter(base_python) if base_python else sys.executable
+    if base and not selection and not (top(Path.cwd()) / OURS).is_dir():
+        raise ValueError("--impl: say what of this repository to compare, such as --impl path/to/file.py:Name")
+    selection = selection or "three"
     if not base:
         if not base_python:
             raise ValueError("say what to compare with: --base COMMIT, --base-python PATH or --against RUN")
@@ -58,17 +65,27 @@ def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tupl
     root = top(Path.cwd())
     commit = resolve(root, base)
     selection = relative(selection, root)
-    head = f"the working tree ({_state(root, commit)})"
+    files = [part.rpartition(":")[0] for part in selection.split(",")]
+    head = f"the working tree ({_state(root, commit, files)})"
     os.chdir(root)
     with worktree(root, commit) as tree:
+        _both_or_neither(tree, root, str(commit), head)
         name = f"{commit} under {base_python}" if base_python else str(commit)
         yield (Side(name, tree, python), Side(head, root)), selection
 
 
-def _state(root: Path, base: Commit) -> str:
+def _both_or_neither(base: Path, head: Path, base_name: str, head_name: str) -> None:
+    """A side without `rnn_impls` would be measured with what is installed. Raises Incomparable where one has it."""
+    has = {base_name: (base / OURS).is_dir(), head_name: (head / OURS).is_dir()}
+    if len(set(has.values())) > 1:
+        with_it, without = sorted(has, key=lambda name: not has[name])
+        raise Incomparable(f"{without} has no {OURS}/, which {with_it} has")
+
+
+def _state(root: Path, base: Commit, files: list[str]) -> str:
     """What the working tree is, so that nobody takes one thing for another."""
     commit = resolve(root, "HEAD")
-    if is_dirty(root):
+    if is_dirty(root, files):
         return f"{commit.id[:9]} and uncommitted changes"
     return f"{commit.id[:9]}{', the base itself' if commit.id == base.id else ''}"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +46,27 @@ def resolve(root: Path, ref: str) -> Commit:
         raise GitError(f"--base {ref}: git knows no such commit{hint}") from None
 
 
-def is_dirty(root: Path) -> bool:
-    """Whether the working tree differs from its commit, files that git does not know of included."""
-    return bool(_git(root, "status", "--porcelain"))
+def is_dirty(root: Path, asked_for: Iterable[str] = ()) -> bool:
+    """Whether the working tree differs from its commit. Of the files that git does not know of those count that are
+    asked for, by their path from the root, and Python files beside them, which they may import."""
+    files = [Path(path) for path in asked_for]
+    for line in _git(root, "status", "--porcelain", "--untracked-files=all").splitlines():
+        path = Path(line[3:].strip('"'))
+        if not line.startswith("??") or path in files:
+            return True
+        if path.suffix == ".py" and path.parent in {file.parent for file in files} and _imports(root, files, path.stem):
+            return True
+    return False
+
+
+def _imports(root: Path, files: Iterable[Path], name: str) -> bool:
+    """Whether one of these files speaks of a module of this name."""
+    return any(
+        re.search(rf"\bimport\b.*\b{re.escape(name)}\b|\bfrom\s+\.*{re.escape(name)}\b", line)
+        for file in files
+        if (root / file).is_file()
+        for line in (root / file).read_text(encoding="utf-8", errors="replace").splitlines()
+    )
 
 
 @contextmanager

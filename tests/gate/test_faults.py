@@ -6,8 +6,11 @@ holds it to these tables.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from bench.gate.sides import Side
 from bench.manifest import CellRecord
 from bench.settings import Settings
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
-from tests.gate.repository import AFTER_A_WHILE, ROOT, SOUND, Ended, Repository
+from tests.gate.repository import AFTER_A_WHILE, ROOT, SMALLEST, SOUND, Ended, Repository
 from tests.synthetic import write_run
 
 WRONG = (
@@ -99,6 +102,26 @@ def missing_on_one_side(tmp_path: Path) -> Ended:
         content["cells"] = [cell for cell in content["cells"] if cell["implementation"] != "whole"]
 
     return saved_runs(tmp_path, lambda run: edited(run / "run.json", drop))
+
+
+def installed_in_its_place(tmp_path: Path) -> Ended:
+    """The file that is gated puts an installed copy of the repository's library before its source."""
+    library = "from rnn_impls.whole import Whole as Mine\n"
+    repository = Repository(tmp_path / "theirs")
+    for place in (tmp_path / "installed" / "tinyrnn", repository.folder / "src" / "tinyrnn"):
+        place.mkdir(parents=True)
+        (place / "__init__.py").write_text(library)
+    adapter = f"import sys\nsys.path.insert(0, {str(tmp_path / 'installed')!r})\nfrom tinyrnn import Mine\n"
+    return repository.write(adapter).commit().gate()
+
+
+def gone_from_one_side(tmp_path: Path) -> Ended:
+    """A checkout of this suite, as far as a gate can tell, whose working tree has lost what is measured."""
+    repository = Repository(tmp_path / "theirs")
+    (repository.folder / "rnn_impls").mkdir()
+    repository.write("", "rnn_impls/__init__.py").write(SOUND).commit()
+    shutil.rmtree(repository.folder / "rnn_impls")
+    return repository.gate()
 
 
 def base_lacks_it(tmp_path: Path) -> Ended:
@@ -221,6 +244,17 @@ FAULTS: dict[str, Fault] = {
         3,
         "changes time.perf_counter",
     ),
+    "installed code measured in place of the tree's": (
+        installed_in_its_place,
+        3,
+        "tinyrnn is imported from",
+    ),
+    "nothing of the repository named": (
+        lambda tmp: Repository(tmp / "theirs").write(SOUND).commit().bench("gate", "--base", "HEAD", *SMALLEST),
+        2,
+        "--impl: say what of this repository to compare",
+    ),
+    "implementations gone from one side": (gone_from_one_side, 3, "has no rnn_impls/, which HEAD"),
 }
 """What is planted; the exit code stated for it; what has to be said."""
 
@@ -243,6 +277,18 @@ Ends = Callable[[Path], str]
 ONE, TWO = {"manual": STEADY}, {"manual": STEADY, "whole": STEADY}
 HALF_WAY = {"manual": STEADY, "whole": [seconds * 1.5 for seconds in STEADY]}
 
+
+@functools.cache
+def _unchanged() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return ending(Path(folder), ONE, ONE)[0]
+
+
+def unchanged(_: Path) -> str:
+    """A run held against its like, as where what is planted leaves no trace that pytest-benchmark looks at."""
+    return _unchanged()
+
+
 PEER: dict[str, tuple[Ends, str, str]] = {
     "benchmark missing on one side": (lambda tmp: ending(tmp, ONE, TWO)[0], GREEN, "not compared, not said"),
     "nothing selected": (lambda tmp: ending(tmp, ONE, {"manual": "skip"})[0], GREEN, "nothing compared, not said"),
@@ -251,7 +297,7 @@ PEER: dict[str, tuple[Ends, str, str]] = {
         GREEN,
         "not compared, not said",
     ),
-    "base fails parity": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "nobody looks"),
+    "base fails parity": (unchanged, GREEN, "nobody looks"),
     "a worker killed mid-run": (lambda tmp: ending(tmp, ONE, {"manual": "die"})[0], TRACEBACK, "dies without a word"),
     "a worker that hangs": (lambda tmp: ending(tmp, ONE, {"manual": "hang"})[0], NO_END, "hangs"),
     "NaN sample": (
@@ -260,18 +306,18 @@ PEER: dict[str, tuple[Ends, str, str]] = {
         "its statistics stumble",
     ),
     "zero sample": (lambda tmp: ending(tmp, ONE, {"manual": [0.0] * 3})[0], GREEN, "a great improvement"),
-    "changed torch": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
-    "changed threads": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
-    "changed TF32": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
+    "changed torch": (unchanged, GREEN, "not recorded"),
+    "changed threads": (unchanged, GREEN, "not recorded"),
+    "changed TF32": (unchanged, GREEN, "not recorded"),
     "changed CPU": (
         lambda tmp: ending(tmp, ONE, ONE, lambda saved: dropped(saved, ("brand_raw",)))[0],
         GREEN,
         "a warning, and green",
     ),
-    "changed GPU": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not recorded"),
-    "dirty tree": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "recorded, not said"),
+    "changed GPU": (unchanged, GREEN, "not recorded"),
+    "dirty tree": (unchanged, GREEN, "recorded, not said"),
     "base ref unknown": (lambda tmp: ending(tmp, ONE, ONE, compare="0099")[0], TRACEBACK, "at the very end"),
-    "no git": (lambda tmp: ending(tmp, ONE, ONE)[0], GREEN, "not needed"),
+    "no git": (unchanged, GREEN, "not needed"),
     "truncated run file": (
         lambda tmp: ending(tmp, ONE, ONE, _cut)[0],
         TRACEBACK,
@@ -285,6 +331,13 @@ PEER: dict[str, tuple[Ends, str, str]] = {
     "too few pairs": (lambda tmp: ending(tmp, {"manual": [1e-3]}, {"manual": [1e-3]})[0], GREEN, "one round is enough"),
     "other load starting half-way": (lambda tmp: ending(tmp, TWO, HALF_WAY)[0], TRACEBACK, "fails, nothing changed"),
     "clock going backwards": (lambda tmp: ending(tmp, ONE, {"manual": [-1e-3] * 3})[0], GREEN, "a great improvement"),
+    "installed code measured in place of the tree's": (
+        unchanged,
+        GREEN,
+        "what is imported is not looked at",
+    ),
+    "nothing of the repository named": (unchanged, GREEN, "whatever is collected"),
+    "implementations gone from one side": (unchanged, GREEN, "what is installed serves"),
 }
 """The nearest thing to each fault in plain pytest-benchmark; how it ends, and how the README puts it."""
 

@@ -12,10 +12,19 @@ import uuid
 from pathlib import Path
 
 import pytest
+import typer
 
+from bench.cases import Case
+from bench.commands.console import clear_errors
+from bench.commands.gating import _end
+from bench.gate.outcome import CellVerdict, Outcome
+from bench.gate.show import markdown, sentence
+from bench.process import WorkerDied
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Repository, living
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
+
+CASE = Case(hidden_size=8, input_size=8, seq_len=2).id
 
 TWICE = (
     SOUND
@@ -105,8 +114,12 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
         (("gate",), "say what to compare with"),
         (("gate", "--base", "HEAD", "--min-effect", "0"), "--min-effect must be more than 0"),
         (("gate", "--base", "HEAD", "--min-effect", "much"), "'much' is no fraction"),
-        (("gate", "--base", "HEAD", "--preset", "nosuch"), "unknown preset 'nosuch'"),
+        (("gate", "--base", "HEAD", "--impl", "mine.py:Mine", "--preset", "nosuch"), "unknown preset 'nosuch'"),
         (("gate", "--base", "HEAD", "--impl", "gone.py:Mine"), "there is no file gone.py"),
+        (("gate", "--base", "HEAD"), "--impl: say what of this repository to compare"),
+        (("gate", "--base", "HEAD", "--impl", "mine.py:Mine", "--json", "no/out.json"), "--json"),
+        (("gate", "--base", "HEAD", "--impl", "mine.py:Mine", "--markdown", "."), "can't be written: Is a directory"),
+        (("compare", "run", "run", "--json", "/dev/null/out.json"), "can't be written: Not a directory"),
         (("gate", "--against", "nosuch"), "nosuch: no run folder"),
         (("gate", "--against", "run", "--base", "HEAD"), "--against measures what the stored run measured"),
         (("compare", "nosuch", "nosuch"), "nosuch: no run folder"),
@@ -137,3 +150,61 @@ def test_against_a_stored_run(tmp_path: Path) -> None:
     ended = repository.bench("gate", "--against", str(stored))
     assert ended.code == 3, ended.text
     assert "the two runs are of different machines or software" in ended.last_line
+
+
+# The suite's own failure
+
+
+def test_a_failure_of_the_suite_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 5, on whatever nobody foresaw, a lost worker and a full disk; the last line says what."""
+    for error, told in (
+        (KeyError("x"), "this suite is at fault: KeyError: 'x'"),
+        (WorkerDied("the process ended with exit code 1"), "the process ended with exit code 1"),
+        (OSError(28, "No space left on device", "run.json"), "No space left on device"),
+    ):
+        with pytest.raises(typer.Exit) as ended, clear_errors():
+            raise error
+        assert ended.value.exit_code == 5
+        assert told in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_the_sentence_comes_before_what_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that fills up while the files are written ends with 5, not with a verdict that was never told."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "out.json")
+
+    monkeypatch.setattr("bench.gate.export.write_json", full)
+    outcome = Outcome("base", "head", 0.03, [CellVerdict((CASE, "whole"), "unchanged", 0.0, -0.01, 0.01, 9)])
+    with pytest.raises(typer.Exit) as ended, clear_errors():
+        _end(outcome, False, Path("out.json"), None)
+    assert ended.value.exit_code == 5
+    found = capsys.readouterr()
+    assert found.out.strip().splitlines()[-1].startswith("Nothing regressed")
+    assert "No space left on device" in found.err
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "strict", "code"),
+    [
+        (["unchanged", "inconclusive"], False, 0),
+        (["unchanged", "inconclusive"], True, 4),
+        (["inconclusive", "inconclusive"], False, 4),
+        (["inconclusive", "regressed"], False, 1),
+        ([], False, 3),
+    ],
+)
+def test_exit_codes_of_verdicts(verdicts: list[str], strict: bool, code: int) -> None:
+    """Where nothing is decided at all, that is no green."""
+    cells = [
+        CellVerdict((CASE, name), verdict, 0.0, -0.1, 0.1, 9) for name, verdict in zip("ab", verdicts, strict=False)
+    ]
+    outcome = Outcome("base", "head", 0.03, cells)
+    assert outcome.exit_code(strict) == code
+    if verdicts == ["inconclusive"] * 2:
+        assert sentence(outcome).startswith("Nothing decided: 2 cells inconclusive")
+        assert markdown(outcome).startswith("### RNN gate: nothing decided")

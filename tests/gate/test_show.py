@@ -83,8 +83,8 @@ FAULT = Uncompared(cell(8), INCOMPARABLE, "main (0123abcde): failed: not equal\n
         (outcome(verdict(2, INCONCLUSIVE, 0.0), too_few="2 pairs"), "Incomparable: 2 pairs.", 3),
         (
             outcome(uncompared=(Uncompared(cell(2), NEW, "main does not have it"),)),
-            "Incomparable: there is no cell that both main (0123abcde) and the working tree can run: main does not "
-            "have it.",
+            "First gate: nothing to compare yet, since main (0123abcde) does not have whole. Merge it; the next change "
+            "is the first that can be compared.",
             3,
         ),
     ],

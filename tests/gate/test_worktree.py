@@ -62,7 +62,8 @@ def test_commits_by_any_name(repository: Repository) -> None:
     assert str(resolve(repository.folder, full[:12])) == full[:9]
     assert not is_dirty(repository.folder)
     repository.write("", "untracked.py")
-    assert is_dirty(repository.folder)
+    assert not is_dirty(repository.folder), "nobody asks for it"
+    assert is_dirty(repository.folder, ["untracked.py"])
 
 
 @pytest.mark.parametrize("ref", ["nosuch", "--all", "HEAD:mine.py", ""])
