@@ -109,7 +109,7 @@ def test_failure_in_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
     """What passes the survey and fails in a pass is a failed row that says in which pass."""
     mark = tmp_path / "mark"
     monkeypatch.setenv("FAULTY_MARK", str(mark))
-    runner = start(tmp_path, f"manual,{FAULTY}{name},whole", overrides=ONE_CASE | {"seq_len": (4, 8)})
+    runner = start(tmp_path, f"manual,{FAULTY}{name},whole", overrides=ONE_CASE | {"seq_len": (4, 8)}, passes=1)
     runner._survey()
     runner._save("running")
     mark.touch()
