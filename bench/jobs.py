@@ -72,7 +72,7 @@ def check(desk: Desk) -> None:
                 memo.check(case, implementation)
         except ParityError as error:
             status, reason = DIFFERS, str(error)
-        except (state.StateChanged, memo.Remembers) as error:
+        except (state.StateChanged, memo.Remembers) as error:  # where it shows is no line of the file
             status, reason = FAILED, str(error)
         except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
             status, reason = failure(error)

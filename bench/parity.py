@@ -45,14 +45,19 @@ class ParityError(Exception):
 
 
 class Expected(Protocol):
-    """What results are compared with: outputs (T, B, O or H), hidden (L, B, H), gradients by weight (empty: none)."""
+    """What results are compared with."""
 
     @property
-    def outputs(self) -> Tensor: ...  # noqa: D102
+    def outputs(self) -> Tensor:
+        """(T, B, O or H)."""
+
     @property
-    def hidden(self) -> Tensor: ...  # noqa: D102
+    def hidden(self) -> Tensor:
+        """(L, B, H)."""
+
     @property
-    def gradients(self) -> dict[str, Tensor]: ...  # noqa: D102
+    def gradients(self) -> dict[str, Tensor]:
+        """By weight; empty where none are compared."""
 
 
 @dataclass(frozen=True)

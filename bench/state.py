@@ -129,7 +129,7 @@ def kept(doing: str) -> Iterator[None]:
     before = now()
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever it raises, what it changed comes first
         if told := changes(before):
             raise StateChanged(f"{told} {doing}") from error
         raise

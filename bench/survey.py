@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from bench import state
-from bench.alternate import check_reading
+from bench.alternate import BadSample, check_reading
 from bench.cases import Case
 from bench.clock import Reading, clock_for
 from bench.ledger import Ledger
@@ -65,8 +65,6 @@ class Surveyor:
             record.weights_dtype = implementation.rounds_weights_to
             with state.kept("when it is built or called"):
                 self._survey(case, implementation, record)
-        except state.StateChanged as error:
-            record.status, record.reason = FAILED, str(error)
         except ParityError as error:
             record.status, record.reason = FAILED, f"not equal to the reference: {error}"
         except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
@@ -159,7 +157,10 @@ def line_of(error: Exception, name: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line that says what was raised; running out of memory is called by its name."""
+    """One line that says what was raised; running out of memory is called by its name, and what this suite finds wrong
+    speaks for itself."""
     text = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, (BadSample, ParityError, state.StateChanged)):
+        return text
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in text
     return f"out of memory: {text}" if out_of_memory else f"{type(error).__name__}: {text}"

@@ -26,12 +26,11 @@ from functools import partial
 from typing import Any
 
 from bench import children, state
-from bench.alternate import CONTROL, BadSample, check_reading, no_garbage_collection
+from bench.alternate import CONTROL, check_reading, no_garbage_collection
 from bench.cases import Case
 from bench.clock import Clock, Reading, Run, clock_for
 from bench.evidence import Evidence
 from bench.machine import pin
-from bench.parity import ParityError
 from bench.problem import Feed, Problem
 from bench.spotcheck import SpotChecks
 from bench.survey import reason_of
@@ -102,8 +101,6 @@ class Seat:
                 implementation = registry.load(name)
             with state.kept("when it is built"):
                 workload = Workload(self.case, implementation, self.problem, self.feed)
-        except state.StateChanged as error:
-            return {"failure": str(error)}
         except Exception as error:  # a user's implementation may raise anything; the others are still measured
             return {"failure": reason_of(error)}
         run = delayed(workload, self.delay[name]) if name in self.delay else workload
@@ -121,9 +118,7 @@ class Seat:
                     self._led(own, lead)
                 reading = self._checked(own, calls) if check else self._timed(own, calls)
             check_reading(reading)
-        except (BadSample, ParityError, state.StateChanged) as error:
-            return {"failure": str(error)}
-        except Exception as error:  # as in build
+        except Exception as error:  # a user's implementation may raise anything, as in build
             return {"failure": reason_of(error)}
         if own.suspect and (wrong := self._elsewhere(own)):
             return {"failure": wrong}

@@ -324,4 +324,5 @@ def test_only_what_has_the_mark_is_killed(tmp_path: Path) -> None:
         assert others.is_running() and others.status() != psutil.STATUS_ZOMBIE
     finally:
         kill_left_behind("another", patience=10.0)
-    assert not psutil.pid_exists(others.pid)
+    others.wait(10)
+    assert not others.is_running()
