@@ -319,6 +319,8 @@ def test_a_child_that_is_left_behind_ends_with_the_run(tmp_path: Path) -> None:
 def test_only_what_has_the_mark_is_killed(tmp_path: Path) -> None:
     """Other processes of the same user live on."""
     others = psutil.Popen(["sleep", "60"], env=os.environ | {MARK: "another"})
+    while others.environ().get(MARK) != "another":  # a process that has just begun shows none for a moment
+        pass
     try:
         kill_left_behind("nobody has this")
         assert others.is_running() and others.status() != psutil.STATUS_ZOMBIE
