@@ -1,19 +1,22 @@
 """The floor: the least time that any implementation needs for a Case on a machine whose limits are known.
 
-    floor   = max(compute, memory)
-    compute = operations / peak + links x link
-    memory  = layers x links x read(W_hh) + read(once)
+    floor   = max(compute, memory, chain, launch) / (1 + MARGIN)
+    compute = operations / peak
+    memory  = max over levels of (layers x links x what W_hh has beyond + what is read once and lies beyond) / rate
+    chain   = links x link
 
-`operations`, `links` (T, in training 2T) and the bytes are counted in `bench.work`; the rest is measured, see
-`bench.limits`, and taken at its most favourable.
+`operations`, `links` (T, in training 2T - 1) and the bytes are counted in `bench.work`; the rest is measured, see
+`bench.limits`, and taken at its most favourable. Everything may overlap with everything else, so only the largest
+counts, and nothing else does: no dispatch, no nonlinearity, no writing of states.
 
-- `peak` is the highest rate of products that any routine reached in this dtype with these threads (Williams, Waterman
+- `peak` is the highest rate of products that anything reached in this dtype with these threads (Williams, Waterman
   and Patterson, Communications of the ACM 52(4), 2009, 65-76: the roofline's flat part).
-- `read(n)` is the time to read n bytes that are read again and again: what fits into L1 comes from there, what is left
-  and fits into L2 from there, and so on outwards, each at the rate measured there. A step needs all of W_hh, and the
-  next one needs this one's result, so nothing but a cache can save reading it again (the roofline's slope).
-- L1 is taken to feed two operands for each multiply-add that the core makes, as cores do since 2013: at `peak` it
-  delivers half an item per operation, and never binds by itself.
+- A step needs all of W_hh, and the next one needs this one's result, so nothing but a cache can save reading it again
+  (the roofline's slope). What a level and those further in can't hold together comes through the next one, at the rate
+  measured there; some CPUs keep in an outer level what an inner one has, which leaves less room. No level is slower
+  than one further out, from where everything passes through it.
+- L1 is taken to feed each multiply-add of the core with a weight: at `peak` it delivers half an item per operation,
+  and never binds by itself.
 - `link` is what one step must wait for whatever the hardware computes at once: a product of H terms is a tree of
   ceil(log2 H) dependent additions, after a multiplication and before the nonlinearity, each as long as a dependent
   addition was measured to take. In dtypes below 32 bits hardware sums several products in one instruction, and only
@@ -23,9 +26,8 @@ On CUDA, weights stay on the chip as far as its registers and shared memory hold
 memory; `link` is left out, since how fast multiprocessors can tell each other of a step is not known without a kernel
 of one's own; and a call takes at least one launch.
 
-Everything may overlap with everything else, hence the maximum; nothing else is counted: no dispatch, no nonlinearity,
-no writing of states. So no implementation is faster, and a fast one comes near where the machine, not the software, is
-the limit.
+MARGIN is for what one sitting of `bench limits` may miss: a clock that ran lower than it does when the Case is
+measured. A Case that is faster still is shown with a warning, and another sitting mends the floor.
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ from bench.limits.caches import LEVELS
 from bench.limits.limits import Limits
 from bench.work import ITEM_BYTES, Work, work
 
-COMPUTE, MEMORY, LAUNCH = "compute", "memory", "launch"
+COMPUTE, MEMORY, CHAIN, LAUNCH = "compute", "memory", "chain", "launch"
+
+MARGIN = 0.15
+"""By how much limits may have been missed."""
 
 
 class NoFloor(Exception):
@@ -47,17 +52,23 @@ class NoFloor(Exception):
 
 @dataclass(frozen=True)
 class Floor:
-    """Seconds of one call: `seconds` is the largest of the others, which say what for."""
+    """Seconds of one call. `seconds` is the floor: the largest of the others, which say what for, less MARGIN."""
 
-    seconds: float
     compute: float
     memory: float
+    chain: float = 0.0
     launch: float = 0.0
 
     @property
+    def seconds(self) -> float:
+        """The least time."""
+        return max(self.compute, self.memory, self.chain, self.launch) / (1 + MARGIN)
+
+    @property
     def bound(self) -> str:
-        """What it rests on: `compute`, `memory` or `launch`."""
-        return max((self.compute, COMPUTE), (self.memory, MEMORY), (self.launch, LAUNCH))[1]
+        """What it rests on: `compute`, `memory`, `chain` or `launch`."""
+        parts = {COMPUTE: self.compute, MEMORY: self.memory, CHAIN: self.chain, LAUNCH: self.launch}
+        return max(parts, key=lambda name: parts[name])
 
 
 def floor(case: Case, limits: Limits, weights_dtype: str = "") -> Floor:
@@ -66,16 +77,14 @@ def floor(case: Case, limits: Limits, weights_dtype: str = "") -> Floor:
     Raises NoFloor naming the limit that is missing.
     """
     asked = work(case, weights_dtype)
-    if case.device == "cpu":
-        compute = asked.operations / peak(limits, case.dtype, case.threads) + asked.links * _link(case, limits)
-        launch = 0.0
-    elif case.device == "cuda":
-        compute = asked.operations / _cuda_peak(limits, case.dtype)
-        launch = limits.best("cuda.call.launch") or 0.0
-    else:
+    if case.device not in ("cpu", "cuda"):
         raise NoFloor(f"the limits of {case.device} are not measured")
-    memory = _memory(asked, levels(limits, case))
-    return Floor(max(compute, memory, launch), compute, memory, launch)
+    on_cpu = case.device == "cpu"
+    rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.dtype)
+    compute, memory = asked.operations / rate, _memory(asked, levels(limits, case))
+    if on_cpu:
+        return Floor(compute, memory, chain=asked.links * _link(case, limits))
+    return Floor(compute, memory, launch=limits.best("cuda.call.launch") or 0.0)
 
 
 def peak(limits: Limits, dtype: str, threads: int) -> float:
@@ -97,33 +106,41 @@ def levels(limits: Limits, case: Case) -> list[tuple[str, float, float]]:
     """Where bytes can lie, from the inside: name, bytes that fit (infinite for the memory), bytes per second."""
     if case.device == "cuda":
         return _cuda_levels(limits, case)
-    found = []
-    for level in LEVELS:
+    rate = max(_scaled(limits, "cpu.stream.memory", case.threads), limits.best("cpu.stream.memory.t1") or 0.0)
+    if not rate:
+        raise NoFloor("the rate of reading from memory was not measured")
+    found = [("memory", math.inf, rate)]
+    for level in reversed(LEVELS):
         size = limits.facts.get(f"cpu.cache.{level}", 0)
         own = level != "L3"
-        rate = limits.best(f"cpu.stream.{level}.t1") or 0.0
-        rate = rate * case.threads if own else max(rate, _scaled(limits, f"cpu.stream.{level}", case.threads))
+        measured = limits.best(f"cpu.stream.{level}.t1") or 0.0
+        measured = measured * case.threads if own else max(measured, _scaled(limits, "cpu.stream.L3", case.threads))
+        rate = max(rate, measured)
         if level == "L1":
             rate = max(rate, peak(limits, case.dtype, case.threads) * ITEM_BYTES[case.dtype] / 2)
-        if size and rate:
-            found.append((level, float(size * (case.threads if own else 1)), rate))
-    memory = max(_scaled(limits, "cpu.stream.memory", case.threads), limits.best("cpu.stream.memory.t1") or 0.0)
-    if not memory:
-        raise NoFloor("the rate of reading from memory was not measured")
-    return [*found, ("memory", math.inf, memory)]
+        if size and measured:
+            found.insert(0, (level, float(size * (case.threads if own else 1)), rate))
+    return found
 
 
 def read_seconds(count: float, places: list[tuple[str, float, float]]) -> float:
-    """Seconds to read so many bytes once, when they are read again and again: as much as fits lies innermost."""
-    seconds, left = 0.0, count
+    """Seconds to read so many bytes once, when they are read again and again: as much as fits lies innermost, and what
+    lies further out comes from there at the same time."""
+    seconds, inside = 0.0, 0.0
     for _, size, rate in places:
-        here = min(left, size)
-        seconds, left = seconds + here / rate, left - here
+        seconds = max(seconds, max(0.0, count - inside) / rate)
+        inside += size
     return seconds
 
 
 def _memory(asked: Work, places: list[tuple[str, float, float]]) -> float:
-    return asked.layers * asked.links * read_seconds(asked.weights, places) + read_seconds(asked.once, places)
+    """The level that takes longest for what comes through it: W_hh at every link, the rest once."""
+    seconds, inside = 0.0, 0.0
+    for _, size, rate in places:
+        weights, once = max(0.0, asked.weights - inside), max(0.0, asked.once - inside)
+        seconds = max(seconds, (asked.layers * asked.links * weights + once) / rate)
+        inside += size
+    return seconds
 
 
 def _link(case: Case, limits: Limits) -> float:

@@ -19,10 +19,11 @@ class Work:
     """Operations and bytes of one call.
 
     `free` operations belong to no step: the input products of all steps, and in training the products that give the
-    weights' gradients, can be made at once. `chained` operations belong to the T steps (2T in training: forward, then
-    backward), each of which needs the one before. `weights` are the bytes of one layer's W_hh, which every step of
-    every layer reads; `once` the bytes that a call must read or write at least once: inputs, outputs, W_ih, and in
-    training the gradients of the weights.
+    weights' gradients, can be made at once. `chained` operations belong to `links`, each of which needs the one before:
+    T steps forward, and in training T - 1 backward, since the gradient ends at the first step: nobody asks for that of
+    the initial state. `weights` are the bytes of one layer's W_hh, which every link of every layer reads; `once` the
+    bytes that a call must read or write at least once: inputs, outputs, W_ih, and in training the gradients of the
+    weights.
     """
 
     free: float
@@ -42,8 +43,9 @@ def work(case: Case, weights_dtype: str = "") -> Work:
     """Count the operations and bytes of one call of a Case, for weights of its own dtype or of another.
 
     Forward, for each layer and step: W_ih x of 2 B I H operations, W_hh h of 2 B H H. Backward: the gradient passed
-    to the step before, 2 B H H, and to the layer below, 2 B H H, but none to the inputs, which nobody asks for; the
-    gradients of W_ih and W_hh, as much as their products. The head: 2 B H O forward, twice that backward.
+    to the step before, 2 B H H, where there is one, and to the layer below, 2 B H H, but none to the inputs and the
+    initial state, which nobody asks for; the gradients of W_ih and W_hh, as much as their products. The head: 2 B H O
+    forward, twice that backward.
     """
     steps, batch, hidden, layers = case.seq_len, case.batch_size, case.hidden_size, case.num_layers
     item = ITEM_BYTES[case.dtype]
@@ -59,6 +61,7 @@ def work(case: Case, weights_dtype: str = "") -> Work:
         return Work(free, chained, steps, layers, recurrent_bytes, once)
     below = 2.0 * batch * hidden * hidden * (layers - 1)
     backward = inputs + layers * recurrent + below + 2 * head
-    free, chained = steps * (inputs + head + backward), 2 * steps * layers * recurrent
+    links = 2 * steps - 1
+    free, chained = steps * (inputs + head + backward), links * layers * recurrent
     gradients = (weights + layers * hidden * hidden) * item
-    return Work(free, chained, 2 * steps, layers, recurrent_bytes, once + gradients)
+    return Work(free, chained, links, layers, recurrent_bytes, once + gradients)

@@ -1,32 +1,19 @@
-"""The kernel of `fused-cpu`: built at first use on a machine, and called by its functions' addresses.
-
-It includes nothing of torch's, so that building it takes seconds instead of half a minute. torch's own loader of
-extensions does that, and keeps the result.
-"""
+"""The kernel of `fused-cpu`, its functions called on tensors."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from rnn_impls.interface import Unavailable
+from rnn_impls.building import NATIVE, built
 
 SOURCE = Path(__file__).with_name("fused_cpu.cpp")
-FLAGS = ("-O3", "-fopenmp", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 WIDTHS = {
-    "native": ("-march=native",),
+    "native": NATIVE,
     "avx2": ("-mavx2", "-mfma", "-mno-avx512f"),
     "portable": (),
 }
@@ -38,7 +25,7 @@ _SIZE, _POINTER, _FLAG = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
 class Kernel:
     """The functions of the kernel, on tensors: float32, contiguous, on the CPU."""
 
-    def __init__(self, path: str, built_in: float) -> None:
+    def __init__(self, path: Path, built_in: float) -> None:
         """`path` is the library's, `built_in` the seconds that building it took, whenever that was."""
         self.built_in = built_in
         self._library = ctypes.CDLL(path)
@@ -101,60 +88,8 @@ class Kernel:
 
 @cache
 def kernel(width: str = "native") -> Kernel:
-    """The kernel with vectors of this width, a key of WIDTHS; built at first use on a machine and kept.
+    """The kernel with vectors of this width, a key of WIDTHS.
 
     Raises Unavailable where there is no compiler, or it fails.
     """
-    from torch.utils import cpp_extension
-
-    compiler = os.environ.get("CXX", "c++")
-    if shutil.which(compiler) is None:
-        raise Unavailable(f"there is no C++ compiler ({compiler})")
-    if shutil.which("ninja") is None:
-        beside = Path(sys.executable).parent  # where pip puts it, which need not be on the path
-        if not (beside / "ninja").exists():
-            raise Unavailable("torch's loader of extensions needs ninja, which is not installed (pip install ninja)")
-        os.environ["PATH"] = os.pathsep.join(filter(None, (str(beside), os.environ.get("PATH"))))
-    name = f"rnn_impls_fused_cpu_{width}_{_key(compiler, WIDTHS[width])}"
-    folder = Path(cpp_extension._get_build_directory(name, False))
-    start = time.perf_counter()
-    try:
-        with _alone(folder):
-            path = cpp_extension.load(
-                name,
-                [str(SOURCE)],
-                extra_cflags=[*FLAGS, *WIDTHS[width]],
-                extra_ldflags=["-fopenmp"],
-                is_python_module=False,
-            )
-    except (RuntimeError, OSError, ImportError) as error:
-        raise Unavailable(f"the kernel can't be built: {(str(error).splitlines() or [''])[0]}") from error
-    if not isinstance(path, str):  # earlier versions of torch load it and don't say from where
-        path = str(folder / f"{name}{cpp_extension.LIB_EXT}")
-    noted = Path(path).with_suffix(".seconds")
-    if not noted.exists() or noted.stat().st_mtime < Path(path).stat().st_mtime:  # it was built just now
-        noted.write_text(f"{time.perf_counter() - start:.3f}")
-    return Kernel(path, float(noted.read_text()))
-
-
-def _key(compiler: str, flags: tuple[str, ...]) -> str:
-    """Of the folder that it is built in: two trees with other sources, flags or compilers never share a binary."""
-    told = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
-    parts = [SOURCE.read_text(encoding="utf-8"), *FLAGS, *flags, compiler, told]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else builds there meanwhile. The kernel lets go of this lock with the process that has it; torch's own, a
-    file, stays behind a builder that was killed, and the next would wait for it for ever, so what is there is stale."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "building").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        (folder / "lock").unlink(missing_ok=True)
-        yield
+    return Kernel(*built(SOURCE, WIDTHS[width]))

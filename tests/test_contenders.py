@@ -19,10 +19,11 @@ from bench.problem import Problem
 from bench.process import environment
 from bench.survey import Surveyor
 from bench.workload import Workload
-from rnn_impls import fused_kernel, registry
+from rnn_impls import building, registry
+from rnn_impls.building import _alone, _key
 from rnn_impls.compiled import CHUNK, CompiledChunk
 from rnn_impls.fused_cpu import FusedCPU
-from rnn_impls.fused_kernel import WIDTHS, Kernel, _alone, _key, kernel
+from rnn_impls.fused_kernel import SOURCE, WIDTHS, Kernel, kernel
 from rnn_impls.interface import Unavailable
 
 EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
@@ -157,19 +158,22 @@ def test_a_builder_that_was_killed_is_not_waited_for(built: Kernel, tmp_path: Pa
     assert subprocess.run([sys.executable, "-c", another], check=False).returncode == 0
 
 
-def test_other_sources_flags_and_compilers_build_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two trees never share a binary, nor pass parity on each other's."""
-    before = _key("c++", ("-O1",))
-    assert _key("c++", ("-O1",)) == before
-    assert _key("c++", ("-O2",)) != before
+def test_other_sources_flags_compilers_and_cpus_build_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trees never share a binary, nor pass parity on each other's; machines that share a home folder neither."""
+    before = _key(SOURCE, "c++", ("-O1",))
+    assert _key(SOURCE, "c++", ("-O1",)) == before
+    assert _key(SOURCE, "c++", ("-O2",)) != before
     other = tmp_path / "c++"
     other.write_text("#!/bin/sh\necho another 1.0\n")
     other.chmod(0o755)
-    assert _key(str(other), ("-O1",)) != before
+    assert _key(SOURCE, str(other), ("-O1",)) != before
     source = tmp_path / "fused_cpu.cpp"
-    source.write_text(fused_kernel.SOURCE.read_text() + "// another tree\n")
-    monkeypatch.setattr(fused_kernel, "SOURCE", source)
-    assert _key("c++", ("-O1",)) != before
+    source.write_text(SOURCE.read_text() + "// another tree\n")
+    assert _key(source, "c++", ("-O1",)) != before
+    monkeypatch.setattr(building, "_cpu", lambda: "flags: fewer")
+    assert _key(SOURCE, "c++", ("-O1",)) != before
 
 
 @pytest.mark.usefixtures("built")

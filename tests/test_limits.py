@@ -15,8 +15,10 @@ from bench.files import BrokenFile
 from bench.limits import best, command, cpu, cuda, job, show
 from bench.limits.caches import cache_bytes
 from bench.limits.limits import Limits, fingerprint, read_limits, unit, write_limits
+from bench.limits.probes import probes
 from bench.machine import describe
 from bench.process import WorkerDied
+from rnn_impls.interface import Unavailable
 
 MACHINE = {"cpu": "Imaginary CPU 9000", "cores": 2, "torch": "2.13.0"}
 
@@ -92,12 +94,15 @@ def test_caches_are_read_from_the_systems_files(tmp_path: Path) -> None:
     assert cache_bytes(tmp_path / "nowhere") == {}
 
 
-def test_every_limit_of_the_cpu_is_measured() -> None:
-    """By the real clock on small caches, so that it is quick; each name once, each value a positive number."""
+@pytest.mark.parametrize("compiler", [True, False])
+def test_every_limit_of_the_cpu_is_measured(compiler: bool) -> None:
+    """By the real clock on small caches, so that it is quick; each name once, each value a positive number. Without a
+    compiler torch's operators stand in for the probes."""
+    own = probes() if compiler else None
     small = {"L1": 2**15, "L2": 2**17, "L3": 2**20}
     with torch.inference_mode():
-        found = [*cpu.cpu_limits(HostClock(), 1, small)]
-    found += [*cpu.call_limits(HostClock())]
+        found = [*cpu.cpu_limits(HostClock(), 1, small, own)]
+    found += [*cpu.call_limits(HostClock(), own)]
     names = [name for name, _ in found]
     assert len(set(names)) == len(names)
     wanted = {f"cpu.{kind}.{dtype}.t1" for kind in ("product", "peak") for dtype in cpu.DTYPES}
@@ -106,6 +111,46 @@ def test_every_limit_of_the_cpu_is_measured() -> None:
     assert wanted <= set(names)
     assert all(value > 0 for _, value in found)
     assert all(unit(name) for name in names)
+
+
+def test_probes_do_as_much_as_they_say() -> None:
+    """The loops compute what their counts promise: float64 has half of the lanes, and a thread as much as the other."""
+    own = probes()
+    _, narrow = own.products("float32", 1) or (None, 0.0)
+    _, wide = own.products("float64", 1) or (None, 0.0)
+    _, two = own.products("float32", 2) or (None, 0.0)
+    assert narrow == 2 * wide > 0
+    assert two == 2 * narrow
+    assert own.products("bfloat16", 1) is None
+    call, count = own.reading(2**14, 1)
+    call()
+    assert count == 2**22
+    assert own.additions()[1] > 0
+
+
+def test_without_a_compiler_the_limits_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that a bound without probes may be beaten."""
+
+    def none_here() -> Any:
+        raise Unavailable("there is no C++ compiler (c++)")
+
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(job, "probes", none_here)
+    assert job._probes(lambda event, **found: told.append((event, found))) is None
+    [(event, found)] = told
+    assert (event, found["name"]) == ("missing", "cpu.probes")
+    assert "no C++ compiler" in found["reason"]
+    assert "beaten" in found["reason"]
+
+
+def test_sittings_come_apart_again() -> None:
+    """Two of three processes each, joined."""
+    first, later = (
+        planted(cpu__peak__float32__t1=[1e11, 2e11, 3e11]),
+        planted(cpu__peak__float32__t1=[4e11, 5e11, 6e11]),
+    )
+    one, two = first.joined(later).sittings(3)
+    assert (one.values, two.values) == (first.values, later.values)
 
 
 def test_the_limits_of_cuda_are_measured_alike() -> None:
@@ -127,6 +172,7 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(monkeypatch: pytest.Mon
     told: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(job, "cpu_limits", broken)
     monkeypatch.setattr(job, "cache_bytes", dict)
+    monkeypatch.setattr(job, "probes", lambda: None)
     job.measure_limits(["cpu"], [1], lambda event, **found: told.append((event, found)))
     missing = {found["name"]: found["reason"] for event, found in told if event == "missing"}
     assert missing == {

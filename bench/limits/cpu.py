@@ -1,16 +1,17 @@
 """The limits of the CPU, in the process that measures: pairs of a name and a value.
 
 cpu.product.<dtype>.t<n>   torch.mm of square matrices
-cpu.peak.<dtype>.t<n>      the faster of that and a 3 x 3 convolution, which oneDNN computes as a product of its own
-                           making: on a CPU whose BLAS leaves vector units idle it shows what they can do
-cpu.stream.<level>.t<n>    reading from a cache or memory, in torch.sum and torch.dot
+cpu.peak.<dtype>.t<n>      the fastest of that, of a 3 x 3 convolution, which oneDNN computes as a product of its own
+                           making, and of multiply-adds in registers (`bench.limits.probes`)
+cpu.stream.<level>.t<n>    reading from a cache or memory: the fastest of a loop of our own, torch.sum and torch.dot
 cpu.matvec.<level>.t<n>    torch.mv with its matrix there, call included
 cpu.call.operator          one eager operator on one number, in inference mode
 cpu.call.module            one step of a Python loop that calls an nn.Module which does nothing
 cpu.call.node              one autograd node, forward and backward, less the operators themselves
-cpu.chain.add              one addition that waits for the one before
+cpu.chain.add              one addition that waits for the one before, in torch.cumsum or a loop of our own
 
-Units are those of `bench.limits.limits`; threads are set by the caller.
+Without a compiler torch's operators are all there is. Units are those of `bench.limits.limits`; threads are set by the
+caller.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch.nn import functional
 from bench.clock import Clock
 from bench.limits.best import best_seconds, slope
 from bench.limits.caches import LEVELS
+from bench.limits.probes import Probes
 
 Found = tuple[str, float]
 
@@ -40,15 +42,22 @@ MEMORY_SPANS = 2**25, 2**27
 SHARED = ("L3", "memory")
 """What several cores read from; of L1 and L2 each has its own, and n threads have n times as much, as fast each."""
 CHAIN = 2**15
+OF_A_PROBE = 30
+"""Blocks of which the best counts: a bound rests on it, so it must meet the machine undisturbed at least once."""
 
 
-def cpu_limits(clock: Clock, threads: int, caches: dict[str, int]) -> Iterator[Found]:
+def cpu_limits(clock: Clock, threads: int, caches: dict[str, int], probes: Probes | None) -> Iterator[Found]:
     """Everything that depends on the number of threads, which the caller has set."""
     for dtype in DTYPES:
-        yield from _products(clock, getattr(torch, dtype), f"{dtype}.t{threads}")
+        product, convolution = _products(clock, getattr(torch, dtype))
+        yield f"cpu.product.{dtype}.t{threads}", product
+        own = probes.products(dtype, threads) if probes else None
+        yield f"cpu.peak.{dtype}.t{threads}", max(product, convolution, _rate(clock, own))
     for level, (small, large) in spans(caches, threads).items():
-        if (threads == 1 or level in SHARED) and (rate := _stream(clock, small, large)):
-            yield f"cpu.stream.{level}.t{threads}", rate
+        if threads == 1 or level in SHARED:
+            own = probes.reading(large, threads) if probes else None
+            if rate := max(_stream(clock, small, large), _rate(clock, own)):
+                yield f"cpu.stream.{level}.t{threads}", rate
         side = math.isqrt(large // 4)
         matrix, vector, result = torch.randn(side, side), torch.randn(side), torch.empty(side)
         seconds = best_seconds(clock, partial(torch.mv, matrix, vector, out=result))
@@ -72,7 +81,13 @@ def spans(caches: dict[str, int], threads: int) -> dict[str, tuple[int, int]]:
     return found | {"memory": largest}
 
 
-def _products(clock: Clock, dtype: torch.dtype, name: str) -> Iterator[Found]:
+def _rate(clock: Clock, probe: tuple[Callable[[], None], float] | None) -> float:
+    """How much of what a probe does is done per second, at its best; 0 without one."""
+    return probe[1] / best_seconds(clock, probe[0], OF_A_PROBE) if probe else 0.0
+
+
+def _products(clock: Clock, dtype: torch.dtype) -> tuple[float, float]:
+    """Operations per second in torch.mm and in a convolution."""
     best = 0.0
     for side in SIDES:
         one, other = (torch.randn(side, side).to(dtype) for _ in range(2))
@@ -81,8 +96,7 @@ def _products(clock: Clock, dtype: torch.dtype, name: str) -> Iterator[Found]:
         best = max(best, 2 * side**3 / seconds)
         if best < SLOW:
             break
-    yield f"cpu.product.{name}", best
-    yield f"cpu.peak.{name}", max(best, _convolution(clock, dtype) if best >= SLOW else 0.0)
+    return best, _convolution(clock, dtype) if best >= SLOW else 0.0
 
 
 def _convolution(clock: Clock, dtype: torch.dtype) -> float:
@@ -97,18 +111,19 @@ def _convolution(clock: Clock, dtype: torch.dtype) -> float:
     return 2 * channels**2 * inner / seconds
 
 
-def _stream(clock: Clock, small: int, large: int) -> float | None:
-    """Bytes per second by the difference between reading `large` and `small` bytes; the faster of two ways."""
+def _stream(clock: Clock, small: int, large: int) -> float:
+    """Bytes per second by the difference between reading `large` and `small` bytes in the faster of two operators; 0
+    where neither shows any."""
     one, other = torch.randn(large // 4), torch.randn(large // 8)
     few, half, few_of_one, few_of_other = one[: small // 4], one[: large // 8], one[: small // 8], other[: small // 8]
     rates = [
         slope(clock, few.sum, one.sum, large - small),
         slope(clock, lambda: torch.dot(few_of_one, few_of_other), lambda: torch.dot(half, other), large - small),
     ]
-    return max((rate for rate in rates if rate), default=None)
+    return max((rate for rate in rates if rate), default=0.0)
 
 
-def call_limits(clock: Clock) -> Iterator[Found]:
+def call_limits(clock: Clock, probes: Probes | None) -> Iterator[Found]:
     """What calls cost, and how long a dependent addition takes; by one thread."""
     number, result = torch.ones(1), torch.empty(1)
     operator = best_seconds(clock, lambda: torch.add(number, number, out=result))
@@ -122,7 +137,11 @@ def call_limits(clock: Clock) -> Iterator[Found]:
     yield "cpu.call.module", best_seconds(clock, loop) / len(steps)
     yield "cpu.call.node", _node(clock)
     line = torch.ones(CHAIN)
-    yield "cpu.chain.add", best_seconds(clock, lambda: torch.cumsum(line, 0)) / CHAIN
+    found = [best_seconds(clock, lambda: torch.cumsum(line, 0)) / CHAIN]
+    if probes:
+        call, additions = probes.additions()
+        found.append(best_seconds(clock, call, OF_A_PROBE) / additions)
+    yield "cpu.chain.add", min(found)
 
 
 def _node(clock: Clock) -> float:

@@ -13,8 +13,10 @@ from bench.clock import HostClock, clock_for
 from bench.limits.caches import cache_bytes
 from bench.limits.cpu import call_limits, cpu_limits
 from bench.limits.cuda import cuda_call_limits, cuda_facts, cuda_limits
+from bench.limits.probes import Probes, probes
 from bench.machine import pin
 from bench.survey import reason_of
+from rnn_impls.interface import Unavailable
 
 Part = Callable[[], Iterable[tuple[str, float]]]
 
@@ -25,13 +27,14 @@ def measure_limits(devices: Sequence[str], threads: Sequence[int], tell: Callabl
     tell("facts", facts={f"cpu.cache.{level}": size for level, size in caches.items()})
     if not caches:
         tell("missing", name="cpu.cache", reason="the system does not tell the sizes of its caches")
+    own = _probes(tell)
     with torch.inference_mode(), no_garbage_collection():
         for count in threads:
             pin(count)
-            _try(tell, f"cpu, {count} threads", partial(cpu_limits, HostClock(), count, caches))
+            _try(tell, f"cpu, {count} threads", partial(cpu_limits, HostClock(), count, caches, own))
     pin(1)
     with no_garbage_collection():
-        _try(tell, "cpu.call", lambda: call_limits(HostClock()))
+        _try(tell, "cpu.call", lambda: call_limits(HostClock(), own))
         if "cuda" not in devices:
             tell("missing", name="cuda", reason="there is no CUDA device here")
             return
@@ -41,6 +44,15 @@ def measure_limits(devices: Sequence[str], threads: Sequence[int], tell: Callabl
         with torch.inference_mode():
             _try(tell, "cuda", lambda: cuda_limits(clock, facts.get("cuda.cache.L2", 0)))
             _try(tell, "cuda.call", lambda: cuda_call_limits(clock, HostClock()))
+
+
+def _probes(tell: Callable[..., Any]) -> Probes | None:
+    """Loops of our own; where they can't be built, why, and torch's operators stand in."""
+    try:
+        return probes()
+    except Unavailable as error:
+        tell("missing", name="cpu.probes", reason=f"{error}; torch's own operators stand in, and may be beaten")
+        return None
 
 
 def _try(tell: Callable[..., Any], name: str, part: Part) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.floor import MARGIN
 from bench.limits.limits import RATES, Limits, unit
 
 _WORDS = {
@@ -74,5 +75,6 @@ def markdown(limits: Limits) -> str:
     processes = max((len(values) for values in limits.values.values()), default=0)
     lines += ["", f"Best of {processes} processes (in brackets the worst)."]
     lines += [f"Caches of a core: {', '.join(caches) or 'not told'}."]
+    lines += [f"Floors take {100 * MARGIN:.0f} % off what these allow, for what a sitting may have missed."]
     lines += [f"Not measured: {name}: {reason}." for name, reason in limits.missing.items()]
     return "\n".join(lines) + "\n"

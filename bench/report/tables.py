@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.floor import MARGIN
 from bench.manifest import MEASURED, Manifest
 from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
@@ -97,7 +98,7 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
         "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), _field("floor_seconds"),
                                 hint="the least time any implementation needs on this machine"),
-        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"), hint="time per call over the floor"),
+        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"), hint=f"time per call over the floor, which has {100 * MARGIN:.0f} % taken off"),
         "label": Column("Bound", _plain("label"), _field("label"), False, True,
                         hint="what most of the time goes into, by profile and limits"),
         "operators": Column("Operators a step", lambda row: per_step(row["operators"]), _field("operators"),

@@ -90,7 +90,7 @@ def test_bytes_of_the_other_operators_count() -> None:
     counts.touched_bytes = 10 * 8 * MIB
     compute, memory = needs(SMALL, counts, machine())
     assert compute == pytest.approx(work(SMALL).operations / 1e11)
-    one = 32 * 1024 / 2e11 + MIB / 1e11 + (7 * MIB - 32 * 1024) / 5e10
+    one = (7 * MIB - 32 * 1024) / 5e10  # what L3 gives takes longer than what L1 and L2 give at the same time
     assert memory == pytest.approx(64 * 16 * 1024 / 2e11 + 10 * one)
     assert label(SMALL, BUSY, counts, machine()) == MEMORY_BOUND
 
