@@ -64,6 +64,8 @@ class Layer(torch.autograd.Function):
 class StackedGrad(Hoisted):
     """`hoisted`, with one product for each weight's gradient"""
 
+    same_in = {"inference": "hoisted"}
+
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
         """The function above where a gradient is wanted; a single step has nothing to stack."""
         if not torch.is_grad_enabled() or len(inputs) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.comparison import TIED, UNDECIDED
 from bench.manifest import MEASURED, Manifest
 from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
@@ -90,8 +91,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
                               hint="of the speed-up, over passes"),
         "fastest": Column("Fastest", _plain("fastest"), _field("fastest"), False, True,
-                          hint="the way that won this case, or those between which it is undecided",
-                          choice=lambda text: text.partition(":")[0] if text.startswith("undecided: ") else text),
+                          hint="the way that won this case, those that tie, or those between which it is undecided",
+                          choice=_standing),
         "fastest_gain": Column("Its gain", fastest_gain, _field("fastest_gain"),
                                hint=f"of the fastest over {REFERENCE}, from the same rounds, with its 95 % interval"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
@@ -126,8 +127,14 @@ def _said(column: pd.Series) -> bool:
     return bool((column.notna() & (column != "")).any())
 
 
+def _standing(text: str) -> str:
+    """Ties are one choice, and so is what is undecided."""
+    return text.partition(":")[0] if text.startswith((f"{TIED}: ", f"{UNDECIDED}: ")) else text
+
+
 def fastest_gain(row: pd.Series) -> str:
-    """The gain of a case's winner over REFERENCE, with its interval; 1× for REFERENCE itself."""
+    """The gain of a case's winner, or of the first of a tie, over REFERENCE, with its interval; 1× for REFERENCE
+    itself."""
     value, low, high = (row[f"fastest_gain{end}"] for end in ("", "_low", "_high"))
     return "1×" if value == low == high == 1 else times(value, low, high)
 

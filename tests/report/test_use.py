@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from bench.cases import Case
+from bench.comparison import log_ratios
 from bench.manifest import FAILED, UNAVAILABLE
 from bench.payback import AT_ONCE, NEVER
 from bench.report import build
@@ -28,7 +29,7 @@ from bench.report.use.prices import calls_in_words, paid, prices, restrictions
 from bench.report.use.regions import regions, where
 from bench.results import Run, read_run
 from bench.stats import interval_of_ratio
-from bench.summary import cells, log_ratios, measured_samples
+from bench.summary import cells, measured_samples
 from tests.planted import grid
 from tests.report.test_build import Page
 from tests.synthetic import Truth, write_run
