@@ -129,9 +129,6 @@ def standings(found: Sequence[Comparison]) -> dict[str, str]:
         return {}
     apart = [each for each in found if each.relation != TIED]
     excluded, _ = holm({each.other: each.p for each in apart}, (1 - CONFIDENCE) / 2, len(found))
-    if len(excluded) < len(apart):
-        first = UNDECIDED
-    else:
-        first = TIED if len(apart) < len(found) else FASTEST
+    first = UNDECIDED if len(excluded) < len(apart) else TIED if len(apart) < len(found) else FASTEST
     named = {found[0].one: first} | {each.other: first for each in found}
     return named | dict.fromkeys(excluded, SLOWER)

@@ -33,11 +33,12 @@ REFERENCE = "whole"
 def cells(run: Run) -> pd.DataFrame:
     """One row per cell of the run, also for those that were not measured.
 
-    Columns: case (id), the fields of Case, implementation, status, reason, about, same_as, needs, lines, passes, rounds;
-    seconds per call, event_seconds, control_ratio (time over the control's), speedup (the baseline's time over this
-    one's, from the same passes and rounds), gain (the same over REFERENCE) and behind (this one's over that of the
-    case's leader, the same way), each with _low and _high, the ends of the 95 % interval over passes; standing among
-    those of its case, empty where nothing can be said or it doesn't compete (`bench.comparison.standings`); step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
+    Columns: case (id), the fields of Case, implementation, status, reason, about, same_as, needs, lines, passes,
+    rounds; seconds per call, event_seconds, control_ratio (time over the control's), speedup (the baseline's time over
+    this one's, from the same passes and rounds), gain (the same over REFERENCE) and behind (this one's time over that
+    of the case's leader, the same way), each with _low and _high, the ends of the 95 % interval over passes; standing
+    among those of its case, empty where nothing can be said or it doesn't compete (`bench.comparison.standings`);
+    step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
     weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.warning`). NaN where nothing is to be said.
     """

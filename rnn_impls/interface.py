@@ -69,7 +69,7 @@ class Implementation(nn.Module):
 
     same_in: ClassVar[Mapping[str, str]] = {}
     """Mode (`inference`, `training`) -> the name of the implementation whose very code this one runs there. The two are
-    one entry there wherever the fastest is chosen. It holds for the class that says it, not for those derived from it."""
+    one entry there wherever the fastest is chosen. It holds for the class that says it, for none derived from it."""
 
     needs: ClassVar[tuple[str, ...]] = ()
     """What has to be there beside torch, for a reader: `("a C++ compiler", "ninja")`. Of two that are equally fast the

@@ -36,12 +36,12 @@ class Ranked:
 class Advice:
     """What a run says of a case. Without a ranking, `reason` says why.
 
-    `ranking` has the fastest first, by the ratio to it where that is known, `fastest` those that may be it (none where no interval allows to say so), `left`
-    the ways that have no answer with their reasons, `outside` the sizes that lie beyond what was measured, in words.
-    `rivals` are those of `left` that may be the fastest in some of the `around` cases measured nearest to this one,
-    with in how many: an answer that passes over them in silence would be a wrong one. `standing` says what several
-    `fastest` of a measured case are, a tie with the one to use first, or undecided; `same` which others run the code
-    of one.
+    `ranking` has the fastest first, by the ratio to it where that is known; `fastest` those that may be it (none where
+    no interval allows to say so), `left` the ways that have no answer with their reasons, `outside` the sizes that lie
+    beyond what was measured, in words. `rivals` are those of `left` that may be the fastest in some of the `around`
+    cases measured nearest to this one, with in how many: an answer that passes over them in silence would be a wrong
+    one. `standing` says what several `fastest` are: a tie, the one to use first, or undecided; `same` which others run
+    the code of one of the ranking.
     """
 
     case: Case

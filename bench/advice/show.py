@@ -87,7 +87,11 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
 
 
 _CLOSE = "they are closer than their intervals and the errors of their laws allow to tell"
-_WHY_UNDECIDED = {MEASURED: "the ratio of the first to another, from the same rounds, does not tell", INTERPOLATED: _CLOSE, EXTRAPOLATED: _CLOSE}
+_WHY_UNDECIDED = {
+    MEASURED: "the ratio of the first to another, from the same rounds, does not tell",
+    INTERPOLATED: _CLOSE,
+    EXTRAPOLATED: _CLOSE,
+}
 _ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
            EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured"}  # fmt: skip
 

@@ -94,10 +94,8 @@ def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
     elif scene.cells["passes"].max() < 2:
         notes.append("No winner is named: one pass gives no interval.")
     elif len(won) < cases:
-        notes.append(
-            f"{cases - len(won)} of {cases} cases have no winner: measured in one way alone, in one pass, or not in the "
-            "same rounds."
-        )
+        why = "measured in one way alone, in one pass, or not in the same rounds"
+        notes.append(f"{cases - len(won)} of {cases} cases have no winner: {why}.")
     if REFERENCE not in ways:
         notes.append(f"`{REFERENCE}` was not measured, so that there is no gain over it.")
     for mode in MODES:

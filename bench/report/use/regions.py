@@ -21,6 +21,7 @@ from bench.summary import REFERENCE
 MERGED = ("mode", "batch_size", "hidden_size", "seq_len")
 """The axes along which neighbours are merged; cases that differ in any other are never in one region."""
 
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """Cases, one for each combination of the values of MERGED, of one `standing`: the same implementation is the
@@ -59,9 +60,7 @@ def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str
     scales: dict[str, list[Any]] = {axis: sorted(cases[axis].unique().tolist()) for axis in MERGED[1:]}
     scales = {"mode": [mode for mode in MODES if (cases["mode"] == mode).any()]} | scales
     points = {tuple(scales[axis].index(row[axis]) for axis in MERGED): won[row["case"]] for _, row in cases.iterrows()}
-    marks = {
-        point: (winner.standing, winner.names if winner.decided else ()) for point, winner in points.items()
-    }
+    marks = {point: (winner.standing, winner.names if winner.decided else ()) for point, winner in points.items()}
     found = []
     for box in boxes(marks):
         inside = [

@@ -21,9 +21,9 @@ interval; of a tie that of its first."""
 
 @dataclass(frozen=True, eq=False)
 class Winner:
-    """The implementations that are, or may be, the fastest in one case, by their `standing`: FASTEST alone, several that
-    are TIED, the one that needs and takes less first, or several that are UNDECIDED, in the order of `names.ordered`.
-    `rows` are their cells."""
+    """The implementations that are or may be the fastest in one case, with their cells as `rows`. By their `standing`
+    it is one alone, FASTEST; or several that are TIED, the simplest first; or UNDECIDED, in the order of
+    `names.ordered`."""
 
     standing: str
     names: tuple[str, ...]
