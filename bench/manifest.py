@@ -19,6 +19,9 @@ class CellRecord:
     """What is known of one Case x Implementation apart from its samples: sizes in bytes, times in seconds.
 
     `weights_dtype` is what it rounds its weights to, and is held against; empty where they are used as they are given.
+    `same_as` is the implementation whose very code it runs in this mode, empty for one that has its own; `needs` what
+    has to be there beside torch; `lines` those of its code (`bench.lines`), None where they were not counted. Runs of
+    earlier versions have none of the three.
     """
 
     case: str
@@ -32,6 +35,9 @@ class CellRecord:
     parity_error: float | None = None
     parity_seq_len: int | None = None
     weights_dtype: str = ""
+    same_as: str = ""
+    needs: list[str] = field(default_factory=list)
+    lines: int | None = None
 
 
 @dataclass

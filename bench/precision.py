@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.comparison import log_ratios
 from bench.results import read_run
 from bench.stats import passes_needed
-from bench.summary import log_ratios, measured_samples
+from bench.summary import measured_samples
 
 
 def passes_wanted(folder: Path, precision: float) -> dict[tuple[str, str], int]:

@@ -24,6 +24,7 @@ from bench.cases import Case
 from bench.crew import Crew, file_name
 from bench.folder import LOGS
 from bench.ledger import Ledger
+from bench.lines import lines_of
 from bench.listener import Listener
 from bench.machine import differences
 from bench.manifest import FAILED, MEASURED, Manifest, write_manifest
@@ -100,6 +101,9 @@ class Runner:
         finally:
             self.manifest.machine = survey.machine
             self.manifest.cells = [found[cell] for cell in cells if cell in found]
+            lines = {name: lines_of(name) for name in {name for _, name in found}}
+            for record in self.manifest.cells:
+                record.lines = lines[record.implementation]
             self.ledger.merge(survey.ledger.seconds)
         self.lost += survey.lost
         self._pass_overhead = survey.ledger.seconds["imports"] / survey.workers if survey.workers else STARTING_SECONDS

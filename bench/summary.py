@@ -1,4 +1,5 @@
-"""Samples -> one row per Case x Implementation, with intervals. Everything shown to a person starts here."""
+"""Samples -> one row per Case x Implementation, with intervals and standings. Everything shown to a person starts
+here."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from bench import warning
 from bench.cases import FIELDS, Case
+from bench.comparison import against_the_leader, compare, standings
 from bench.counted import by_pass, with_counted
 from bench.floor import NoFloor, floor
 from bench.limits.limits import Limits
@@ -21,7 +23,7 @@ from bench.results import Run
 from bench.stats import Estimate, interval_of_ratio
 from bench.warning import NOT_PINNED, TAKEN_AGAIN, EstimateWarning
 
-ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain")
+ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain", "behind")
 """Columns that come with `_low` and `_high` beside them."""
 
 REFERENCE = "whole"
@@ -31,38 +33,78 @@ REFERENCE = "whole"
 def cells(run: Run) -> pd.DataFrame:
     """One row per cell of the run, also for those that were not measured.
 
-    Columns: case (id), the fields of Case, implementation, status, reason, about, passes, rounds; seconds per call,
-    event_seconds, control_ratio (time over the control's), speedup (the baseline's time over this one's, from the same
-    passes and rounds) and gain (the same over REFERENCE), each with _low and _high, the ends of the 95 % interval over
-    passes; step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
+    Columns: case (id), the fields of Case, implementation, status, reason, about, same_as, needs, lines, passes,
+    rounds; seconds per call, event_seconds, control_ratio (time over the control's), speedup (the baseline's time over
+    this one's, from the same passes and rounds), gain (the same over REFERENCE) and behind (this one's time over that
+    of the case's leader, the same way), each with _low and _high, the ends of the 95 % interval over passes; standing
+    among those of its case, empty where nothing can be said or it doesn't compete (`bench.comparison.standings`);
+    step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
     weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.warning`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
     profiles = run.profile.by_cell() if run.profile else {}
+    by_case: dict[str, dict[str, pd.DataFrame]] = {}
+    for (of, name), samples in measured.items():
+        by_case.setdefault(of, {})[name] = samples
+    behind, standing = _standings(run, by_case)
     rows = []
     for record in run.manifest.cells:
-        case = Case.parse(record.case)
+        case, cell = Case.parse(record.case), (record.case, record.implementation)
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
-        row["warnings"] = ()
-        samples = measured.get((record.case, record.implementation))
+        row |= {"warnings": (), "standing": standing.get(cell, "")}
+        samples = measured.get(cell)
         if samples is not None:
-            against = {"speedup": run.manifest.baseline, "gain": REFERENCE}
-            others = {what: measured.get((record.case, name)) for what, name in against.items()}
-            row |= _measured(samples, others, first) | {"rounds": len(samples)}
+            row |= _measured(samples, first) | {"rounds": len(samples)}
+            there = by_case[record.case]
+            for what, other in (("speedup", run.manifest.baseline), ("gain", REFERENCE)):
+                if other in there:
+                    row |= _ends(what, compare(record.case, record.implementation, other, there, first).ratio)
+            row |= _ends("behind", behind[cell]) if cell in behind else {}
             row["step_seconds"] = row["seconds"] / case.seq_len
-            profile = profiles.get((record.case, record.implementation))
+            profile = profiles.get(cell)
             row |= _gap(case, row, run.limits, record.weights_dtype) | _label(profile, run.limits)
             row["warnings"] = warning.joined(
                 warnings(run, samples), warning.of_profile(profile), warning.of_gap(row.get("gap"))
             )
         rows.append(row)
-    wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "passes", "rounds"]
-    wanted += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
-    wanted += ["step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
+    wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "same_as", "needs", "lines"]
+    wanted += ["passes", "rounds", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high"))]
+    wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
     wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "warnings"]
     return pd.DataFrame(rows).reindex(columns=wanted)
+
+
+Cell = tuple[str, str]
+"""(case id, implementation)."""
+
+
+def _standings(
+    run: Run, by_case: Mapping[str, Mapping[str, pd.DataFrame]]
+) -> tuple[dict[Cell, Estimate], dict[Cell, str]]:
+    """How far each measured cell is behind the leader of its case, and its standing there.
+
+    Two kinds of cells compete with nobody: what computes another network, of rounded weights; and what runs the code of
+    an implementation that is there itself, since one code can't be faster than itself.
+    """
+    records = {(record.case, record.implementation): record for record in run.manifest.cells}
+    first = run.manifest.first_passes or None
+    behind: dict[Cell, Estimate] = {}
+    standing: dict[Cell, str] = {}
+    for case, samples in by_case.items():
+        own = {name: records[case, name] for name in samples}
+        competing = [name for name in samples if not own[name].weights_dtype and own[name].same_as not in samples]
+        found = against_the_leader(case, {name: samples[name] for name in competing}, first)
+        if not found:
+            continue
+        leader = found[0].one
+        found_by = {each.other: each for each in found}
+        for name in samples:
+            each = found_by.get(name) or compare(case, leader, name, samples, first)
+            behind[case, name] = each.ratio
+        standing |= {(case, name): said for name, said in standings(found).items()}
+    return behind, standing
 
 
 def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None, weights_dtype: str) -> dict[str, float]:
@@ -119,20 +161,13 @@ def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
     }
 
 
-def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
-    """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these
-    samples, and its `error` within the pass."""
-    both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))
-    return by_pass(both.assign(evidence=both["evidence_base"] & both["evidence"]), "counted_base", "counted")
-
-
 def log_controls(samples: pd.DataFrame) -> pd.DataFrame:
     """The same of their time over the control's."""
     return by_pass(samples, "counted", "control_counted")
 
 
-def _measured(samples: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], first: int | None) -> dict[str, float]:
-    """The estimates of one cell; `others` are the samples that each of its ratios is taken over."""
+def _measured(samples: pd.DataFrame, first: int | None) -> dict[str, float]:
+    """The estimates of one cell that need no other."""
     samples = samples.assign(unit=1.0)
     row: dict[str, float] = {}
     found = {
@@ -141,13 +176,16 @@ def _measured(samples: pd.DataFrame, others: Mapping[str, pd.DataFrame | None], 
     }
     if samples["event_seconds"].notna().all():
         found["event_seconds"] = by_pass(samples, "event_seconds", "unit")
-    found |= {what: log_ratios(samples, other) for what, other in others.items() if other is not None}
     for name, logs in found.items():
         if len(logs):
-            estimate: Estimate = interval_of_ratio(logs["log"].tolist(), first, errors=logs["error"].tolist())
-            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+            row |= _ends(name, interval_of_ratio(logs["log"].tolist(), first, errors=logs["error"].tolist()))
     row["passes"] = float(len(found["seconds"]))
     return row
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate as columns."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def reached(frame: pd.DataFrame, precision: float) -> pd.Series:

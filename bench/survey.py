@@ -63,6 +63,8 @@ class Surveyor:
         try:
             record.about = registry.describe(name)
             record.weights_dtype = implementation.rounds_weights_to
+            record.needs = list(getattr(implementation, "needs", ()))  # another tree may not know of it
+            record.same_as = vars(implementation).get("same_in", {}).get(case.mode, "")  # its own word, not its base's
             with state.kept("when it is built or called"):
                 self._survey(case, implementation, record)
         except ParityError as error:

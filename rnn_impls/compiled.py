@@ -53,6 +53,8 @@ def steps_of(nonlinearity: str, count: int) -> Steps:
 class CompiledStep(Plain):
     """torch.compile of one step, looped over in Python"""
 
+    needs = ("a C++ compiler",)
+
     count: ClassVar[int] = 1
 
     def __init__(self, shape: NetworkShape) -> None:

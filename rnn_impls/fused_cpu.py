@@ -73,6 +73,7 @@ class FusedCPU(StackedGrad):
     """one C++ kernel for all steps of a layer (needs a compiler)"""
 
     devices = ("cpu",)
+    needs = ("a C++ compiler", "ninja")
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)

@@ -10,6 +10,7 @@ The network, for layer l at step t (Elman 1990, as torch.nn.RNN states it):
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -65,6 +66,14 @@ class Implementation(nn.Module):
     rounds_weights_to: ClassVar[str] = ""
     """A dtype that the matrices W_ih and W_hh are rounded to, for one that says so; it is held against a reference of
     the rounded ones. Empty means that they are used as they are given."""
+
+    same_in: ClassVar[Mapping[str, str]] = {}
+    """Mode (`inference`, `training`) -> the name of the implementation whose very code this one runs there. The two are
+    one entry there wherever the fastest is chosen. It holds for the class that says it, for none derived from it."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What has to be there beside torch, for a reader: `("a C++ compiler", "ninja")`. Of two that are equally fast the
+    one that needs less comes first."""
 
     compile_seconds: float = 0.0
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""

@@ -215,6 +215,7 @@ class PersistentTriton(Plain):
     """experimental, never run on a GPU yet: one Triton kernel for all steps, weights on the chip (needs Triton)"""
 
     devices = ("cuda",)
+    needs = ("Triton",)
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)

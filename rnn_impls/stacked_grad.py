@@ -14,7 +14,8 @@ doesn't: in inference, where it is `hoisted`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,6 +64,8 @@ class Layer(torch.autograd.Function):
 
 class StackedGrad(Hoisted):
     """`hoisted`, with one product for each weight's gradient"""
+
+    same_in: ClassVar[Mapping[str, str]] = {"inference": "hoisted"}
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
         """The function above where a gradient is wanted; a single step has nothing to stack."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +19,7 @@ from bench import cli
 from bench.advice import Advice, advise
 from bench.advice.advice import EXTRAPOLATED, INTERPOLATED, MEASURED
 from bench.cases import Case
+from bench.comparison import TIED, UNDECIDED
 from bench.law import Law, point_of
 from bench.manifest import FAILED, UNAVAILABLE
 from bench.payback import AT_ONCE, NEVER
@@ -103,12 +106,50 @@ def test_what_failed_in_the_case_is_left_with_its_reason(ran: Ran) -> None:
     assert (names(found), found.fastest) == (["whole", "manual"], ["whole"])
 
 
-def test_ties_are_undecided(ran: Ran) -> None:
-    """Two of the same truth."""
-    alike = {"manual": 4.0, "whole": 2.0, "fused-cpu": 2.0}
-    found = advise(ran(lambda case, name: alike[name] * 1e-5 * case.seq_len, spread=0.02), IN_RUN)
-    assert found.fastest == ["whole", "fused-cpu"]
+def alike(case: Case, name: str) -> float:
+    """`whole` and `fused-cpu` take the same time, half of `manual`'s."""
+    return {"manual": 4e-5, "whole": 2e-5, "fused-cpu": 2e-5}[name] * case.seq_len
+
+
+def test_two_alike_that_scatter_are_undecided(ran: Ran) -> None:
+    """Two of the same truth, not known to 3 %."""
+    found = advise(ran(alike, spread=0.06, cases=[IN_RUN]), IN_RUN)
+    assert (found.fastest, found.standing) == (["whole", "fused-cpu"], UNDECIDED)
     assert all(math.isnan(way.payback) for way in found.ranking if way.name == "fused-cpu")
+
+
+def test_two_alike_tie(ran: Ran) -> None:
+    """Two of the same truth, known to 3 %: the one of fewer lines is to be used, and the other named."""
+    run = ran(alike, cases=[IN_RUN])
+    found = advise(run, IN_RUN)
+    assert (found.fastest, found.standing) == (["whole", "fused-cpu"], TIED)
+    done = command(run.folder, "--hidden-size", "128", "--seq-len", "64")
+    assert "Use whole. It ties with fused-cpu within ±3 %, and is the simplest." in done.output
+
+
+def test_shared_code_is_one_entry(ran: Ran) -> None:
+    """Who runs the code of another is ranked by its time, no rival, and told once."""
+    run = ran(alike, spread=0.06, cases=[IN_RUN])
+    path = run.folder / "run.json"
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        cell["same_as"] = "whole" if cell["implementation"] == "fused-cpu" else ""
+    path.write_text(json.dumps(content))
+    found = advise(read_run(run.folder), IN_RUN)
+    assert (found.fastest, found.same, len(found.ranking)) == (["whole"], {"whole": ["fused-cpu"]}, 3)
+    done = command(run.folder, "--hidden-size", "128", "--seq-len", "64")
+    assert "Use whole." in done.output and "fused-cpu runs the code of whole in inference: one entry." in done.output
+
+
+def test_the_ranking_is_by_paired_ratios(ran: Ran) -> None:
+    """`fused-cpu` was measured in a slow pass more: its mean time is larger, and it is first."""
+    run = ran(cases=[IN_RUN])
+    extra = run.samples[(run.samples["pass"] == 1) & (run.samples["implementation"] == "fused-cpu")]
+    slow = extra.assign(**{"pass": 6, "seconds": extra["seconds"] * 1e4})
+    run.samples = pd.concat([run.samples, slow], ignore_index=True)
+    found = advise(run, IN_RUN)
+    assert names(found) == ["fused-cpu", "whole", "manual"] and found.fastest == ["fused-cpu"]
+    assert found.ranking[0].seconds.value > found.ranking[1].seconds.value
 
 
 def test_one_pass_ranks_and_decides_nothing(ran: Ran) -> None:

@@ -24,7 +24,9 @@ from rnn_impls.building import _alone, _key
 from rnn_impls.compiled import CHUNK, CompiledChunk
 from rnn_impls.fused_cpu import FusedCPU
 from rnn_impls.fused_kernel import SOURCE, WIDTHS, Kernel, kernel
+from rnn_impls.hoisted import Hoisted
 from rnn_impls.interface import Unavailable
+from rnn_impls.stacked_grad import StackedGrad
 
 EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
 SIZES = [  # T, B, I, H, L, O
@@ -135,6 +137,37 @@ def test_what_it_is_not_made_for_is_said(case: Case, name: str, why: str) -> Non
     """A row with a reason, not a wrong figure."""
     with pytest.raises(Unavailable, match=why):
         Workload(case, registry.load(name), Problem.of(case))
+
+
+def test_shared_code_is_declared_and_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The survey records whose code runs in a mode; it does, and in the other mode it doesn't. What is derived from
+    such a class has code of its own, and says nothing."""
+    small = {mode: Case(mode=mode, hidden_size=4, input_size=4, seq_len=3) for mode in ("inference", "training")}
+    surveyor = Surveyor(5.0, Ledger(), memory=False)
+    said = {mode: surveyor.survey(case, "stacked-grad").same_as for mode, case in small.items()}
+    assert said == {"inference": "hoisted", "training": ""}
+    called: list[int] = []
+    own = Hoisted.layer
+
+    def layer(self: Hoisted, number: int, inputs: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        called.append(number)
+        return own(self, number, inputs, state)
+
+    monkeypatch.setattr(Hoisted, "layer", layer)
+    for mode, case in small.items():
+        workload = Workload(case, StackedGrad, Problem.of(case))
+        called.clear()
+        workload.renew(1)
+        workload(1)
+        assert bool(called) == bool(said[mode])
+    assert FusedCPU.same_in == StackedGrad.same_in and "same_in" not in vars(FusedCPU)
+
+
+def test_what_is_needed_is_recorded() -> None:
+    """Beside torch, by the class's word or its base's; a class of another tree may not know of it."""
+    case = Case(hidden_size=4, input_size=4, seq_len=1)
+    assert Surveyor(0.0, Ledger(), memory=False).survey(case, "hoisted").needs == []
+    assert CompiledChunk.needs == ("a C++ compiler",)
 
 
 @pytest.mark.usefixtures("built")

@@ -19,7 +19,7 @@ FILES = {
 """Module name -> file."""
 
 _READING = {
-    "results", "summary", "stats", "observation", "counted", "warning",
+    "results", "summary", "comparison", "stats", "observation", "counted", "warning",
     "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work", "lines",
     "payback",
     "limits.limits", "limits.caches", "limits.show", "gradients.file",

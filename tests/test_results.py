@@ -16,13 +16,14 @@ import pandas as pd
 import pytest
 
 from bench.cases import FIELDS, Case
+from bench.comparison import log_ratios
 from bench.files import BrokenFile, read_json, take, write_atomically, write_json
 from bench.manifest import FAILED, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
 from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
 from bench.presets import find
 from bench.results import read_pytest_json, read_run
 from bench.stats import interval_of_ratio
-from bench.summary import cells, log_ratios, measured_samples, reached
+from bench.summary import cells, measured_samples, reached
 from tests.synthetic import MACHINE, blocks, true_seconds, write_run
 
 Change = Callable[[dict[str, Any]], object]

@@ -19,6 +19,7 @@ import bench.files
 from bench.cases import Case
 from bench.files import BrokenFile
 from bench.folder import begin, create, discard, newest
+from bench.lines import lines_of
 from bench.listener import Listener
 from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
 from bench.measure import CaseSamples
@@ -264,10 +265,12 @@ def test_pass_order_is_shuffled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_ledger_adds_up_to_the_run(tmp_path: Path) -> None:
-    """What the run's own time went into is written down, measuring among it."""
+    """What the run's own time went into is written down, measuring among it; and so are the lines of code."""
     runner = start(tmp_path, "whole")
     runner.run()
-    ledger = read_manifest(runner.folder).ledger
+    manifest = read_manifest(runner.folder)
+    assert [cell.lines for cell in manifest.cells] == [lines_of("whole")]
+    ledger = manifest.ledger
     assert {"imports", "parity", "survey", "memory", "build", "measured", "other"} <= set(ledger)
     assert all(seconds >= 0 for seconds in ledger.values())
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from bench.cases import Case
+from bench.comparison import UNDECIDED
 from bench.results import Run
 from bench.stats import Estimate
 from bench.warning import EstimateWarning
@@ -35,10 +36,12 @@ class Ranked:
 class Advice:
     """What a run says of a case. Without a ranking, `reason` says why.
 
-    `ranking` has the fastest first, `fastest` those that may be it (none where no interval allows to say so), `left`
-    the ways that have no answer with their reasons, `outside` the sizes that lie beyond what was measured, in words.
-    `rivals` are those of `left` that may be the fastest in some of the `around` cases measured nearest to this one,
-    with in how many: an answer that passes over them in silence would be a wrong one.
+    `ranking` has the fastest first, by the ratio to it where that is known; `fastest` those that may be it (none where
+    no interval allows to say so), `left` the ways that have no answer with their reasons, `outside` the sizes that lie
+    beyond what was measured, in words. `rivals` are those of `left` that may be the fastest in some of the `around`
+    cases measured nearest to this one, with in how many: an answer that passes over them in silence would be a wrong
+    one. `standing` says what several `fastest` are: a tie, the one to use first, or undecided; `same` which others run
+    the code of one of the ranking.
     """
 
     case: Case
@@ -50,6 +53,8 @@ class Advice:
     reason: str = ""
     rivals: list[tuple[str, int]] = field(default_factory=list)
     around: int = 0
+    standing: str = UNDECIDED
+    same: dict[str, list[str]] = field(default_factory=dict)
 
 
 def advise(run: Run, case: Case) -> Advice:

@@ -10,7 +10,7 @@ from bench.payback import payback
 from bench.report.names import ordered
 from bench.report.outcome import with_outcome
 from bench.report.units import missing
-from bench.report.use.winners import winners
+from bench.report.use.winners import same_code, winners
 from bench.stats import Estimate
 from bench.summary import REFERENCE
 
@@ -22,9 +22,12 @@ def advice(cells: pd.DataFrame, case: Case) -> Advice | None:
     if there.empty:
         return None
     base = there.loc[REFERENCE] if REFERENCE in there.index else None
-    ranking = sorted((_ranked(row, base) for _, row in there.iterrows()), key=lambda way: way.seconds.value)
+    by = "behind" if there["behind"].notna().all() else "seconds"
+    ranking = [_ranked(row, base) for _, row in there.sort_values(by, kind="stable").iterrows()]
     won = winners(there).get(case.id)
-    return Advice(case, MEASURED, ranking, list(won.names) if won else [], left(rows))
+    fastest, standing = (list(won.names), won.standing) if won else ([], "")
+    same = same_code(there, there.index)
+    return Advice(case, MEASURED, ranking, fastest, left(rows), standing=standing, same=same)
 
 
 def left(rows: pd.DataFrame) -> list[tuple[str, str]]:

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from bench.advice.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, Ranked
 from bench.cases import FIELDS, Case
+from bench.comparison import UNDECIDED
 from bench.manifest import Manifest
+from bench.report.comparisons import WITHIN
 from bench.report.names import axis_value, capital, listed, on_device, short_names
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, times
 from bench.report.use.prices import calls_in_words
@@ -53,6 +55,9 @@ def after(advice: Advice) -> Iterator[str]:
     names = short_names([way.name for way in advice.ranking] + [name for name, _ in advice.left])
     if advice.ranking:
         yield answer(advice, names)
+        for name, others in advice.same.items():
+            who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
+            yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
         if all(way.gain is None for way in advice.ranking):
             yield f"{REFERENCE} has no time for this case, so that there is no gain over it."
     for way in advice.ranking:
@@ -73,15 +78,20 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
         return "Which is the fastest can't be told: one pass gives no interval."
     told = [names[name] for name in advice.fastest]
     among = "Of those with an answer, " if advice.rivals else ""
-    if len(told) > 1:
+    if len(told) > 1 and advice.standing == UNDECIDED:
         return capital(f"{among}undecided between {listed(told)}: {_WHY_UNDECIDED[advice.basis]}.")
     best = next(way for way in advice.ranking if way.name == advice.fastest[0])
     over = "" if best.gain is None or best.name == REFERENCE else f", {_gain(best)} over {REFERENCE}"
-    return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.")
+    simplest = f" It ties with {listed(told[1:])} {WITHIN}, and is the simplest." if len(told) > 1 else ""
+    return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.{simplest}")
 
 
 _CLOSE = "they are closer than their intervals and the errors of their laws allow to tell"
-_WHY_UNDECIDED = {MEASURED: "their intervals overlap", INTERPOLATED: _CLOSE, EXTRAPOLATED: _CLOSE}
+_WHY_UNDECIDED = {
+    MEASURED: "the ratio of the first to another, from the same rounds, does not tell",
+    INTERPOLATED: _CLOSE,
+    EXTRAPOLATED: _CLOSE,
+}
 _ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
            EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured"}  # fmt: skip
 

@@ -1,11 +1,11 @@
-"""The conclusion of a contest: the judge's comparisons as verdicts, and what it would take where there is none."""
+"""The conclusion of a contest: the judge's hearings as verdicts, and what it would take where there is none."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from bench.gate.judge import Comparison, Judge
+from bench.gate.judge import Hearing, Judge
 from bench.gate.outcome import INCONCLUSIVE, REGRESSED, Cell, CellVerdict, Outcome
 from bench.warning import EstimateWarning
 
@@ -19,7 +19,7 @@ def conclude(
     outcome: Outcome, judge: Judge, given_up: set[Cell], pair_seconds: float, warnings: Mapping[Cell, Warnings]
 ) -> None:
     """Write what the judge has come to into the outcome; cells that were given up have no verdict."""
-    kept = [found for cell, found in judge.comparisons.items() if cell not in given_up]
+    kept = [found for cell, found in judge.hearings.items() if cell not in given_up]
     outcome.pairs = judge.pairs
     outcome.verdicts = [_verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
     if kept and judge.pairs < judge.looks[0]:
@@ -32,13 +32,12 @@ def conclude(
     }
 
 
-def _verdict(found: Comparison, limit: float, pair_seconds: float, warnings: Warnings) -> CellVerdict:
+def _verdict(found: Hearing, limit: float, pair_seconds: float, warnings: Warnings) -> CellVerdict:
     note = wanted(found, limit, pair_seconds) if found.verdict == INCONCLUSIVE else ""
-    effect, low, high = (math.expm1(log) for log in (found.log_effect, *found.log_bounds))
-    return CellVerdict(found.cell, found.verdict, effect, low, high, len(found.deciding), note, warnings)
+    return CellVerdict.of(found.cell, found.verdict, found.comparison(warnings), note)
 
 
-def wanted(found: Comparison, limit: float, pair_seconds: float) -> str:
+def wanted(found: Hearing, limit: float, pair_seconds: float) -> str:
     """What it would take to decide a cell, in words; `limit` is the minimum effect as a log ratio."""
     if found.decided:
         return "not pursued, since the gate had failed already"

@@ -184,10 +184,10 @@ class _Bout:
 
     def _after_look(self) -> None:
         """Once the gate has failed and patience is out, cells that nobody suspects are left undecided."""
-        failed = any(found.verdict == REGRESSED for found in self.judge.comparisons.values())
+        failed = any(found.verdict == REGRESSED for found in self.judge.hearings.values())
         if failed and self._elapsed() > PATIENCE:
             for cell in self.judge.open:
-                if self.judge.comparisons[cell].suspected != REGRESSED:
+                if self.judge.hearings[cell].suspected != REGRESSED:
                     self.judge.drop(cell)
 
     def _last_look(self) -> None:

@@ -35,8 +35,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtri
 
-from bench.gate.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
-from bench.stats import holm, p_above, t_half_width
+from bench.comparison import Comparison
+from bench.gate.outcome import BASE, HEAD, IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
+from bench.stats import Estimate, holm, p_above, t_half_width
+from bench.warning import EstimateWarning
 
 LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
 """Numbers of pairs after which the judge looks: fewer than 6 make a t bound too wide to say anything, and each time
@@ -54,8 +56,8 @@ SUSPECTED = "suspected of having "
 
 
 @dataclass
-class Comparison:
-    """What is known of one cell. `logs` holds one log ratio, head over base, per pair."""
+class Hearing:
+    """What the judge has heard of one cell. `logs` holds one log ratio, head over base, per pair."""
 
     cell: Cell
     logs: list[float] = field(default_factory=list)
@@ -90,6 +92,12 @@ class Comparison:
         half = t_half_width(error, freedom, self.level)
         return mean - half, mean + half
 
+    def comparison(self, warnings: tuple[EstimateWarning, ...] = ()) -> Comparison:
+        """The base against the head by the deciding pairs, with the bounds above as its interval."""
+        low, high = self.log_bounds
+        ratio = Estimate(math.exp(self.log_effect), math.exp(low), math.exp(high), len(self.deciding))
+        return Comparison(self.cell[0], BASE, HEAD, ratio, warnings)
+
     def pairs_wanted(self, limit: float) -> float:
         """About how many pairs in all would decide it, if mean and spread stay as they are; `limit` is a log ratio."""
         logs = self.confirming if len(self.confirming) >= LEAST_CONFIRMING else self.logs
@@ -103,11 +111,11 @@ class Comparison:
 
 
 class Judge:
-    """Keeps the comparisons, and decides what can be decided."""
+    """Hears every cell, and decides what can be decided."""
 
     def __init__(self, cells: list[Cell], min_effect: float, looks: tuple[int, ...] = LOOKS) -> None:
         """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest."""
-        self.comparisons = {cell: Comparison(cell) for cell in cells}
+        self.hearings = {cell: Hearing(cell) for cell in cells}
         self.limit = math.log1p(min_effect)
         self.looks = looks
         self.pairs = 0
@@ -117,7 +125,7 @@ class Judge:
     @property
     def open(self) -> list[Cell]:
         """The cells that are not decided yet."""
-        return [cell for cell, found in self.comparisons.items() if not found.decided]
+        return [cell for cell, found in self.hearings.items() if not found.decided]
 
     @property
     def exhausted(self) -> bool:
@@ -128,7 +136,7 @@ class Judge:
         """Take in one pair's log ratios, of the open cells; look where it is time to, and say whether it was."""
         self.pairs += 1
         for cell, log_ratio in pair.items():
-            self.comparisons[cell].logs.append(log_ratio)
+            self.hearings[cell].logs.append(log_ratio)
         due = not self.exhausted and self.pairs >= self.looks[self._looked]
         if due:
             self.look()
@@ -136,7 +144,7 @@ class Judge:
 
     def drop(self, cell: Cell) -> None:
         """Leave a cell out from now on; it keeps its place among the hypotheses, so that no level becomes milder."""
-        self.comparisons[cell].decided = True
+        self.hearings[cell].decided = True
 
     def look(self) -> None:
         """Decide what can be decided, at the cost of one look; also called once when the budget ends before time."""
@@ -156,8 +164,8 @@ class Judge:
             for found in self._reject(SUSPECTED + change, p_values):
                 found.suspected, found.suspected_after = change, len(found.logs)
 
-    def _undecided(self) -> list[tuple[Cell, Comparison]]:
-        return [(cell, self.comparisons[cell]) for cell in self.open]
+    def _undecided(self) -> list[tuple[Cell, Hearing]]:
+        return [(cell, self.hearings[cell]) for cell in self.open]
 
     def _p_of(self, verdict: str, logs: list[float]) -> float:
         """The p-value of the hypothesis that a verdict rejects; 1 where there are too few pairs to say."""
@@ -168,14 +176,14 @@ class Judge:
             return max(p_above(mean, error, freedom, -self.limit), p_above(-mean, error, freedom, -self.limit))
         return p_above(mean if verdict == REGRESSED else -mean, error, freedom, self.limit)
 
-    def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Comparison]:
-        """Holm's step down through one family at one look; the comparisons whose hypothesis falls."""
+    def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Hearing]:
+        """Holm's step down through one family at one look; the hearings whose hypothesis falls."""
         share, before = ERROR / len(self.looks), self._rejected[family]
-        fallen, standing = holm(p_values, share, len(self.comparisons), before)
+        fallen, standing = holm(p_values, share, len(self.hearings), before)
         for cell in p_values:
-            self.comparisons[cell].level = fallen.get(cell, standing)
+            self.hearings[cell].level = fallen.get(cell, standing)
         self._rejected[family] += len(fallen)
-        return [self.comparisons[cell] for cell in fallen]
+        return [self.hearings[cell] for cell in fallen]
 
 
 def _moments(logs: list[float]) -> tuple[float, float, int]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.comparison import Comparison
 from bench.warning import EstimateWarning
 
 Cell = tuple[str, str]
 """(case id, implementation)."""
 
 REGRESSED, IMPROVED, UNCHANGED, INCONCLUSIVE = "regressed", "improved", "unchanged", "inconclusive"
+
+BASE, HEAD = "base", "head"
+"""The two sides of a Comparison here: above 1, the head takes longer."""
 
 OK, FAILED, INCOMPARABLE_CODE, INCONCLUSIVE_CODE = 0, 1, 3, 4
 """Exit codes. 2 is wrong usage or broken input, 5 a failure of the suite itself; neither gives an outcome."""
@@ -40,6 +44,13 @@ class CellVerdict:
     seen: int
     note: str = ""
     warnings: tuple[EstimateWarning, ...] = ()
+
+    @classmethod
+    def of(cls, cell: Cell, verdict: str, comparison: Comparison, note: str = "") -> CellVerdict:
+        """The verdict that rests on a Comparison of BASE with HEAD."""
+        ratio = comparison.ratio
+        effect, low, high = (each - 1 for each in (ratio.value, ratio.low, ratio.high))
+        return cls(cell, verdict, effect, low, high, ratio.passes, note, comparison.warnings)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from bench.comparison import Comparison
 from bench.gate.comparable import Surveyed, comparable
 from bench.gate.outcome import (
+    BASE,
+    HEAD,
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
@@ -31,7 +34,7 @@ from bench.gate.outcome import (
 from bench.machine import differences
 from bench.manifest import MISSING, CellRecord
 from bench.results import Run
-from bench.stats import holm, p_above, t_half_width, weighted_mean
+from bench.stats import Estimate, holm, p_above, t_half_width, weighted_mean
 from bench.summary import log_controls, measured_samples, warnings
 from bench.warning import EstimateWarning, joined
 
@@ -123,9 +126,9 @@ def _verdicts(logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome) -> list[Cel
     for cell, (mean, error, freedom) in welch.items():
         half = t_half_width(error, freedom, levels[cell])
         verdict = decided.get(cell, INCONCLUSIVE)
-        effect, low, high = (math.expm1(log) for log in (mean, mean - half, mean + half))
+        ratio = Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), min(map(len, logs[cell])))
         note = _wanted(mean, half, limit) if verdict == INCONCLUSIVE else ""
-        found.append(CellVerdict(cell, verdict, effect, low, high, min(map(len, logs[cell])), note))
+        found.append(CellVerdict.of(cell, verdict, Comparison(cell[0], BASE, HEAD, ratio), note))
     return found
 
 

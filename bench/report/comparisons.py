@@ -1,49 +1,32 @@
-"""What the intervals of a run allow to be said about one case or one pair of implementations."""
+"""What Comparisons and intervals of a run allow to be said about one case or one pair of implementations."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.comparison import FASTER, SLOWER, TIE, TIED, UNDECIDED, UNKNOWN, of_row
 from bench.report.names import axis_value, listed
-from bench.report.units import times
+from bench.report.units import percent, times
 
-FASTER, SLOWER, UNDECIDED, UNKNOWN = "faster", "slower", "undecided", "unknown"
+WITHIN = f"within ±{percent(TIE)}"
+"""What makes a tie."""
+
 _REGION_AXES = ("seq_len", "hidden_size", "mode", "batch_size", "dtype", "num_layers", "device")
 
 
 def side(row: pd.Series) -> str:
-    """On which side of 1 the whole interval of a speed-up lies; unknown where there is no interval."""
-    low, high = row["speedup_low"], row["speedup_high"]
-    if math.isnan(low) or math.isnan(high):
-        return UNKNOWN
-    return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+    """What it is to the baseline for certain: a relation of `bench.comparison`."""
+    return of_row(row, "speedup").relation
 
 
 def apart(one: pd.Series, other: pd.Series, column: str) -> int:
-    """1 if `one` is larger than `other` by intervals that don't overlap, -1 if smaller, 0 if that can't be said."""
+    """1 if `one` is larger than `other` by intervals that don't overlap, -1 if smaller, 0 if that can't be said. For
+    cells of two Cases, which share no rounds; two of one Case have a Comparison."""
     if one[f"{column}_low"] > other[f"{column}_high"]:
         return 1
     return -1 if one[f"{column}_high"] < other[f"{column}_low"] else 0
-
-
-def fastest(case: pd.DataFrame) -> list[str] | None:
-    """The implementations of one case that may be the fastest: one when it is clear, several when it is not.
-
-    Judged by speed-ups over the common baseline, from the same rounds, where all have one; else by times. None
-    without intervals, or with nothing to compare. Ways that round their weights compute another network, and don't
-    compete.
-    """
-    if "weights_dtype" in case:
-        case = case[case["weights_dtype"].fillna("") == ""]
-    column, sign = ("speedup", 1) if case["speedup_low"].notna().all() else ("seconds", -1)
-    if len(case) < 2 or case[f"{column}_low"].isna().any():
-        return None
-    rows = [row for _, row in case.iterrows()]
-    best = max(rows, key=lambda row: sign * row[column])
-    return [str(row["implementation"]) for row in rows if apart(best, row, column) != sign]
 
 
 def speedup(row: pd.Series) -> str:
@@ -109,6 +92,6 @@ def shown_below_one(rows: Sequence[pd.Series]) -> str:
 
 
 __all__ = [
-    "FASTER", "SLOWER", "UNDECIDED", "UNKNOWN", "apart", "counted", "fastest", "listed", "of_all", "place", "region",
-    "shown_below_one", "side", "slowdown", "speedup",
+    "FASTER", "SLOWER", "TIED", "UNDECIDED", "UNKNOWN", "WITHIN", "apart", "counted", "listed", "of_all", "place",
+    "region", "shown_below_one", "side", "slowdown", "speedup",
 ]  # fmt: skip

@@ -1,22 +1,24 @@
 """The findings: what a run says, in sentences with numbers and intervals, most important first.
 
-Every claim rests on intervals: a speed-up counts as faster or slower only when its whole interval lies on one side of
-1, and two figures count as different only when their intervals don't overlap. The rest is said to be undecided.
+Every claim on two implementations of a case rests on their Comparison (`bench.comparison`): faster, slower, a tie, or
+undecided. Figures of different cases count as different only when their intervals don't overlap.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
+from bench.comparison import FASTEST
 from bench.manifest import MEASURED, Manifest
 from bench.report import devices, pairs, trends
 from bench.report.comparisons import (
     FASTER,
     SLOWER,
+    TIED,
     UNDECIDED,
     UNKNOWN,
+    WITHIN,
     counted,
-    fastest,
     listed,
     of_all,
     place,
@@ -27,6 +29,7 @@ from bench.report.comparisons import (
 from bench.report.context import Context, Finding
 from bench.report.names import capital, on_device
 from bench.report.units import duration, duration_in, times
+from bench.report.use.winners import winners
 
 MOST = 8
 MOST_WAYS = 5
@@ -92,7 +95,7 @@ def _headline(context: Context, device: str) -> str:
     if len(shown) < len(compared):
         text += f"; the other {len(compared) - len(shown)} lie between these"
         return f"{text}."
-    return f"{text}{_slowest_of_all(rows, compared[-1])}."
+    return f"{text}{_slowest_of_all(compared)}."
 
 
 def _shown(context: Context, compared: list[pd.Series]) -> list[pd.Series]:
@@ -114,6 +117,8 @@ def _clause(context: Context, row: pd.Series, base: str) -> str:
         return f"{who} is {speedup(row)} faster than {base}"
     if decided == SLOWER:
         return f"{who} is {slowdown(row)} slower than {base}"
+    if decided == TIED:
+        return f"{who} ties with {base} {WITHIN} (speed-up {speedup(row)})"
     return f"{who} can't be told apart from {base} (speed-up {speedup(row)}, and the interval holds 1×)"
 
 
@@ -124,33 +129,38 @@ def where_fastest(context: Context) -> list[Finding]:
 
 
 def _where(context: Context, device: str) -> str:
-    winners = {case: fastest(rows) for case, rows in context.on(device).groupby("case", sort=True)}
-    known = {case: names for case, names in winners.items() if names}
+    known = winners(context.on(device))
     cases = context.on(device).drop_duplicates("case").set_index("case").loc[list(known)]
     if len(cases) < 2:
         return ""
-    clear = {name: cases[[known[case] == [name] for case in cases.index]] for name in context.names}
+    standing = [known[case].standing for case in cases.index]
+    alone = [known[case].names[0] if said == FASTEST else "" for case, said in zip(cases.index, standing, strict=True)]
+    clear = {name: cases[[each == name for each in alone]] for name in context.names}
     ranking = sorted((name for name in context.names if len(clear[name])), key=lambda name: -len(clear[name]))
-    tied = cases[[len(known[case]) > 1 for case in cases.index]]
-    here = capital(on_device(device))
-    if not ranking:
-        return f"{here}, no way is clearly the fastest in any of the {len(cases)} cases: the intervals overlap."
-    text = f"{here}, {context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}"
-    for name in ranking[1 : MOST_WAYS - 1]:
-        text += f", {context.phrase(name)} in {counted(clear[name], cases)}"
-    if rest := ranking[MOST_WAYS - 1 :]:
-        text += f", other ways in {sum(len(clear[name]) for name in rest)}"
+    tied, open_ = (cases[[each == said for each in standing]] for said in (TIED, UNDECIDED))
+    told = []
+    if ranking:
+        told.append(f"{context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}")
+        told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1 : MOST_WAYS - 1]]
+        if rest := ranking[MOST_WAYS - 1 :]:
+            told.append(f"other ways in {sum(len(clear[name]) for name in rest)}")
+    else:
+        told.append(f"no way is clearly the fastest in any of the {len(cases)} cases")
+    text = f"{capital(on_device(device))}, {', '.join(told)}"
     if len(tied):
-        text += f"; in {counted(tied, cases)} no one way is clearly ahead"
+        text += f"; in {counted(tied, cases)} two or more tie {WITHIN}"
+    if len(open_) and ranking:
+        text += f"; in {counted(open_, cases)} no one way is clearly ahead"
     return text + "."
 
 
-def _slowest_of_all(rows: list[pd.Series], last: pd.Series) -> str:
-    """Says that the last of three or more ways is slower than all the others, where the intervals allow it."""
-    others = [row for row in rows if row is not last]
-    if len(others) < 2 or not all(last["speedup_high"] < row["speedup_low"] for row in others):
+def _slowest_of_all(compared: list[pd.Series]) -> str:
+    """Says that the last of a ranking is slower than all others, where it is slower than the baseline and these are
+    faster."""
+    *others, last = compared
+    if not others or side(last) != SLOWER or not all(side(row) == FASTER for row in others):
         return ""
-    return f", and so slower than {'both' if len(others) == 2 else 'all others'}"
+    return f", and so slower than {'both' if len(others) == 1 else 'all others'}"
 
 
 def alone(context: Context) -> list[Finding]:

@@ -116,14 +116,12 @@ def _use(advised: Use) -> list[str]:
 
 
 def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:
-    """The winner of a case, with its gain over REFERENCE where it is another."""
+    """The winner of a case, or those that tie; with the gain of the first over REFERENCE where it is another."""
     if winner is None:
         return "–"
-    names = ", ".join(f"`{short[name]}`" for name in winner.names)
-    if not winner.clear:
-        return f"undecided: {names}"
+    names = winner.text({name: f"`{each}`" for name, each in short.items()})
     row = winner.rows.iloc[0]
-    if winner.names == (REFERENCE,) or pd.isna(row["gain"]):
+    if not winner.decided or winner.names[0] == REFERENCE or pd.isna(row["gain"]):
         return names
     return f"{names} · {times(row['gain'], row['gain_low'], row['gain_high'])}"
 

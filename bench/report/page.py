@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from bench.alternate import BLOCK_SECONDS
 from bench.manifest import MEASURED, Manifest
 from bench.report import palette, tables
+from bench.report.comparisons import WITHIN
 from bench.report.context import Finding
 from bench.report.facets import constants
 from bench.report.figures import pictures
@@ -82,7 +83,7 @@ def page(
     return environment.get_template("template.html.j2").render(
         manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots,
         legend=legend,
-        legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE,
+        legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE, within=WITHIN,
         measured_ways=measured,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
         columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.report.comparisons import FASTER, SLOWER, UNDECIDED, counted, of_all, place, side, slowdown, speedup
+from bench.report.comparisons import (
+    FASTER,
+    SLOWER,
+    TIED,
+    UNDECIDED,
+    WITHIN,
+    counted,
+    of_all,
+    place,
+    side,
+    slowdown,
+    speedup,
+)
 from bench.report.context import Context, Finding
 from bench.report.names import capital
 
@@ -22,7 +34,10 @@ def fast_pair(context: Context) -> list[Finding]:
     low, high = (frame.loc[frame["speedup"].agg(end)] for end in ("idxmin", "idxmax"))
     who = f"{context.here()}{context.gain}"
     text = f"{capital(who)} was measured between {_span(context, low, high)}."
-    if len(undecided := frame[frame.apply(side, axis=1) == UNDECIDED]):
+    sides = frame.apply(side, axis=1)
+    if len(tied := frame[sides == TIED]):
+        text += f" {capital(of_all(tied, frame))} the two tie {WITHIN}."
+    if len(undecided := frame[sides == UNDECIDED]):
         text += f" {capital(of_all(undecided, frame))} its interval holds 1×, so that no difference can be told."
     return [Finding("range", text)]
 
@@ -42,12 +57,17 @@ def _pair(context: Context, name: str) -> list[Finding]:
     main = FASTER if (sides == FASTER).sum() >= (sides == SLOWER).sum() else SLOWER
     part = frame[sides == main]
     if part.empty:
-        text = f"{context.here()}{who} can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
-        return [Finding(f"pair:{name}", f"{capital(text)}.")]
+        told = f"can't be told apart from {base} {of_all(frame, frame)}: every interval holds 1×"
+        if len(tied := frame[sides == TIED]):
+            told = f"ties with {base} {WITHIN} {of_all(tied, frame)}"
+            told += "; in the others no difference can be told" if len(tied) < len(frame) else ""
+        return [Finding(f"pair:{name}", f"{capital(f'{context.here()}{who} {told}')}.")]
     text = capital(f"{context.here()}{who} is {main} than {base} {of_all(part, frame)}")
     other = SLOWER if main == FASTER else FASTER
     if len(rest := frame[sides == other]):
         text += f", {other} in {counted(rest, frame)}"
+    if len(rest := frame[sides == TIED]):
+        text += f"; they tie in {counted(rest, frame)}"
     if len(rest := frame[sides == UNDECIDED]):
         text += f"; in {counted(rest, frame)} the interval holds 1×, so that no difference can be told"
     return [Finding(f"pair:{name}", f"{text}.{_extremes(context, frame, sides, main)}")]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.comparison import TIED, UNDECIDED
 from bench.floor import MARGIN
 from bench.manifest import MEASURED, Manifest
 from bench.report.facets import varying_axes
@@ -91,14 +92,15 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
                               hint="of the speed-up, over passes"),
         "fastest": Column("Fastest", _plain("fastest"), _field("fastest"), False, True,
-                          hint="the way that won this case, or those between which it is undecided",
-                          choice=lambda text: text.partition(":")[0] if text.startswith("undecided: ") else text),
+                          hint="the way that won this case, those that tie, or those between which it is undecided",
+                          choice=_standing),
         "fastest_gain": Column("Its gain", fastest_gain, _field("fastest_gain"),
                                hint=f"of the fastest over {REFERENCE}, from the same rounds, with its 95 % interval"),
         "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
         "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), _field("floor_seconds"),
                                 hint="the least time any implementation needs on this machine"),
-        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"), hint=f"time per call over the floor, which has {100 * MARGIN:.0f} % taken off"),
+        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"),
+                      hint=f"time per call over the floor, which has {100 * MARGIN:.0f} % taken off"),
         "label": Column("Bound", _plain("label"), _field("label"), False, True,
                         hint="what most of the time goes into, by profile and limits"),
         "operators": Column("Operators a step", lambda row: per_step(row["operators"]), _field("operators"),
@@ -127,8 +129,14 @@ def _said(column: pd.Series) -> bool:
     return bool((column.notna() & (column != "")).any())
 
 
+def _standing(text: str) -> str:
+    """Ties are one choice, and so is what is undecided."""
+    return text.partition(":")[0] if text.startswith((f"{TIED}: ", f"{UNDECIDED}: ")) else text
+
+
 def fastest_gain(row: pd.Series) -> str:
-    """The gain of a case's winner over REFERENCE, with its interval; 1× for REFERENCE itself."""
+    """The gain of a case's winner, or of the first of a tie, over REFERENCE, with its interval; 1× for REFERENCE
+    itself."""
     value, low, high = (row[f"fastest_gain{end}"] for end in ("", "_low", "_high"))
     return "1×" if value == low == high == 1 else times(value, low, high)
 

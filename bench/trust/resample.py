@@ -74,4 +74,4 @@ def judged(
         judge.add({cell: pair[cell] + shift[cell] for cell in judge.open})
     if judge.open and not judge.exhausted:
         judge.look()
-    return {cell: found.verdict for cell, found in judge.comparisons.items()}
+    return {cell: found.verdict for cell, found in judge.hearings.items()}

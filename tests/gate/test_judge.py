@@ -27,7 +27,7 @@ def judged(
 
 def verdicts(judge: Judge) -> dict[Cell, str]:
     """By cell."""
-    return {cell: found.verdict for cell, found in judge.comparisons.items()}
+    return {cell: found.verdict for cell, found in judge.hearings.items()}
 
 
 def test_what_did_not_change_is_unchanged_early() -> None:
@@ -35,7 +35,7 @@ def test_what_did_not_change_is_unchanged_early() -> None:
     judge = judged(dict.fromkeys(CELLS, 0.0), 0.03, random.Random(1))
     assert set(verdicts(judge).values()) == {UNCHANGED}
     assert judge.pairs <= 19
-    assert len({len(found.logs) for found in judge.comparisons.values()}) > 1
+    assert len({len(found.logs) for found in judge.hearings.values()}) > 1
 
 
 @pytest.mark.parametrize(("effect", "verdict"), [(0.10, REGRESSED), (-0.10, IMPROVED)])
@@ -45,7 +45,7 @@ def test_a_change_is_found_and_told_from_the_rest(effect: float, verdict: str) -
     judge = judged(truth, 0.03, random.Random(2))
     assert verdicts(judge) == {cell: verdict if truth[cell] else UNCHANGED for cell in CELLS}
     for cell in CELLS[:6]:
-        found = judge.comparisons[cell]
+        found = judge.hearings[cell]
         assert found.log_bounds[0] < effect < found.log_bounds[1]
         limit = math.log1p(0.03)
         assert found.log_bounds[0] > limit if effect > 0 else found.log_bounds[1] < -limit
@@ -57,7 +57,7 @@ def test_a_change_needs_fresh_pairs_to_be_confirmed() -> None:
     draw = random.Random(3)
     for _ in range(LOOKS[0]):
         judge.add({CELLS[0]: draw.gauss(0.5, SPREAD)})
-    found = judge.comparisons[CELLS[0]]
+    found = judge.hearings[CELLS[0]]
     assert (found.suspected, found.verdict, found.decided) == (REGRESSED, INCONCLUSIVE, False)
     for _ in range(LOOKS[1] - LOOKS[0]):
         judge.add({CELLS[0]: draw.gauss(0.5, SPREAD)})
@@ -68,7 +68,7 @@ def test_a_change_needs_fresh_pairs_to_be_confirmed() -> None:
 def test_a_suspicion_that_fresh_pairs_do_not_share_is_no_verdict() -> None:
     """The first pairs are slow by luck, the others are not: the cell is not called slower, whatever the mean says."""
     judge, draw = Judge(CELLS[:1], 0.03), random.Random(4)
-    found = judge.comparisons[CELLS[0]]
+    found = judge.hearings[CELLS[0]]
     for number in range(LOOKS[-1]):
         if found.decided:
             break
@@ -85,8 +85,8 @@ def test_false_alarms_at_the_limit() -> None:
     suspected = confirmed = 0
     for _ in range(runs):
         judge = judged(truth, 0.02, draw, most=28)
-        suspected += any(found.suspected == REGRESSED for found in judge.comparisons.values())
-        confirmed += any(found.verdict == REGRESSED for found in judge.comparisons.values())
+        suspected += any(found.suspected == REGRESSED for found in judge.hearings.values())
+        confirmed += any(found.verdict == REGRESSED for found in judge.hearings.values())
     assert 0 < suspected <= ERROR * runs
     assert confirmed <= 2 * ERROR * ERROR * runs
 
@@ -117,7 +117,7 @@ def test_one_wild_pair_does_not_make_a_regression() -> None:
     judge, draw = Judge(CELLS[:1], 0.03), random.Random(7)
     for number in range(LOOKS[2]):
         judge.add({CELLS[0]: 1.0 if number == 3 else draw.gauss(0, SPREAD)})
-    found = judge.comparisons[CELLS[0]]
+    found = judge.hearings[CELLS[0]]
     assert (found.verdict, found.suspected) == (INCONCLUSIVE, "")
 
 
@@ -127,7 +127,7 @@ def test_identical_pairs_decide() -> None:
         judge = Judge(CELLS[:1], 0.03)
         for _ in range(LOOKS[1]):
             judge.add({CELLS[0]: value} if judge.open else {})
-        assert judge.comparisons[CELLS[0]].verdict == verdict
+        assert judge.hearings[CELLS[0]].verdict == verdict
 
 
 def test_what_it_would_take() -> None:
@@ -135,11 +135,11 @@ def test_what_it_would_take() -> None:
     judge, draw = Judge(CELLS[:1], 0.03), random.Random(8)
     for _ in range(LOOKS[0]):
         judge.add({CELLS[0]: draw.gauss(0.02, 0.02)})
-    wanted = judge.comparisons[CELLS[0]].pairs_wanted(judge.limit)
+    wanted = judge.hearings[CELLS[0]].pairs_wanted(judge.limit)
     assert LOOKS[0] < wanted < 500
     at_limit = Judge(CELLS[:1], 0.03)
-    at_limit.comparisons[CELLS[0]].logs = [at_limit.limit - 0.01, at_limit.limit + 0.01]
-    assert at_limit.comparisons[CELLS[0]].pairs_wanted(at_limit.limit) > 1e6
+    at_limit.hearings[CELLS[0]].logs = [at_limit.limit - 0.01, at_limit.limit + 0.01]
+    assert at_limit.hearings[CELLS[0]].pairs_wanted(at_limit.limit) > 1e6
 
 
 def test_a_dropped_cell_keeps_its_place() -> None:

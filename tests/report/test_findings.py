@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.cases import Case
+from bench.comparison import TIED, UNDECIDED
 from bench.manifest import FAILED
 from bench.report import findings, headlines
 from tests.report.conftest import Table
@@ -62,11 +63,30 @@ def test_ties_are_never_sold_as_differences(planted: Planted) -> None:
     table, _ = planted(flat(manual=1e-6, looped=1e-6, whole=1e-6))
     others = table["implementation"] != "manual"
     table.loc[others, ["speedup", "speedup_low", "speedup_high"]] = (1.01, 0.97, 1.05)
+    table["standing"] = UNDECIDED
     for finding in findings(table, "manual"):
         assert not CLAIM.search(finding.text.replace("no clear change", "")), finding
     assert "can't be told apart from the cell written by hand" in told(table, "headline")
     assert "no way is clearly the fastest" in told(table, "where")
     assert "every interval holds 1×" in told(table, "pair:looped")
+
+
+def test_ties_are_called_ties(planted: Planted) -> None:
+    """Within 3 % for certain, even where one is faster for certain by less: a tie in the headline, the counts and
+    where who is the fastest, and no difference in any sentence."""
+    table, _ = planted(flat(manual=1e-6, looped=1e-6, whole=1e-6))
+    others = table["implementation"] != "manual"
+    table.loc[others, ["speedup", "speedup_low", "speedup_high"]] = (1.01, 1.005, 1.02)
+    table["standing"] = TIED
+    for finding in findings(table, "manual"):
+        assert not CLAIM.search(finding.text.replace("no clear change", "")), finding
+    within = "the cell written by hand within ±3 %"
+    assert f"one `nn.RNN` call ties with {within} (speed-up 1.01" in told(table, "headline")
+    assert "in 24 two or more tie within ±3 %" in told(table, "where")
+    assert f"`nn.RNN` called step by step ties with {within} in all 24 cases." in told(table, "pair:looped")
+    assert told(table, "range").endswith("In all 24 cases the two tie within ±3 %.")
+    table.loc[others & (table["seq_len"] == 1), ["speedup", "speedup_low", "speedup_high"]] = (2.0, 1.9, 2.1)
+    assert "; they tie in 18. Its speed-up" in told(table, "pair:looped")
 
 
 def test_of_many_ways_the_first_and_the_last_are_told(planted: Planted) -> None:
@@ -83,8 +103,10 @@ def test_of_many_ways_the_first_and_the_last_are_told(planted: Planted) -> None:
 
 def test_where_the_usual_winner_loses_is_named(planted: Planted) -> None:
     """One call wins everywhere but at one step, and both are told with their counts."""
-    table, _ = planted(lambda case, name: (1e-5 if name == "whole" else 4e-6 * case.seq_len) + 1e-6 * case.seq_len)
-    table = table[table["implementation"] != "looped"]
+    table, _ = planted(
+        lambda case, name: (1e-5 if name == "whole" else 4e-6 * case.seq_len) + 1e-6 * case.seq_len,
+        implementations=("manual", "whole"),
+    )
     assert "one `nn.RNN` call is the fastest in 18 of 24 cases" in told(table, "where")
     assert "the cell written by hand in 6 (all at 1 step)" in told(table, "where")
     assert ", which is slower, and" in told(table, "range")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bench.cases import MODES
+from bench.comparison import UNDECIDED
 from bench.report.facets import varying_axes
 from bench.report.names import capital, codes, listed
 from bench.report.palette import chip
@@ -14,15 +16,17 @@ from bench.report.scene import Picture, Scene
 from bench.report.tables import Column, Entry
 from bench.report.use import heatmap, prices
 from bench.report.use.regions import Region, gains, regions, where
-from bench.report.use.winners import Winner, winners
+from bench.report.use.winners import Winner, prefix, same_code, winners
 from bench.summary import REFERENCE
 
 
 @dataclass(frozen=True)
 class Line:
-    """A region as a line of a table: where, the ways that may be the fastest there, their gain, and how many cases."""
+    """A region as a line of a table: where, the implementations that are or may be the fastest there and their standing
+    (`bench.comparison.standings`), their gain, and how many cases."""
 
     where: str
+    standing: str
     names: tuple[str, ...]
     gain: str
     cases: int
@@ -31,7 +35,7 @@ class Line:
     def sentence(self) -> str:
         """`Training, hidden 64 to 256: `mine`, 5.1× [5.0, 5.2] to 12.0× [11.8, 12.2] over `whole` (12 cases).`"""
         names = listed([f"`{name}`" for name in self.names])
-        who = names if len(self.names) == 1 else f"undecided between {names}"
+        who = f"undecided between {names}" if self.standing == UNDECIDED else f"{prefix(self.standing)}{names}"
         gain = f", {self.gain} over `{REFERENCE}`" if self.gain else ""
         cases = "" if self.cases == 1 else f" ({self.cases} cases)"
         return f"{capital(self.where)}: {who}{gain}{cases}."
@@ -56,7 +60,7 @@ class Use:
     picture: Picture | None = None
     columns: list[Column] = field(default_factory=list)
     rows: list[list[Entry]] = field(default_factory=list)
-    ties: bool = False
+    standings: frozenset[str] = frozenset()
 
 
 def use(cells: pd.DataFrame, scene: Scene) -> Use:
@@ -72,12 +76,13 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
         [Key(letters[name], chip(scene.looks[name]), scene.label(name)) for name in shown],
         heatmap.picture(scene, won),
         *prices.table(cells),
-        any(not winner.clear for winner in won.values()),
+        frozenset(winner.standing for winner in won.values()),
     )
 
 
 def _line(region: Region, scene: Scene, varying: list[str]) -> Line:
-    return Line(where(region, varying), tuple(scene.label(name) for name in region.names), gains(region), region.cases)
+    names = tuple(scene.label(name) for name in region.names)
+    return Line(where(region, varying), region.standing, names, gains(region), region.cases)
 
 
 def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
@@ -89,7 +94,13 @@ def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
     elif scene.cells["passes"].max() < 2:
         notes.append("No winner is named: one pass gives no interval.")
     elif len(won) < cases:
-        notes.append(f"{cases - len(won)} of {cases} cases have no winner: measured in one way alone, or in one pass.")
+        why = "measured in one way alone, in one pass, or not in the same rounds"
+        notes.append(f"{cases - len(won)} of {cases} cases have no winner: {why}.")
     if REFERENCE not in ways:
         notes.append(f"`{REFERENCE}` was not measured, so that there is no gain over it.")
+    for mode in MODES:
+        for name, others in same_code(scene.cells[scene.cells["mode"] == mode], scene.names).items():
+            who = listed([f"`{scene.label(other)}`" for other in others])
+            notes.append(f"In {mode}, {who} {'runs' if len(others) == 1 else 'run'} the code of `{scene.label(name)}`: "
+                         "one entry there.")  # fmt: skip
     return notes

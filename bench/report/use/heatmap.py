@@ -1,4 +1,5 @@
-"""The picture of winners: a tile for each case, in the colour and with the letters of the way that won it."""
+"""The picture of winners: a tile for each case, in the colour and with the letters of the way that won it, or of the
+first of a tie."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
+from bench.comparison import TIED, UNDECIDED
 from bench.report.drawing import FONT, draw_tile, heat_axes
 from bench.report.facets import Setting
 from bench.report.figures import MODES
@@ -20,6 +22,8 @@ from bench.report.use.winners import Winner
 from bench.summary import REFERENCE
 
 TIE = "="
+"""Behind the letters of the first of a tie."""
+OPEN = "?"
 """Written on a tile where more than two may be the fastest."""
 _ROOM_FOR_GAINS = 9
 """Columns beyond which a tile has room for its letters alone."""
@@ -47,14 +51,15 @@ def picture(scene: Scene, won: Mapping[str, Winner]) -> Picture | None:
 
 
 def legend(scene: Scene, won: Mapping[str, Winner]) -> list[Entry]:
-    """The ways that may be the fastest anywhere, as `F  fused-cpu`, and what a tie looks like."""
+    """The ways that may be the fastest anywhere, as `F  fused-cpu`, and what a tie and an undecided case look like."""
     letters = codes(scene.short)
     ways = [
         Entry(f"{letters[name]}  {scene.label(name)}", Look(scene.looks[name].role, "s", ()))
         for name in contenders(scene, won)
     ]
-    tied = any(not winner.clear for winner in won.values())
-    return [*ways, *([Entry(f"{TIE}  undecided", Look("even", "s", ()))] if tied else [])]
+    there = {winner.standing for winner in won.values()}
+    tied = [Entry(f"{TIE}  ties with another", Look("even", "s", ()))] if TIED in there else []
+    return [*ways, *tied, *([Entry(f"{OPEN}  undecided", Look("even", "s", ()))] if UNDECIDED in there else [])]
 
 
 def contenders(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
@@ -81,13 +86,14 @@ def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterat
 
 def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> Tile:
     letters = codes(scene.short)
-    if not winner.clear:
-        code = " ".join(letters[name] for name in winner.names) if len(winner.names) == 2 else TIE
+    if not winner.decided:
+        code = " ".join(letters[name] for name in winner.names) if len(winner.names) == 2 else OPEN
         return Tile(int(steps), int(hidden_size), COLOURS["even"][0], COLOURS["heat-ink-weak"][0], code)
-    (name,) = winner.names
+    name = winner.names[0]
     look, gain = scene.looks[name], winner.rows["gain"].iloc[0]
     shown = "" if missing(gain) or name == REFERENCE else times(gain)
-    return Tile(int(steps), int(hidden_size), look.colour, ink_on(look), letters[name], shown)
+    code = letters[name] + (TIE if winner.standing == TIED else "")
+    return Tile(int(steps), int(hidden_size), look.colour, ink_on(look), code, shown)
 
 
 def draw_winners(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Sequence[int]) -> None:

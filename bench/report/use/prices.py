@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.lines import lines_of
 from bench.manifest import MEASURED
 from bench.payback import AT_ONCE, NEVER, payback
 from bench.report.names import device, listed, ordered, short_names
 from bench.report.outcome import with_outcome
 from bench.report.tables import Column, Entry, entries
 from bench.report.units import NOTHING, duration, missing
+from bench.report.use.winners import code_lines
 from bench.summary import REFERENCE
 
 _FIGURES = {
@@ -72,7 +72,7 @@ def prices(cells: pd.DataFrame) -> pd.DataFrame:
             "build": build.median() if len(build) else math.nan,
             "build_most": build.max() if len(build) else math.nan,
             **dict(zip(("memory", "memory_least", "memory_most"), spans, strict=True)),
-            "lines": lines_of(name) or math.nan,
+            "lines": code_lines(own.iloc[0]),
             "paid": None if name == REFERENCE else paid(paybacks(there, reference)) or None,
             "restrictions": restrictions(own) or None,
         }

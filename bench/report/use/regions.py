@@ -1,14 +1,15 @@
-"""Neighbouring cases with the same winner, as one region."""
+"""Neighbouring cases with the same winner, or the same tie, as one region."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench.cases import FIELDS, MODES
+from bench.comparison import TIED
 from bench.report.facets import axis_words, with_input
 from bench.report.names import listed, ordered
 from bench.report.outcome import value_range
@@ -20,26 +21,21 @@ from bench.summary import REFERENCE
 MERGED = ("mode", "batch_size", "hidden_size", "seq_len")
 """The axes along which neighbours are merged; cases that differ in any other are never in one region."""
 
-UNDECIDED = "undecided"
-
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Cases, one for each combination of the values of MERGED, that one way wins, or in which none is clearly ahead.
+    """Cases, one for each combination of the values of MERGED, of one `standing`: the same implementation is the
+    fastest, the same ones tie, or none is clearly ahead.
 
-    `names` are all that may be the fastest in any of them; `rows` their cells in the cases where they may be; `fixed`
-    the other axes, with `input` for the input size.
+    `names` are those that are or may be the fastest in any of them; `rows` their cells in the cases where they may be;
+    `fixed` the other axes, with `input` for the input size.
     """
 
     fixed: Mapping[str, Any]
     spans: Mapping[str, tuple[Any, ...]]
+    standing: str
     names: tuple[str, ...]
     rows: pd.DataFrame
-
-    @property
-    def clear(self) -> bool:
-        """Whether it has one winner."""
-        return len(self.names) == 1
 
     @property
     def cases(self) -> int:
@@ -64,9 +60,7 @@ def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str
     scales: dict[str, list[Any]] = {axis: sorted(cases[axis].unique().tolist()) for axis in MERGED[1:]}
     scales = {"mode": [mode for mode in MODES if (cases["mode"] == mode).any()]} | scales
     points = {tuple(scales[axis].index(row[axis]) for axis in MERGED): won[row["case"]] for _, row in cases.iterrows()}
-    marks: dict[tuple[int, ...], Hashable] = {
-        point: winner.names if winner.clear else UNDECIDED for point, winner in points.items()
-    }
+    marks = {point: (winner.standing, winner.names if winner.decided else ()) for point, winner in points.items()}
     found = []
     for box in boxes(marks):
         inside = [
@@ -75,8 +69,9 @@ def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str
             if all(low <= k <= high for k, (low, high) in zip(point, box, strict=True))
         ]
         spans = {axis: tuple(scales[axis][low : high + 1]) for axis, (low, high) in zip(MERGED, box, strict=True)}
-        names = ordered(name for winner in inside for name in winner.names)
-        found.append(Region(fixed, spans, tuple(names), pd.concat([winner.rows for winner in inside])))
+        one = inside[0]
+        names = one.names if one.decided else tuple(ordered(name for winner in inside for name in winner.names))
+        found.append(Region(fixed, spans, one.standing, names, pd.concat([winner.rows for winner in inside])))
     return found
 
 
@@ -89,10 +84,11 @@ def where(region: Region, varying: Sequence[str]) -> str:
 
 
 def gains(region: Region) -> str:
-    """The least and the greatest gain over REFERENCE in it, each with its interval; empty where one that may be the
-    fastest is REFERENCE itself, or where there is none to take it over."""
-    rows = region.rows.dropna(subset=["gain"])
-    if rows.empty or REFERENCE in region.names:
+    """The least and the greatest gain over REFERENCE in it, each with its interval; of a tie that of the first. Empty
+    where one of these is REFERENCE itself, or where there is none to take it over."""
+    names = region.names[:1] if region.standing == TIED else region.names
+    rows = region.rows[region.rows["implementation"].isin(names)].dropna(subset=["gain"])
+    if rows.empty or REFERENCE in names:
         return ""
     least, most = (rows.iloc[int(rows["gain"].argmin())], rows.iloc[int(rows["gain"].argmax())])
     ends = [times(row["gain"], row["gain_low"], row["gain_high"]) for row in (least, most)]

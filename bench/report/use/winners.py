@@ -1,68 +1,93 @@
-"""Who wins each case, as far as the intervals allow it to be said."""
+"""Who wins each case: the standings of its cells, as a report and advice tell them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.manifest import MEASURED
-from bench.report.comparisons import fastest
+from bench.comparison import FASTEST, TIED, UNDECIDED
+from bench.lines import lines_of
 from bench.report.names import ordered, short_names
-from bench.summary import REFERENCE
+from bench.report.units import missing
 
 GAIN = ("gain", "gain_low", "gain_high")
 COLUMNS = ("fastest", "fastest_gain", "fastest_gain_low", "fastest_gain_high")
-"""What `with_winners` adds: a name or `undecided: a, b`, and the winner's gain over REFERENCE with its interval."""
+"""What `with_winners` adds: a name, `tie: a, b` or `undecided: a, b`, and the winner's gain over REFERENCE with its
+interval; of a tie that of its first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Winner:
-    """The ways that may be the fastest in one case, in the order of `names.ordered`: one when it is clear."""
+    """The implementations that are or may be the fastest in one case, with their cells as `rows`. By their `standing`
+    it is one alone, FASTEST; or several that are TIED, the simplest first; or UNDECIDED, in the order of
+    `names.ordered`."""
 
+    standing: str
     names: tuple[str, ...]
     rows: pd.DataFrame
 
     @property
-    def clear(self) -> bool:
-        """Whether it is one alone."""
-        return len(self.names) == 1
+    def decided(self) -> bool:
+        """Whether it says what to use: one alone, or the first of a tie."""
+        return self.standing != UNDECIDED
 
     def text(self, short: dict[str, str]) -> str:
-        """The name, or those it lies between."""
-        return ("" if self.clear else "undecided: ") + ", ".join(short[name] for name in self.names)
+        """The name, or those that tie or that it lies between."""
+        return prefix(self.standing) + ", ".join(short[name] for name in self.names)
+
+
+def prefix(standing: str) -> str:
+    """What stands before the names of several."""
+    return "" if standing == FASTEST else f"{standing}: "
 
 
 def winners(cells: pd.DataFrame) -> dict[str, Winner]:
-    """Case -> its winner, in order; without the cases that have no intervals, or nothing to compare."""
-    measured = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()]
+    """Case -> its winner, in order; without the cases in which nothing can be said (`bench.comparison.standings`)."""
     found = {}
-    for case, rows in measured.groupby("case", sort=True):
-        names = fastest(rows)
-        if names:
-            names = ordered(_unless_refuted(names, rows))
-            found[str(case)] = Winner(tuple(names), rows.set_index("implementation", drop=False).loc[names])
+    for case, rows in cells[cells["standing"].isin([FASTEST, TIED, UNDECIDED])].groupby("case", sort=True):
+        by_name = rows.set_index("implementation", drop=False)
+        standing = str(rows["standing"].iloc[0])
+        names = simplest_first(by_name) if standing == TIED else ordered(by_name.index)
+        found[str(case)] = Winner(standing, tuple(names), by_name.loc[names])
     return found
 
 
-def _unless_refuted(names: list[str], rows: pd.DataFrame) -> list[str]:
-    """A clear winner, but with those that its gain over REFERENCE, from the same rounds, does not keep behind it."""
-    if len(names) > 1:
-        return names
-    others = rows[(rows["implementation"] != REFERENCE) & rows["gain_low"].notna()]
-    if names == [REFERENCE]:
-        return [*names, *others["implementation"][others["gain_high"] >= 1]]
-    own = others[others["implementation"] == names[0]]
-    return names + ([REFERENCE] if len(own) and not (own["gain_low"] > 1).all() else [])
+def simplest_first(by_name: pd.DataFrame) -> list[str]:
+    """The implementations of some rows, by name, in the order of what they need, then of their lines of code; where a
+    run of an earlier version says neither, the lines are those found here, and what is not found comes last."""
+
+    def costs(name: str) -> tuple[int, float]:
+        lines = code_lines(by_name.loc[name])
+        needs = by_name.loc[name, "needs"]
+        return len(needs), math.inf if missing(lines) else lines
+
+    return sorted(ordered(by_name.index), key=costs)
+
+
+def code_lines(row: pd.Series) -> float:
+    """Lines of code of an implementation: recorded by the run, or else found here; NaN where it isn't."""
+    return float((lines_of(row["implementation"]) or math.nan) if missing(row["lines"]) else row["lines"])
+
+
+def same_code(cells: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]:
+    """Of these names those whose code others run as well, in these cells: name -> the others."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        others = cells.loc[(cells["same_as"] == name) & cells["seconds"].notna(), "implementation"]
+        if len(others):
+            found[name] = ordered(others)
+    return found
 
 
 def with_winners(cells: pd.DataFrame) -> pd.DataFrame:
     """Add COLUMNS to each row of a case that has a winner."""
     found, short = winners(cells), short_names(cells["implementation"])
     texts = {case: winner.text(short) for case, winner in found.items()}
-    clear = {case: winner.rows.iloc[0] for case, winner in found.items() if winner.clear}
+    decided = {case: winner.rows.iloc[0] for case, winner in found.items() if winner.decided}
     table = cells.assign(fastest=[texts.get(case, "") for case in cells["case"]])
     for column, gain in zip(COLUMNS[1:], GAIN, strict=True):
-        table[column] = [float(clear[case][gain]) if case in clear else math.nan for case in cells["case"]]
+        table[column] = [float(decided[case][gain]) if case in decided else math.nan for case in cells["case"]]
     return table
