@@ -53,7 +53,7 @@ def contest(
     begun = time.perf_counter()
     outcome = Outcome(sides[0].name, sides[1].name, min_effect)
     tell("Checking on both sides that every implementation computes the same network ...")
-    base, head = survey(sides, settings, log)
+    base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
