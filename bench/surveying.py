@@ -5,6 +5,8 @@ A worker that dies costs the cell it was at, and another goes on behind it; this
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -25,6 +27,10 @@ Start = Callable[[str, list[Cell]], Worker]
 """Starts a worker on a survey of some cells; the name is that of the seat, for its log."""
 
 
+class SurveyOverran(Exception):
+    """The time for a survey was over before all cells were surveyed; the text says at which, and why."""
+
+
 class Survey:
     """Of some cells; it is under way from the start, and what it finds waits until it is iterated over.
 
@@ -32,12 +38,14 @@ class Survey:
     how often each implementation `lost` its process, and the `ledger` of the `workers` that ended well.
     """
 
-    def __init__(self, cells: Iterable[Cell], start: Start, timeout: float) -> None:
+    def __init__(self, cells: Iterable[Cell], start: Start, timeout: float, deadline: float = math.inf) -> None:
+        """`timeout` bounds every wait for a process, in seconds; no wait goes on beyond the `deadline`, a reading of
+        time.perf_counter."""
         self.machine: dict[str, Any] = {}
         self.names: dict[str, list[str]] = {}
         self.lost: Counter[str] = Counter()
         self.ledger = Ledger()
-        self._start, self._timeout = start, timeout
+        self._start, self._timeout, self._deadline = start, timeout, deadline
         self._left: dict[str, list[Cell]] = {}
         for cell in cells:
             self._left.setdefault(seat_of(cell[1]), []).append(cell)
@@ -51,7 +59,8 @@ class Survey:
     def __iter__(self) -> Iterator[CellRecord]:
         """The record of each cell as it is found; cells of devices that are not here have none.
 
-        Raises WorkerDied when no process can be had at all, WorkerRefused for a device that is asked for and not here.
+        Raises WorkerDied when no process can be had at all, WorkerRefused for a device that is asked for and not here,
+        SurveyOverran at the deadline.
         """
         try:
             for place, left in self._left.items():
@@ -71,7 +80,7 @@ class Survey:
         worker = self._worker = self._worker or self._start(place, left)
         current: Cell | None = None
         try:
-            while (found := worker.hear(self._timeout))["event"] != "end":
+            while (found := worker.hear(self._patience()))["event"] != "end":
                 if found["event"] == "ready":
                     self.machine, self.names = self.machine or found["machine"], self.names or found["names"]
                     left[:] = [cell for cell in left if cell[0].split("-")[0] in found["devices"]]
@@ -85,11 +94,22 @@ class Survey:
             self.workers += 1
             left.clear()
         except WorkerDied as death:
+            if not self._patience():
+                raise SurveyOverran(self._at(current, death)) from None
             if current is None or current not in left:
                 raise
             yield from self._lose(current, str(death), left)
         finally:
             self.end()
+
+    def _patience(self) -> float:
+        """How long to wait for the next finding."""
+        return max(0.0, min(self._timeout, self._deadline - time.perf_counter()))
+
+    def _at(self, current: Cell | None, death: WorkerDied) -> str:
+        """Where the deadline found the survey; who hung before is named as well."""
+        lost = f"; {listed} lost its process before" if (listed := ", ".join(self.lost)) else ""
+        return f"{f'{current[1]} on {current[0]}' if current else 'a process that got ready'}: {death}{lost}"
 
     def _lose(self, cell: Cell, reason: str, left: list[Cell]) -> Iterator[CellRecord]:
         """The record of the cell that a worker was lost at, and of its implementation's others when that is enough."""

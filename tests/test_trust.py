@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
 
-from bench.gate.outcome import REGRESSED, UNCHANGED
+from bench.gate.outcome import REGRESSED, UNCHANGED, Outcome
 from bench.gate.sides import Side
 from bench.neighbour import Neighbour
 from bench.trust import show, sitting
+from bench.trust.command import rebuild
+from bench.trust.offset import head_against_base
 from bench.trust.peer import cells, fails, slowed
 from bench.trust.resample import pool, resample
 from bench.trust.sitting import KINDS, PEER, Kind, read, schedule, sit
@@ -23,6 +27,9 @@ from bench.turns import delayed
 from tests.synthetic import MACHINE
 
 SPREAD = 0.013
+NAMES = [name for _, name in cells()]
+SLOWED = NAMES.count("manual")
+"""Cells of each implementation."""
 
 
 def gate_row(kind: Kind, name: str, draw: random.Random, **more: Any) -> dict[str, Any]:
@@ -40,7 +47,7 @@ def gate_row(kind: Kind, name: str, draw: random.Random, **more: Any) -> dict[st
 
 
 def peer_row(draw: random.Random) -> dict[str, Any]:
-    """A run of the peer on a moody machine."""
+    """A run of the peer on a moody machine, as earlier versions kept it: without its cells."""
     mood = draw.lognormvariate(0, 0.1)
     stats = [{field: mood * draw.lognormvariate(0, 0.02) for field in ("mean", "median", "min")} for _ in cells()]
     return {"kind": PEER, "seconds": 20.0, "stats": stats}
@@ -106,7 +113,7 @@ def test_resampled_runs_find_what_is_planted(rows: list[dict[str, Any]]) -> None
     quiet = resample(pairs, 0.03, 0.0, names, runs=30, most=60)
     assert (quiet.runs, quiet.failed, quiet.false, quiet.cells) == (30, 0, 0, 0)
     loud = resample(pairs, 0.03, 0.10, names, runs=30, most=60)
-    assert (loud.failed, loud.false, loud.cells, loud.cells_found, loud.missed) == (30, 0, 180, 180, 0)
+    assert (loud.failed, loud.false, loud.cells, loud.cells_found, loud.missed) == (30, 0, 30 * SLOWED, 30 * SLOWED, 0)
     assert resample(pairs, 0.03, 0.01, names, runs=30, most=60).failed == 0
 
 
@@ -119,13 +126,61 @@ def test_bounds_of_rates() -> None:
     assert (show.upper(5, 5), show.lower(0, 5)) == (1.0, 0.0)
 
 
+def test_head_against_base_is_a_mean_over_runs() -> None:
+    """What all cells of a run share counts once a run, however many cells and pairs it has."""
+    shifts = (-0.004, -0.001, -0.002, -0.001)
+    rows = [
+        {"cells": [{"logs": [shift + bias, shift - bias] * (number + 1)} for bias in (0.0, 0.01, 0.02)]}
+        for number, shift in enumerate(shifts)
+    ]
+    found = head_against_base(rows)
+    half = 3.18245 * math.sqrt(2e-6 / 4)  # t of 3 degrees of freedom; the shifts have a variance of 2e-6
+    assert (found.passes, found.value) == (4, pytest.approx(math.expm1(-0.002)))
+    assert (found.low, found.high) == (pytest.approx(math.expm1(-0.002 - half), rel=1e-3),
+                                       pytest.approx(math.expm1(-0.002 + half), rel=1e-3))  # fmt: skip
+
+
+def test_a_table_is_written_anew_without_measuring(
+    rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From runs.jsonl alone, whatever the gate's preset is by now; what only trust.json knows is kept."""
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "trust.json").write_text('{"neighbour_share": 0.5}')
+    monkeypatch.setattr("bench.trust.peer.cells", lambda: [])
+    monkeypatch.setattr(show, "picture", lambda found: Figure())
+    path = rebuild(1, tmp_path, Console(quiet=True))
+    text = path.read_text()
+    assert "took 0.50 of a core" in text
+    assert "0 of 8 unchanged live runs failed, all settings together: at most 31% do." in text
+    assert "Head against base in unchanged runs: " in text
+    (tmp_path / "runs.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(ValueError, match="no gate run"):
+        rebuild(1, tmp_path, Console(quiet=True))
+
+
+def test_both_trees_of_a_sitting_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but the delay tells the sides apart: not the length of their path, nor what was compiled before."""
+
+    def held(sides: tuple[Side, Side], *_: object) -> Outcome:
+        base, head = (side.tree for side in sides)
+        assert base is not None and head is not None
+        assert (base.parent, len(str(base))) == (head.parent, len(str(head)))
+        listed = [sorted(path.relative_to(tree) for path in tree.rglob("*")) for tree in (base, head)]
+        assert listed[0] == listed[1] and not any("__pycache__" in path.parts for path in listed[0])
+        assert [dict(side.delay) for side in sides] == [{}, {"whole": 0.05}]
+        return Outcome("base", "head", 0.02, raw={"log_ratios": []})
+
+    monkeypatch.setattr(sitting, "contest", held)
+    assert sitting.gate_run(KINDS[1], "whole", tmp_path)["slowed"] == "whole"
+
+
 def test_the_peers_checks_are_its_own() -> None:
     """pytest-benchmark's thresholds, on pytest-benchmark's fields."""
     base = [dict.fromkeys(("mean", "median", "min"), 1.0) for _ in cells()]
     assert not fails("mean:5%", base, base)
-    assert fails("mean:5%", base, slowed(base, "manual", 1.06))
-    assert not fails("min:10%", base, slowed(base, "manual", 1.06))
-    assert sum(one["mean"] > 1 for one in slowed(base, "manual", 1.06)) == 6
+    assert fails("mean:5%", base, slowed(base, NAMES, "manual", 1.06))
+    assert not fails("min:10%", base, slowed(base, NAMES, "manual", 1.06))
+    assert sum(one["mean"] > 1 for one in slowed(base, NAMES, "manual", 1.06)) == SLOWED
 
 
 def test_a_delay_is_a_fraction_of_the_blocks_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +218,12 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     found = show.figures(bad, resampled=60)
     first, second = found["kinds"][:2]
     assert (first["runs"], first["failed"], first["false"]) == (6, 1, 1)
-    assert (second["runs"], second["failed"], second["slowed_cells"], second["found_cells"]) == (4, 4, 24, 23)
+    assert (second["runs"], second["failed"], second["slowed_cells"], second["found_cells"]) == (
+        4,
+        4,
+        4 * SLOWED,
+        4 * SLOWED - 1,
+    )
     assert len(found["wrong"]) == 2
     assert max(found["largest_deviation"]) == 0.07
     assert {row["runs"] for row in found["peer"]} == {6}

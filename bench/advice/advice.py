@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from bench.advice.held_out import HeldOut
 from bench.cases import Case
 from bench.comparison import UNDECIDED
 from bench.results import Run
@@ -18,8 +19,8 @@ MEASURED, INTERPOLATED, EXTRAPOLATED = "measured", "interpolated", "extrapolated
 class Ranked:
     """One way: seconds per call, gain over REFERENCE (None where that has no time), and its price.
 
-    `error` is the share of the time by which its law misses cells that it has not seen, NaN for what was measured and
-    where it is not known; `payback` is that of `bench.payback`.
+    `error` is the share of the time that its law misses nine in ten unseen cells by at most, NaN for what was measured
+    and where it is not known; `payback` is that of `bench.payback`.
     """
 
     name: str
@@ -51,6 +52,8 @@ class Advice:
     left: list[tuple[str, str]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     reason: str = ""
+    held_out: HeldOut | None = None
+    """Of a prediction: what became of such predictions of the cases that were measured in this setting."""
     rivals: list[tuple[str, int]] = field(default_factory=list)
     around: int = 0
     standing: str = UNDECIDED

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.advice.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, Ranked
+from bench.advice.held_out import CLOSE, HeldOut
 from bench.cases import FIELDS, Case
 from bench.comparison import UNDECIDED
 from bench.manifest import Manifest
@@ -19,7 +20,7 @@ from bench.report.warned import short
 from bench.summary import REFERENCE
 
 _PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
-_ERROR = "; error: of its law, on cells held out of its fit"
+_ERROR = "; error: its law misses nine in ten of the cells held out of its fit by less"
 
 
 def show(console: Console, advice: Advice, manifest: Manifest) -> None:
@@ -63,6 +64,8 @@ def after(advice: Advice) -> Iterator[str]:
     for way in advice.ranking:
         if way.warnings:
             yield f"Warning for {names[way.name]}: {short(way.warnings)}."
+    if advice.held_out is not None:
+        yield from came_true(advice.held_out)
     for name, reason in advice.left:
         yield f"No answer for {names[name]}: {reason}."
     for name, count in advice.rivals:
@@ -84,6 +87,21 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
     over = "" if best.gain is None or best.name == REFERENCE else f", {_gain(best)} over {REFERENCE}"
     simplest = f" It ties with {listed(told[1:])} {WITHIN}, and is the simplest." if len(told) > 1 else ""
     return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.{simplest}")
+
+
+def came_true(found: HeldOut) -> Iterator[str]:
+    """How good such predictions were where the truth is known."""
+    yield (
+        f"Of {found.cases} measured cases of this setting, each left out in turn, the way ranked first was the fastest "
+        f"in {found.close}, to within {percent(CLOSE)}."
+    )
+    if worst := max(found.losses):
+        median = _share(found.median_loss)
+        yield f"Where it was not the fastest, it was slower by {median} in the median, by {_share(worst)} at worst."
+    yield (
+        f"The fastest was ruled out in {found.cases - found.among} of {found.cases}; {found.wrongly} of "
+        f"{found.ruled_out} ways ruled out were faster than the first."
+    )
 
 
 _CLOSE = "they are closer than their intervals and the errors of their laws allow to tell"
@@ -141,4 +159,8 @@ def _pays_off(way: Ranked) -> str:
 
 
 def _error(way: Ranked) -> str:
-    return "not known" if missing(way.error) else percent(float(f"{way.error:.2g}"))
+    return "not known" if missing(way.error) else _share(way.error)
+
+
+def _share(value: float) -> str:
+    return percent(float(f"{value:.2g}"))

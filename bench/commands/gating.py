@@ -108,12 +108,17 @@ def trust(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the neighbour.")] = 1,
     resume: Annotated[str, typer.Option(help="Go on with this folder.")] = "",
+    show: Annotated[str, typer.Option(help="Only write this folder's table and picture anew.")] = "",
     reports: Annotated[Path, typer.Option(help="Where trust/ lies.")] = REPORTS,
 ) -> None:
     """Measure the gate itself: how often it cries wolf, and what it misses; takes an hour and a half."""
     with clear_errors(), _clear_ends():
+        from bench.trust.command import rebuild
         from bench.trust.command import trust as prove
 
+        if show:
+            console.print(f"Table and figure: {rebuild(resampled, Path(show), console)}", soft_wrap=True)
+            return
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
         folder = Path(resume) if resume else reports / "trust" / stamp
         folder.mkdir(parents=True, exist_ok=bool(resume))

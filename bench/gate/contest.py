@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -52,7 +53,7 @@ def contest(
     begun = time.perf_counter()
     outcome = Outcome(sides[0].name, sides[1].name, min_effect)
     tell("Checking on both sides that every implementation computes the same network ...")
-    base, head = survey(sides, settings, log)
+    base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
@@ -125,13 +126,14 @@ class _Bout:
     @contextmanager
     def _pairs(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
+        firsts = itertools.cycle(self.order.sample((0, 1), 2))  # so that neither side is the older one more often
         ahead = cores() > max((Case.parse(case).threads for case, _ in self.calls), default=1)
         with ExitStack() as stack:
             waiting: list[Crews] = []
 
             def start() -> Crews:
                 names = list(dict.fromkeys(name for _, name in self.judge.open))
-                return stack.enter_context(Crews(self.sides, names, self.log, self.settings.timeout))
+                return stack.enter_context(Crews(self.sides, names, self.log, self.settings.timeout, next(firsts)))
 
             def next_pair() -> Crews:
                 pair = waiting.pop() if waiting else start()

@@ -116,16 +116,17 @@ class Crews:
     gone.
 
     They get ready on their own, off the core that is measured on, so that they may be started while another pair is
-    measured.
+    measured. `first` is the side, 0 or 1, that is started first; who calls has each side come first equally often.
     """
 
-    def __init__(self, sides: tuple[Side, Side], names: Sequence[str], log: Path, timeout: float) -> None:
+    def __init__(self, sides: tuple[Side, Side], names: Sequence[str], log: Path, timeout: float, first: int) -> None:
         self.sides = sides
         with ExitStack() as stack:
-            self.both = tuple(
-                stack.enter_context(side.crew(names, log.with_name(label), timeout))
-                for side, label in zip(sides, ("base", "head"), strict=True)
-            )
+            started = {
+                side: stack.enter_context(sides[side].crew(names, log.with_name(("base", "head")[side]), timeout))
+                for side in (first, 1 - first)
+            }
+            self.both = (started[0], started[1])
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Crews:

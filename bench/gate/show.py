@@ -81,13 +81,14 @@ def change(verdict: CellVerdict) -> str:
 def sentence(outcome: Outcome) -> str:
     """The whole outcome in one sentence for a person."""
     named, total = labels(outcome), len(outcome.verdicts)
+    compared = _compared(outcome)
     regressed, improved, open_ = (outcome.of(verdict) for verdict in (REGRESSED, IMPROVED, INCONCLUSIVE))
     faults = f"{_cells(len(outcome.faults))} could not be compared" if outcome.faults else ""
     if regressed:
         most = regressed[0]
         rest = f"; {faults}" if faults else ""
         return (
-            f"Regressed: {len(regressed)} of {_cells(total)} slower than {outcome.base} by more than "
+            f"Regressed: {len(regressed)} of {compared} slower than {outcome.base} by more than "
             f"{percent(outcome.min_effect)}, most of all {named.whole(most.cell)}: {change(most)}{rest}."
         )
     if outcome.too_few:
@@ -111,13 +112,13 @@ def sentence(outcome: Outcome) -> str:
     )
     within = f"within ±{percent(outcome.min_effect)} of {outcome.base}"
     if len(open_) == total:
-        return f"Nothing decided: {_cells(total)} inconclusive, none of them regressed or {within} for certain."
+        return f"Nothing decided: {compared} inconclusive, none of them regressed or {within} for certain."
     if open_:
         clear = total - len(open_) - len(improved)
-        return f"Nothing regressed for certain: {clear} of {_cells(total)} {within}, {len(open_)} inconclusive{better}."
+        return f"Nothing regressed for certain: {clear} of {compared} {within}, {len(open_)} inconclusive{better}."
     if improved:
-        return f"Nothing regressed: {total - len(improved)} of {_cells(total)} {within}{better}."
-    return f"Nothing regressed: all {_cells(total)} {within}."
+        return f"Nothing regressed: {total - len(improved)} of {compared} {within}{better}."
+    return f"Nothing regressed: all {compared} {within}."
 
 
 def lines(outcome: Outcome) -> list[Text]:
@@ -219,6 +220,12 @@ def _how(outcome: Outcome) -> str:
     lines += [f"- {note}" for note in outcome.notes]
     lines += [f"- a pair was lost: {loss}" for loss in outcome.lost]
     return escaped("\n".join(lines)) + "\n"
+
+
+def _compared(outcome: Outcome) -> str:
+    """`24 cells (inference, training)`: a change in a mode that was not compared is not seen."""
+    modes = sorted({Case.parse(verdict.cell[0]).mode for verdict in outcome.verdicts})
+    return f"{_cells(len(outcome.verdicts))} ({', '.join(modes)})"
 
 
 def _cells(count: int) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ def cells() -> list[tuple[str, str]]:
 
 
 def measure_peer() -> dict[str, Any]:
-    """One run: seconds it took, and mean, median and min of each cell in the order of `cells`."""
+    """One run: seconds it took, its cells, and mean, median and min of each in their order."""
     start = time.perf_counter()
+    measured = cells()
     with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as folder:
         test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
-        test.write_text(PYTEST_FILE.format(cells=cells()))
+        test.write_text(PYTEST_FILE.format(cells=measured))
         command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
                    "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
         ours = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
@@ -51,7 +53,8 @@ def measure_peer() -> dict[str, Any]:
     fields = ("mean", "median", "min")
     return {
         "seconds": time.perf_counter() - start,
-        "stats": [{field: stats[cell][field] for field in fields} for cell in cells()],
+        "cells": measured,
+        "stats": [{field: stats[cell][field] for field in fields} for cell in measured],
     }
 
 
@@ -63,9 +66,10 @@ def fails(check: str, before: list[dict[str, float]], after: list[dict[str, floa
     return any(rule.fails(now, then) for then, now in zip(before, after, strict=True))
 
 
-def slowed(stats: list[dict[str, float]], name: str, factor: float) -> list[dict[str, float]]:
-    """The run as it would have been with one implementation slower by this factor: a delay that is proportional."""
+def slowed(stats: list[dict[str, float]], names: Sequence[str], name: str, factor: float) -> list[dict[str, float]]:
+    """The run as it would have been with one implementation slower by this factor: a delay that is proportional.
+    `names` holds each cell's implementation."""
     return [
         {field: value * (factor if own == name else 1) for field, value in one.items()}
-        for one, (_, own) in zip(stats, cells(), strict=True)
+        for one, own in zip(stats, names, strict=True)
     ]

@@ -1,4 +1,7 @@
-"""Thousands of gate runs made of recorded pairs: drawn whole, with replacement, and given to the judge as they come.
+"""Many gate runs made of recorded pairs: drawn whole, with replacement, and given to the judge as they come.
+
+They describe what the judge makes of the pairs there are, and draw the curve of the picture. They bound nothing: a
+thousand of them hold no more than the few live runs whose pairs they repeat, so bounds are those of the live runs.
 
 A pair of an unchanged run in which all cells were measured is one draw; a slowdown is planted by adding its logarithm
 to the cells of one implementation, which is what a delay proportional to their time does. Cells of one pair stay

@@ -14,8 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.special import betaincinv
 
+from bench.cases import Case
 from bench.files import write_atomically, write_json
 from bench.gate.outcome import IMPROVED, REGRESSED, UNCHANGED
+from bench.trust.offset import head_against_base
 from bench.trust.peer import CHECKS, fails, slowed
 from bench.trust.resample import Verdicts, pool, resample
 from bench.trust.sitting import KINDS, NEIGHBOUR_KINDS, PEER, Kind
@@ -44,7 +46,10 @@ def lower(count: int, of: int) -> float:
 def figures(rows: Sequence[Row], resampled: int, tell: Callable[[str], None] = lambda text: None) -> Row:
     """Everything that the table and the picture show."""
     gates, peers = [row for row in rows if row["kind"] != PEER], [row for row in rows if row["kind"] == PEER]
-    pairs = pool([row for row in gates if not row["delay"]])
+    unchanged = [row for row in gates if not row["delay"]]
+    pairs = pool(unchanged)
+    cells = [(cell["case"], cell["implementation"]) for cell in gates[0]["cells"]]
+    peers = [{"cells": cells, **row} for row in peers]  # rows of earlier versions don't name them
     pair_seconds = sum(row["seconds"] for row in gates) / sum(row["pairs"] for row in gates)
     tell(f"Making up runs of {len(pairs)} recorded pairs ...")
 
@@ -66,15 +71,19 @@ def figures(rows: Sequence[Row], resampled: int, tell: Callable[[str], None] = l
     ]
     return {
         "machine": gates[0]["machine"],
-        "cells": len(gates[0]["cells"]),
+        "cells": len(cells),
+        "modes": sorted({Case.parse(case).mode for case, _ in cells}),
         "recorded_pairs": len(pairs),
+        "unchanged": {
+            "runs": len(unchanged),
+            "failed": sum(any(cell["verdict"] == REGRESSED for cell in row["cells"]) for row in unchanged),
+            "head_against_base": dataclasses.asdict(head_against_base(unchanged)),
+        },
         "kinds": kinds,
         "peer": peer(peers) if peers else [],
         "peer_seconds": float(np.median([row["seconds"] for row in peers])) if peers else None,
         "curve": {"gate": curve} | {check: peer_curve(peers, check) for check in CHECKS if peers},
-        "largest_deviation": [
-            max((abs(cell["effect"]) for cell in row["cells"]), default=0.0) for row in gates if not row["delay"]
-        ],
+        "largest_deviation": [max((abs(cell["effect"]) for cell in row["cells"]), default=0.0) for row in unchanged],
         "wrong": [told for row in gates for told in wrong(row)],
     }
 
@@ -139,9 +148,11 @@ def markdown(found: Row) -> str:
     machine = found["machine"]
     lines = [
         f"Measured on {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}{_beside(found)}: "
-        f"{found['cells']} cells,",
-        "one thread, all kinds of runs in turn. A slowdown is planted in one of three implementations, so in a third",
-        "of the cells; bounds are at 95 %.",
+        f"{found['cells']} cells",
+        f"({' and '.join(found['modes'])}), one thread, all kinds of runs in turn. A slowdown is planted in one of "
+        "three implementations,",
+        "so in a third of the cells. Bounds are at 95 %, over live runs. Runs made up of recorded pairs describe these "
+        "pairs; they bound nothing.",
         "",
         "| planted | `--min-effect` | `--budget` | live runs that failed | slowed cells found | false verdicts "
         "| time, median (longest) | failed of runs made up of recorded pairs |",
@@ -149,8 +160,13 @@ def markdown(found: Row) -> str:
     ]
     lines += [_kind_line(kind) for kind in found["kinds"]]
     lines += _peer_lines(found) if found["peer"] else []
-    deviations = found["largest_deviation"]
+    deviations, unchanged = found["largest_deviation"], found["unchanged"]
     lines += [
+        "",
+        f"{_share(unchanged['failed'], unchanged['runs'])} unchanged live runs failed, all settings together: at most "
+        f"{upper(unchanged['failed'], unchanged['runs']):.0%} do.",
+        "",
+        _head_against_base(unchanged["head_against_base"]),
         "",
         f"In {len(deviations)} unchanged runs the largest deviation of any cell was {max(deviations):.1%}, "
         f"{float(np.median(deviations)):.1%} in the median run.",
@@ -160,6 +176,12 @@ def markdown(found: Row) -> str:
         "",
     ]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def _head_against_base(found: Row) -> str:
+    """What two sides that are the same code differ by."""
+    value, low, high = (f"{100 * found[key]:+.2f}".replace("-", "−") for key in ("value", "low", "high"))
+    return f"Head against base in unchanged runs: {value} % [{low}, {high}] over {found['passes']} runs."
 
 
 def _beside(found: Row) -> str:
@@ -220,12 +242,10 @@ def _kind_line(kind: Row) -> str:
     else:
         said = f"{kind['failed']} of {kind['runs']} (at most {upper(kind['failed'], kind['runs']):.0%})"
         cells = ""
-    runs, failed = made_up["runs"], made_up["failed"]
-    bound = f"at least {lower(failed, runs):.1%}" if kind["delay"] else f"at most {upper(failed, runs):.1%}"
     return (
         f"| {_planted(kind['delay'])} | {kind['min_effect']:.0%} | {kind['budget']:.0f} s | {said} | {cells} | "
         f"{kind['false']} | {kind['median_seconds']:.0f} s ({kind['longest_seconds']:.0f} s) | "
-        f"{failed} of {runs} ({bound}) |"
+        f"{_share(made_up['failed'], made_up['runs'])} |"
     )
 
 
@@ -244,7 +264,16 @@ def _peer_delays(found: Row) -> list[float]:
 def _peer_failed(rows: Sequence[Row], check: str, delay: float) -> int:
     """Of all runs after the first, those that fail against the one before them; one implementation slowed in turn."""
     return sum(
-        fails(check, before["stats"], slowed(after["stats"], THREE_WAYS[number % len(THREE_WAYS)], 1 + delay))
+        fails(
+            check,
+            before["stats"],
+            slowed(
+                after["stats"],
+                [name for _, name in after["cells"]],
+                THREE_WAYS[number % len(THREE_WAYS)],
+                1 + delay,
+            ),
+        )
         for number, (before, after) in enumerate(pairwise(rows))
     )
 

@@ -1,9 +1,9 @@
 """One sitting: live gate runs of every kind in turn, with a run of the peer after each unchanged one.
 
-Every run is a whole gate: survey, pairs, looks, verdicts, on two trees. The base is a copy of this suite's `rnn_impls`;
-the head is the original, its workers told to wait out a fraction of each block's own time in one implementation. The
-gate is not told. Each run is written to `runs.jsonl` as it is taken, so that a sitting can be interrupted and gone on
-with.
+Every run is a whole gate: survey, pairs, looks, verdicts, on two trees. Both are copies of this suite's `rnn_impls`,
+side by side under names of one length, so that nothing but the delay tells them apart: the head's workers wait out a
+fraction of each block's own time in one implementation. The gate is not told. Each run is written to `runs.jsonl` as
+it is taken, so that a sitting can be interrupted and gone on with.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
     """One whole gate run, as a row."""
     settings = Settings(preset="gate", devices=("cpu",), implementations="three", budget=kind.budget, timeout=60.0)
     with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as name:
-        base = Path(name)
-        shutil.copytree(
-            Path(rnn_impls.__file__).parent, base / "rnn_impls", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        delay = {slowed: kind.delay} if kind.delay else {}
-        sides = (Side("base", base), Side("head", delay=delay))
+        base, head = Path(name, "base"), Path(name, "head")
+        for tree in (base, head):
+            shutil.copytree(
+                Path(rnn_impls.__file__).parent, tree / "rnn_impls", ignore=shutil.ignore_patterns("__pycache__")
+            )
+        sides = (Side("base", base), Side("head", head, delay={slowed: kind.delay} if kind.delay else {}))
         start = time.perf_counter()
         outcome = contest(sides, settings, kind.min_effect, folder / "worker.log")
     return _row(kind, slowed if kind.delay else "", time.perf_counter() - start, outcome)

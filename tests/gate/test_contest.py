@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,23 @@ def test_verdicts_carry_what_qualifies_them(
     stored = [cell["warnings"] for cell in as_json(outcome, strict=False)["cells"]]
     assert stored == [[each.as_dict() for each in found] for found in carried]
     assert (short(carried[0]) in markdown(outcome)) if kinds else ("warning" not in markdown(outcome))
+
+
+def test_each_side_is_started_first_in_every_other_pair(
+    hold: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is older than its rival would otherwise always be the base's."""
+    firsts: list[int] = []
+
+    class Noted(FakeCrews):
+        def __init__(self, *given: object) -> None:
+            assert isinstance(given[-1], int)
+            firsts.append(given[-1])
+
+    monkeypatch.setattr("tests.gate.test_contest.FakeCrews", Noted)
+    hold()
+    assert len(firsts) >= LOOKS[0]
+    assert all({one, other} == {0, 1} for one, other in pairwise(firsts))
 
 
 def test_a_regression_fails(hold: Callable[..., Outcome]) -> None:

@@ -47,7 +47,7 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
         "--json", "out.json", "--markdown", "out.md", environment={"GITHUB_STEP_SUMMARY": str(summary)},
     )  # fmt: skip
     assert ended.code == 1, ended.text
-    assert ended.last_line.startswith("Regressed: 1 of 1 cell slower than main (")
+    assert ended.last_line.startswith("Regressed: 1 of 1 cell (inference) slower than main (")
     found = json.loads((repository.folder / "out.json").read_text())
     assert found["cells"][0]["verdict"] == "regressed"
     assert 1.0 < found["cells"][0]["change"] < 3.0

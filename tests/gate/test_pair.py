@@ -86,7 +86,7 @@ def fought(
     crews = {side.name: FakeCrew(more.pop("seconds", seconds), log, side.name, **more)
              for side, more in zip(sides, (dict(base), dict(head)), strict=True)}  # fmt: skip
     monkeypatch.setattr(Side, "crew", lambda self, *_: crews[self.name])
-    with Crews(sides, ["manual", "whole"], Path("log"), 1.0) as both:
+    with Crews(sides, ["manual", "whole"], Path("log"), 1.0, first=0) as both:
         return measure_pair(both, plans, random.Random(1)), log, list(crews.values())
 
 
@@ -108,6 +108,21 @@ def test_the_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(first[1] == second[1] and first[0] != second[0] for first, second in turns)
     assert {first[0] for first, _ in turns} == {"base", "head"}
     assert {first[1] for first, _ in turns[::2]} == {"manual", "whole"}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_either_side_may_be_started_first(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """Whoever is: the crews are (base, head)."""
+    sides, started = (Side("base"), Side("head")), list[str]()
+
+    def crew(side: Side, *_: object) -> FakeCrew:
+        started.append(side.name)
+        return FakeCrew({}, [], side.name)
+
+    monkeypatch.setattr(Side, "crew", crew)
+    with Crews(sides, ["manual"], Path("log"), 1.0, first) as both:
+        names = [own.name for own in both.both if isinstance(own, FakeCrew)]
+    assert (started, names) == ([sides[first].name, sides[1 - first].name], ["base", "head"])
 
 
 def test_rounds_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -43,29 +44,37 @@ def outcome(*verdicts: CellVerdict, uncompared: tuple[Uncompared, ...] = (), too
 FAULT = Uncompared(cell(8), INCOMPARABLE, "main (0123abcde): failed: not equal\nto the reference")
 
 
+def test_the_sentence_says_which_modes_were_compared() -> None:
+    """A verdict on inference alone says nothing of training."""
+    training = dataclasses.replace(verdict(2, UNCHANGED, 0.0), cell=(Case(mode="training").id, "whole"))
+    both = outcome(training, verdict(2, UNCHANGED, 0.0))
+    assert sentence(both) == "Nothing regressed: all 2 cells (inference, training) within ±3 % of main (0123abcde)."
+
+
 @pytest.mark.parametrize(
     ("found", "said", "code"),
     [
         (
             outcome(verdict(2, UNCHANGED, 0.0)),
-            "Nothing regressed: all 1 cell within ±3 % of main (0123abcde).",
+            "Nothing regressed: all 1 cell (inference) within ±3 % of main (0123abcde).",
             0,
         ),
         (
             outcome(verdict(2, REGRESSED, 0.05), verdict(4, REGRESSED, 0.12), verdict(8, UNCHANGED, 0.0)),
-            "Regressed: 2 of 3 cells slower than main (0123abcde) by more than 3 %, most of all whole at hidden 64, "
+            "Regressed: 2 of 3 cells (inference) slower than main (0123abcde) by more than 3 %, most of all whole at "
+            "hidden 64, "
             "4 steps: +12.0 % [+11.0, +13.0].",
             1,
         ),
         (
             outcome(verdict(2, IMPROVED, -0.2), verdict(4, UNCHANGED, 0.0)),
-            "Nothing regressed: 1 of 2 cells within ±3 % of main (0123abcde); 1 cell faster, most of all whole at "
-            "hidden 64, 2 steps: -20.0 % [-21.0, -19.0].",
+            "Nothing regressed: 1 of 2 cells (inference) within ±3 % of main (0123abcde); 1 cell faster, most of all "
+            "whole at hidden 64, 2 steps: -20.0 % [-21.0, -19.0].",
             0,
         ),
         (
             outcome(verdict(2, INCONCLUSIVE, 0.025), verdict(4, UNCHANGED, 0.0)),
-            "Nothing regressed for certain: 1 of 2 cells within ±3 % of main (0123abcde), 1 inconclusive.",
+            "Nothing regressed for certain: 1 of 2 cells (inference) within ±3 % of main (0123abcde), 1 inconclusive.",
             0,
         ),
         (
@@ -76,7 +85,8 @@ FAULT = Uncompared(cell(8), INCOMPARABLE, "main (0123abcde): failed: not equal\n
         ),
         (
             outcome(verdict(2, REGRESSED, 0.05), uncompared=(FAULT,)),
-            "Regressed: 1 of 1 cell slower than main (0123abcde) by more than 3 %, most of all whole at hidden 64, "
+            "Regressed: 1 of 1 cell (inference) slower than main (0123abcde) by more than 3 %, most of all whole at "
+            "hidden 64, "
             "2 steps: +5.0 % [+4.0, +6.0]; 1 cell could not be compared.",
             1,
         ),
