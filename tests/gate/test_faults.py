@@ -237,7 +237,7 @@ FAULTS: dict[str, Fault] = {
         2,
         "is the second of",
     ),
-    "too few pairs": (lambda tmp: committed(tmp, SOUND, SOUND, "--budget", "8s"), 3, "a first look takes 6"),
+    "too few pairs": (lambda tmp: committed(tmp, SOUND, SOUND, "--budget", "0.1s"), 3, "a first look takes 6"),
     "other load starting half-way": (load_half_way, 0, "within"),
     "clock going backwards": (
         lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="-1e-3 * next(ticks)")),
