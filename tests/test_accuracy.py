@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from bench.neighbour import Neighbour
 from bench.parity import Reference, check
 from bench.stats import coefficient_of_variation
 from rnn_impls import registry
+from tests import warm
 
 MACHINE = {"cpu": "Imaginary CPU", "torch": "2.13.0"}
 
@@ -150,7 +150,7 @@ def test_peers_measure_the_same_case(peer: str, figures: int) -> None:
     """Each peer, in a process of its own, tells its speed-ups of a short case."""
     case = Case(hidden_size=8, input_size=8, seq_len=4).id
     command = [sys.executable, "-m", "bench.accuracy.peers", peer, case, "4", str(time.time())]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = warm.run(command, check=True)
     speedups = json.loads(done.stdout.strip().splitlines()[-1])
     assert len(speedups) == figures
     assert all(0.05 < speedup < 50 for speedup in speedups)

@@ -23,6 +23,7 @@ from bench.presets import PRESETS
 from bench.process import environment
 from bench.results import read_run
 from bench.summary import cells
+from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTY = f"{ROOT}/tests/faulty.py:"
@@ -33,7 +34,7 @@ ONE = ["--mode", "inference", "--nonlinearity", "tanh", "--seq-len", "7", "--bat
 def bench(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command in a folder."""
     command = [sys.executable, "-m", "bench", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=folder, env=environment())
     return done.returncode, done.stdout, done.stderr
 
 

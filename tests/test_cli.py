@@ -22,6 +22,7 @@ from bench.presets import PRESETS
 from bench.profile.record import PROFILED, read_profile
 from bench.progress import Bar
 from bench.settings import Settings, parse_fraction, parse_seconds
+from tests import warm
 from tests.synthetic import LIMITS, gradients, write_run
 
 SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
@@ -29,7 +30,7 @@ SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--se
 
 def bench(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
-    done = subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=False)
+    done = warm.run([sys.executable, "-m", "bench", *arguments])
     return done.returncode, done.stdout, done.stderr
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.playback import PlaybackClock
+from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
@@ -25,7 +25,7 @@ def run_pytest(*arguments: str, storage: Path) -> tuple[int, str]:
                f"--benchmark-storage={storage}", *arguments]  # fmt: skip
     # Where these tests themselves run under xdist, the process must not take itself for one of its workers.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=ROOT, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -101,7 +101,7 @@ def test_compare_without_a_saved_run(tmp_path: Path) -> None:
 def test_the_command_line_compare_reads_it(saved: tuple[Path, dict[str, Any]]) -> None:
     """`pytest-benchmark compare` shows the saved run."""
     command = [sys.executable, "-m", "pytest_benchmark", "--storage", str(saved[0]), "compare"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = warm.run(command, check=True)
     assert f"test_rnn[{CASE}-whole]" in done.stdout + done.stderr
 
 
@@ -109,7 +109,7 @@ def test_the_report_reads_it(saved: tuple[Path, dict[str, Any]], tmp_path: Path)
     """`python -m bench report FILE.json` makes a report of pytest's JSON; two files are two passes."""
     out = str(saved[0] / "out.json")
     command = [sys.executable, "-m", "bench", "report", out, out, "--output", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "index.html").is_file()
 

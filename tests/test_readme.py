@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bench.readme import README, ROOT, reference, updated
 from bench.results import read_run
 from bench.summary import cells
 from rnn_impls import registry
+from tests import warm
 
 TEXT = README.read_text()
 
@@ -45,14 +46,7 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
     small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
-    done = subprocess.run(
-        [sys.executable, *command.split()[1:], *small.split()],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run([sys.executable, *command.split()[1:], *small.split()], cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stderr
     table = cells(read_run(tmp_path / "reports" / "latest"))
     assert table["status"].eq(MEASURED).all()
@@ -63,10 +57,7 @@ def test_the_example_contender_is_checked(tmp_path: Path) -> None:
     """The other command below it, as written: equal in every case it does not decline."""
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench check my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
-    done = subprocess.run(
-        [sys.executable, *command.split()[1:]], cwd=tmp_path, env=environment(), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = warm.run([sys.executable, *command.split()[1:]], cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Equal in all 14 cases; it declines 4 more." in done.stdout
 
@@ -97,10 +88,8 @@ def test_links_lead_somewhere() -> None:
 
 def test_options_are_those_of_the_command() -> None:
     """Every option in the README's tables is one of `python -m bench run`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "run", "--help"], capture_output=True, text=True, check=True, cwd=ROOT,
-        env={"COLUMNS": "200"},
-    )  # fmt: skip
+    command = [sys.executable, "-m", "bench", "run", "--help"]
+    done = warm.run(command, check=True, cwd=ROOT, env=os.environ | {"COLUMNS": "200"})
     known = set(re.findall(r"--[a-z][a-z-]*", done.stdout))
     shown = set(re.findall(r"--[a-z][a-z-]*", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes of `run`:")]))
     assert shown

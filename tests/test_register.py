@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from bench.process import environment, findings
 from rnn_impls import registry
 from rnn_impls.whole import Whole
+from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
@@ -113,7 +113,7 @@ def pytest_in(folder: Path, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
                f"--benchmark-storage={folder / 'storage'}", *arguments]  # fmt: skip
     env = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=folder, env=env)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -6,7 +6,6 @@ import errno
 import json
 import math
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from bench.presets import find
 from bench.results import read_pytest_json, read_run
 from bench.stats import interval_of_ratio
 from bench.summary import cells, measured_samples, reached
+from tests import warm
 from tests.synthetic import MACHINE, blocks, true_seconds, write_run
 
 Change = Callable[[dict[str, Any]], object]
@@ -450,7 +450,7 @@ def test_pytest_benchmark_compares_a_pass_file(folder: Path, tmp_path: Path) -> 
     """Its own command takes the file and shows a row for every cell, grouped by case."""
     command = [sys.executable, "-m", "pytest_benchmark", "compare", str(folder / "passes" / "pass-001.json"),
                "--group-by=group", "--columns=median,rounds"]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     for case in find("smoke").cases("cpu"):

@@ -31,6 +31,7 @@ from bench.run import Runner
 from bench.settings import Settings
 from bench.summary import cells
 from bench.warning import DISTURBED
+from tests import warm
 from tests.synthetic import MACHINE, blocks
 
 CASE = Case(hidden_size=8, input_size=8, seq_len=8)
@@ -137,7 +138,7 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "4",
                "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--no-explain",
                "--reports", str(tmp_path)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = warm.Process(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -147,13 +148,9 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     kept = [path.read_bytes() for path in pass_files(folder)]
     assert 1 <= len(kept) < 4
     assert read_manifest(folder).status == "running"
-    part = subprocess.run([sys.executable, "-m", "bench", "report", str(folder)], check=True, capture_output=True)
+    part = warm.run([sys.executable, "-m", "bench", "report", str(folder)], check=True)
     assert (folder / "index.html").is_file(), part.stderr
-    subprocess.run(
-        [*command[:4], "--resume", str(folder), "--no-explain", "--reports", str(tmp_path)],
-        check=True,
-        capture_output=True,
-    )
+    warm.run([*command[:4], "--resume", str(folder), "--no-explain", "--reports", str(tmp_path)], check=True)
     assert read_manifest(folder).status == "finished"
     assert len(pass_files(folder)) == 4
     assert [path.read_bytes() for path in pass_files(folder)][: len(kept)] == kept

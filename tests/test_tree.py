@@ -10,6 +10,7 @@ import pytest
 
 from bench.process import environment
 from rnn_impls import registry
+from tests import warm
 from tests.gate.repository import SMALLEST, Repository
 
 LIBRARY = """
@@ -105,7 +106,7 @@ def test_a_module_of_a_package_is_found(tmp_path: Path, name: str) -> None:
     real_package(tmp_path)
     command = [sys.executable, "-m", "bench", "check", name, "--hidden-size", "4", "--mode", "inference",
                "--nonlinearity", "tanh", "--device", "cpu"]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Equal in all" in done.stdout
 

@@ -14,6 +14,7 @@ from bench.process import environment
 from bench.results import read_run
 from bench.summary import cells
 from bench.warning import NO_EVIDENCE, NOT_PINNED
+from tests import warm
 
 ABSENT = """
 import os
@@ -45,7 +46,7 @@ def without(tmp_path: Path) -> dict[str, str]:
 def bench(env: dict[str, str], *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A command on such a system."""
     command = [sys.executable, "-m", "bench", *arguments]
-    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    return warm.run(command, env=env, cwd=cwd)
 
 
 def test_a_run_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:

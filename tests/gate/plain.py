@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 ROOT = Path(__file__).resolve().parents[2]
 
 FILE = """
@@ -28,6 +30,7 @@ def test_rnn(name, benchmark):
     if PLAN[name] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if PLAN[name] == "hang":
+        open("hangs", "w").close()
         time.sleep(1000)
     clock.load(PLAN[name])
     benchmark.pedantic(clock.play, rounds=len(PLAN[name]), iterations=1)
@@ -38,6 +41,13 @@ STEADY = [1e-3, 1.01e-3, 0.99e-3, 1e-3, 1e-3, 1.005e-3]
 
 GREEN, RED, TRACEBACK, NO_END = "green", "red", "a traceback", "no end"
 """How it ends: exit code 0; another, with a line that says why; another, with a traceback or without a word; not."""
+
+
+PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+class Hangs(Exception):
+    """It is in a benchmark that never ends; nothing of pytest ends that."""
 
 
 def ending(
@@ -57,7 +67,7 @@ def ending(
     option = f"--benchmark-compare={compare}" if compare else "--benchmark-compare"
     try:
         done = _pytest(folder, after, option, f"--benchmark-compare-fail={check}")
-    except subprocess.TimeoutExpired:
+    except Hangs:
         return NO_END, ""
     text = done.stdout + done.stderr
     if done.returncode == 0:
@@ -66,10 +76,20 @@ def ending(
 
 
 def _pytest(folder: Path, plan: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest on the file, with pytest-benchmark as it comes."""
+    """Run pytest on the file, with pytest-benchmark as it comes. Raises Hangs when it is still there half a second
+    after its benchmark has begun to hang."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PLAN": json.dumps(plan), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder),
                "-p", "no:cacheprovider", f"--benchmark-storage={folder / 'storage'}", *arguments,
                str(folder / "test_plain.py")]  # fmt: skip
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    with warm.Process(command, cwd=folder, env=environment, text=True, **PIPES) as process:
+        while True:
+            try:
+                out, err = process.communicate(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                if not (folder / "hangs").exists():
+                    continue
+                process.kill()
+                raise Hangs from None
+            return subprocess.CompletedProcess(command, process.returncode, out, err)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from tests import warm
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALLEST = ("--preset", "smoke", "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--device", "cpu")
@@ -92,9 +94,7 @@ class Repository:
         )
         variables.pop("GITHUB_STEP_SUMMARY", None) if not environment else None
         command = [sys.executable, "-m", "bench", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=variables, capture_output=True, text=True, check=False, timeout=240
-        )
+        done = warm.run(command, cwd=self.folder, env=variables, timeout=240)
         text = done.stdout + done.stderr
         assert "Traceback" not in text, text
         if clean:
@@ -123,4 +123,4 @@ def living(mark: str) -> list[psutil.Process]:
                 found.append(process)
         except psutil.Error:
             continue
-    return found
+    return found + [psutil.Process(pid) for pid in warm.living(mark)]

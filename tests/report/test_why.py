@@ -29,7 +29,7 @@ from bench.report.why.operators import table as operators_table
 from bench.report.why.reasons import parts, reason, with_reasons
 from bench.results import Run, read_run
 from bench.summary import cells
-from tests import synthetic
+from tests import synthetic, warm
 from tests.report.test_build import ROOT, Page, contents
 from tests.synthetic import LIMITS, write_run
 
@@ -468,7 +468,6 @@ def test_a_broken_file_beside_the_samples_is_named(tmp_path: Path, name: str) ->
     """Exit code 2 and one line that names it, as for every other file of a run."""
     folder = write_run(tmp_path / "run", presets=("smoke",), passes=2, explained=ALL)
     (folder / name).write_text(json.dumps({"schema": 99}))
-    done = subprocess.run([sys.executable, "-m", "bench", "report", str(folder)], cwd=ROOT, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    done = warm.run([sys.executable, "-m", "bench", "report", str(folder)], cwd=ROOT)
     assert done.returncode == 2
     assert name in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,243 @@
+"""Fresh processes without the wait for torch: each is forked from a process that has imported what others wrote.
+
+A worker, and a command that starts some, spends nearly all of a small test in importing torch and pandas. So the
+first that is asked for starts a server, which imports these and nothing of this suite, and forks when it is asked to.
+What is forked runs `python -m ...` as it would be run: with its own environment, folder, import path, streams and
+session, and this suite's modules imported from where they lie. It dies, hangs and is killed like any other process.
+
+Two things differ. Its environment can't be read from outside, as that of a started process can; so the mark of a test
+is put down in a file, for `living`. And the core on which it measures is another for each of pytest's workers, so that
+two measuring tests don't wait for one another.
+
+Other systems than Linux can't fork such a process safely; there, and for other interpreters and scripts, usual ones are
+started. Continuous integration also makes a run and a gate of usual processes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import importlib
+import inspect
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+PLACE = "RNN_TEST_WARM"
+"""Variable that names the server's folder, also for what a command starts."""
+
+MARK = "RNN_TEST_MARK"
+"""Variable by which a test knows what it started."""
+
+PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "typer",
+             "rich.console", "rich.progress", "psutil", "pytest", "email.parser", "importlib.metadata")  # fmt: skip
+
+OURS = ("bench", "pytest")
+"""Modules that start workers."""
+
+
+class Process(subprocess.Popen[Any]):
+    """A `Popen` whose process the server forks, where it is to run a module; all others are started as usual."""
+
+    def __init__(self, args: Sequence[Any], **options: Any) -> None:
+        command = [str(arg) for arg in args]
+        ours = sys.platform == "linux" and command[0] == sys.executable
+        self._forked = ours and (command[1] == "-m" or command[1:3] == ["-P", "-m"])
+        super().__init__(command, **options)
+
+    def _execute_child(self, *given: Any) -> None:
+        if not self._forked:
+            super()._execute_child(*given)  # type: ignore[misc] # Popen's own
+            return
+        own = inspect.signature(subprocess.Popen._execute_child).bind(self, *given).arguments  # type: ignore[attr-defined] # as above
+        ends = [own[name] if own[name] != -1 else number
+                for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]  # fmt: skip
+        job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
+               "environment": dict(own["env"] if own["env"] is not None else os.environ),
+               "session": own["start_new_session"]}  # fmt: skip
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.connect(str(place() / "socket"))
+        socket.send_fds(self._line, [json.dumps(job).encode()], ends)
+        self.pid = int(self._line.recv(64))
+        self._child_created = True
+        names = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(own[name] for name in names))  # type: ignore[attr-defined] # Popen's own
+
+    def _internal_poll(self, *given: Any, **more: Any) -> int | None:
+        if not self._forked:
+            return super()._internal_poll(*given, **more)  # type: ignore[misc, no-any-return] # Popen's own
+        with suppress(subprocess.TimeoutExpired):
+            self._wait(0.0)
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:
+        if not self._forked:
+            return super()._wait(timeout)  # type: ignore[misc, no-any-return] # Popen's own
+        if self.returncode is None:
+            if not select.select([self._line], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+            self.returncode = int(self._line.recv(64) or -signal.SIGKILL)
+            self._line.close()
+        return self.returncode
+
+
+def run(
+    command: Sequence[Any], timeout: float | None = None, check: bool = False, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """`subprocess.run` of what may be forked, its text captured."""
+    with Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    if check and process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, out, err)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def install() -> None:
+    """Have this process fork its workers."""
+    from bench import process
+
+    if sys.platform == "linux":
+        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[assignment] # stands in for it
+
+
+def living(mark: str) -> list[int]:
+    """Those forked that have this MARK in their environment, and live."""
+    import psutil
+
+    found = [int(file.name) for file in place().glob("[0-9]*") if file.read_text() == mark]
+    return [pid for pid in found if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+@functools.cache
+def place() -> Path:
+    """The folder of the server's socket, and of what is known of those it forked; it is started where there is none."""
+    if PLACE in os.environ:
+        return Path(os.environ[PLACE])
+    folder = tempfile.TemporaryDirectory(prefix="rnn-warm-")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    server = subprocess.Popen(
+        [sys.executable, "-P", __file__, folder.name], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    assert server.stdout is not None
+    if server.stdout.readline() != b"ready\n":
+        raise RuntimeError("the server of fresh processes did not start")
+    atexit.register(_end, server, folder)
+    os.environ[PLACE] = folder.name
+    return Path(folder.name)
+
+
+def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+    server.kill()
+    server.wait()
+    folder.cleanup()
+
+
+# The server
+
+
+def main() -> None:
+    """Fork whenever asked to. In what is forked this returns when its module has, so that it ends like any other."""
+    folder = Path(sys.argv[1])
+    for name in PRELOADED:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(folder / "socket"))
+    listener.listen(64)
+    signal.signal(signal.SIGCHLD, _reap)
+    print("ready", flush=True)
+    while sys.stdin.fileno() not in select.select([listener, sys.stdin], [], [])[0]:  # which closes as pytest ends
+        line, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            _become(_forked(line), folder)
+            return
+        line.close()
+
+
+def _reap(*_: object) -> None:
+    """Let those that have ended go, so that what they took is counted as the tests'."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _forked(line: socket.socket) -> dict[str, Any]:
+    """The job that is asked for, in a process for it; this one waits for its end, and tells how it was."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, ends, _, _ = socket.recv_fds(line, 2**20, 3)
+    job: dict[str, Any] = json.loads(message)
+    if pid := os.fork():
+        for end in ends:
+            os.close(end)
+        _, status = os.waitpid(pid, 0)
+        with suppress(BrokenPipeError):
+            line.send(str(os.waitstatus_to_exitcode(status)).encode())
+        os._exit(0)
+    if job["session"]:
+        os.setsid()
+    for number, end in enumerate(ends):
+        os.dup2(end, number)
+        os.close(end)
+    line.send(str(os.getpid()).encode())
+    line.close()
+    return job
+
+
+def _become(job: dict[str, Any], folder: Path) -> None:
+    """Run a module as `python -m` would."""
+    command, environment = job["command"], job["environment"]
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(environment)
+    (folder / str(os.getpid())).write_text(environment.get(MARK, ""))
+    places = list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
+    if command[0] == "-P":
+        command = command[1:]
+    else:
+        places.insert(0, os.getcwd())
+    sys.path[:0] = places
+    importlib.invalidate_caches()
+    sys.modules.pop("sitecustomize", None)
+    with suppress(ImportError):
+        importlib.import_module("sitecustomize")
+    _, module, *arguments = command
+    sys.argv = [module, *arguments]
+    if module == "bench.worker":
+        _take_a_core()
+    elif module in OURS:
+        install()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _take_a_core() -> None:
+    """Let another core be the last, on which it is measured, for each of pytest's workers."""
+    from bench import machine
+
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        turn = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % len(cores)
+        machine._cores_at_start.extend(cores[turn:] + cores[:turn])
+
+
+if __name__ == "__main__":
+    main()
