@@ -20,8 +20,9 @@ class CellRecord:
 
     `weights_dtype` is what it rounds its weights to, and is held against; empty where they are used as they are given.
     `same_as` is the implementation whose very code it runs in this mode, empty for one that has its own; `needs` what
-    has to be there beside torch; `lines` those of its code (`bench.lines`), None where they were not counted. Runs of
-    earlier versions have none of the three.
+    has to be there beside torch; `lines` those of its code (`bench.lines`), None where they were not counted; `chosen`
+    what it decided to run for this case when it was prepared, empty for one that has no choice. Runs of earlier
+    versions have none of the four.
     """
 
     case: str
@@ -38,6 +39,7 @@ class CellRecord:
     same_as: str = ""
     needs: list[str] = field(default_factory=list)
     lines: int | None = None
+    chosen: str = ""
 
 
 @dataclass

@@ -95,6 +95,7 @@ class Surveyor:
             start = time.perf_counter()
             workload = Workload(case, implementation, problem, self._feed)
             record.build_seconds = time.perf_counter() - start + workload.module.compile_seconds
+            record.chosen = getattr(workload.module, "chosen", "")  # another tree may not know of it
             record.call_seconds = seconds_per_call(workload, case.device)
         if not self.memory:
             return

@@ -7,7 +7,9 @@ product runs ahead in pieces that stay in the cache; tanh is applied while the s
 the backward loop is the same kernel with W_hh the other way round, and each weight's gradient is one product for all
 steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the kernel, `fused_kernel.py` builds it.
 
-In training a call of a few steps is handed to `stacked-grad`: see `few_steps`.
+Where a library's product is better (large batches on a CPU whose BLAS uses the whole vector unit; calls of a few steps
+in training, where weights that change have to be laid out anew for each), `prepare` finds it out and hands over to the
+operators of `stacked-grad` or to one `nn.RNN` call: see `choice.py`. What was chosen is recorded.
 
 When it helps: most at small sizes, where it does away with calling; at large ones by reading the weights as one
 stream. When it doesn't: beyond the last cache, where every way waits for the memory. It takes a C++ compiler, some
@@ -16,11 +18,13 @@ seconds of its time at the first use on a machine, and float32.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from rnn_impls.choice import fastest
 from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.stacked_grad import StackedGrad
@@ -29,10 +33,11 @@ THREADED = 512
 """Hidden size from which a step is long enough to be shared: waiting for each other costs a part of a microsecond."""
 
 
-def few_steps(hidden_size: int) -> int:
-    """So many steps are too few in training: weights change between calls, so that each call has to lay them out
-    anew, three times as many bytes as a step reads. Below, torch's own operators do it. Found by trying."""
-    return 4 + hidden_size // 64
+OWN, STACKED, WHOLE = "own kernel", "stacked-grad", "whole"
+"""What it may choose, as it is recorded."""
+
+TRIED_STEPS = 128
+"""Steps after which a longer sequence changes nothing but the time that choosing takes."""
 
 
 class Layer(torch.autograd.Function):
@@ -74,6 +79,7 @@ class FusedCPU(StackedGrad):
 
     devices = ("cpu",)
     needs = ("a C++ compiler", "ninja")
+    hands_over: ClassVar[bool] = True
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
@@ -81,7 +87,7 @@ class FusedCPU(StackedGrad):
         self._packed: list[tuple[Tensor, Tensor]] = []
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
-        """Lay the weights out once, for inference; training changes them at every step."""
+        """Lay the weights out once, for inference; training changes them at every step. Then choose."""
         if inputs.dtype != torch.float32:
             raise Unavailable("the kernel computes in float32")
         self._packed = []
@@ -90,14 +96,37 @@ class FusedCPU(StackedGrad):
                 w_ih, w_hh, _ = (tensor.detach() for tensor in self.weights(layer))
                 halved = self.rounds_weights_to == "bfloat16"
                 self._packed.append((kernel().packed(w_ih, halved=halved), kernel().packed(w_hh, halved=halved)))
+        self.chosen = OWN
+        if self.hands_over:
+            few = inputs[:TRIED_STEPS]
+            self.chosen = fastest({name: partial(self._try, name, few, hidden) for name in (OWN, STACKED, WHOLE)})
+            self.zero_grad(set_to_none=True)
+
+    def _try(self, name: str, inputs: Tensor, hidden: Tensor) -> None:
+        """One call as it would be made: with this choice, and in training with its backward pass."""
+        self.chosen = name
+        if not self.training:
+            with torch.inference_mode():
+                self(inputs, hidden)
+            return
+        with torch.enable_grad():
+            self.zero_grad(set_to_none=True)
+            outputs, _ = self(inputs, hidden)
+            outputs.sum().backward()  # type: ignore[no-untyped-call]
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """One call of the kernel."""
+        """One call of the kernel, or of what was chosen instead."""
+        if self.chosen == STACKED:
+            return super().layer(number, inputs, state)
         w_ih, w_hh, bias = self.weights(number)
         relu = self.shape.nonlinearity == "relu"
+        if self.chosen == WHOLE:
+            whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)
+            every: Tensor = whole(
+                inputs, state.unsqueeze(0), (w_ih, w_hh, bias, none), True, 1, 0.0, self.training, False, False
+            )[0]
+            return every
         threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
-        if self.training and len(inputs) < few_steps(self.shape.hidden_size):
-            return super().layer(number, inputs, state)
         if self.training:
             found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
             return found
@@ -109,6 +138,7 @@ class FusedCPUHalved(FusedCPU):
     """`fused-cpu` with weights rounded to bfloat16, sums in float32 (inference)"""
 
     rounds_weights_to = "bfloat16"
+    hands_over = False
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """The same, for inference alone: half as many bytes are read, and that is all there is to win."""

@@ -78,6 +78,9 @@ class Implementation(nn.Module):
     compile_seconds: float = 0.0
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
 
+    chosen: str = ""
+    """What it decided at `prepare` to run, for one that has a choice; recorded with each cell."""
+
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape

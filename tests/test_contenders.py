@@ -22,7 +22,7 @@ from bench.workload import Workload
 from rnn_impls import building, registry
 from rnn_impls.building import _alone, _key
 from rnn_impls.compiled import CHUNK, CompiledChunk
-from rnn_impls.fused_cpu import FusedCPU
+from rnn_impls.fused_cpu import OWN, STACKED, WHOLE, FusedCPU
 from rnn_impls.fused_kernel import SOURCE, WIDTHS, Kernel, kernel
 from rnn_impls.hoisted import Hoisted
 from rnn_impls.interface import Unavailable
@@ -171,6 +171,19 @@ def test_what_is_needed_is_recorded() -> None:
 
 
 @pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("chosen", [OWN, STACKED, WHOLE])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_whatever_is_chosen_is_equal(chosen: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In outputs, states and gradients, for two layers; and no gradient is left of the trying."""
+    monkeypatch.setattr("rnn_impls.fused_cpu.fastest", lambda calls: [call() for call in calls.values()] and chosen)
+    case = Case(mode=mode, hidden_size=12, input_size=10, seq_len=7, batch_size=2, num_layers=2, nonlinearity="relu")
+    assert check(Reference.of(case), FusedCPU) < 1e-5
+    workload = Workload(case, FusedCPU, Problem.of(case))
+    assert workload.module.chosen == chosen
+    assert all(parameter.grad is None for parameter in workload.module.parameters())
+
+
+@pytest.mark.usefixtures("built")
 def test_the_price_is_that_of_the_first_build(built: Kernel) -> None:
     """A kernel that was found built says how long that took, whenever it was; that is part of building a cell."""
     case = Case(hidden_size=8, input_size=8, seq_len=2)
@@ -178,6 +191,7 @@ def test_the_price_is_that_of_the_first_build(built: Kernel) -> None:
     assert built.built_in > 0
     assert record.build_seconds is not None
     assert record.build_seconds > built.built_in
+    assert record.chosen in (OWN, STACKED, WHOLE)
 
 
 def test_a_builder_that_was_killed_is_not_waited_for(built: Kernel, tmp_path: Path) -> None:

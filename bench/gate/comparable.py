@@ -44,6 +44,18 @@ def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[
     return calls, rest
 
 
+def told_choices(names: tuple[str, str], base: Surveyed, head: Surveyed) -> list[str]:
+    """A line for each cell in which an implementation decided otherwise on the two sides what to run."""
+    return [
+        f"{cell[1]} on {cell[0]} runs {theirs.chosen or 'what it has'} in {names[0]}, {ours.chosen or 'what it has'} "
+        f"in {names[1]}"
+        for cell, ours in head.records.items()
+        if (theirs := base.records.get(cell))
+        and theirs.status == ours.status == MEASURED
+        and theirs.chosen != ours.chosen
+    ]
+
+
 def _told(names: tuple[str, str], base: CellRecord, head: CellRecord) -> str:
     """How a cell stands on the side, or the sides, where it is not measured."""
     return "; ".join(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
-from bench.gate.comparable import comparable
+from bench.gate.comparable import comparable, told_choices
 from bench.gate.conclusion import conclude
 from bench.gate.judge import Judge
 from bench.gate.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outcome, Uncompared
@@ -56,6 +56,7 @@ def contest(
     base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
+    outcome.notes += told_choices((sides[0].name, sides[1].name), base, head)
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
     told = f", {len(outcome.uncompared)} that are not compared" if outcome.uncompared else ""
     tell(f"{len(calls)} cells to compare{told}.")
