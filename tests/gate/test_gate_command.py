@@ -206,5 +206,5 @@ def test_exit_codes_of_verdicts(verdicts: list[str], strict: bool, code: int) ->
     outcome = Outcome("base", "head", 0.03, cells)
     assert outcome.exit_code(strict) == code
     if verdicts == ["inconclusive"] * 2:
-        assert sentence(outcome).startswith("Nothing decided: 2 cells inconclusive")
+        assert sentence(outcome).startswith("Nothing decided: 2 cells (inference) inconclusive")
         assert markdown(outcome).startswith("### RNN gate: nothing decided")
