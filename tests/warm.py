@@ -42,7 +42,8 @@ MARK = "RNN_TEST_MARK"
 """Variable by which a test knows what it started."""
 
 PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "typer",
-             "rich.console", "rich.progress", "psutil", "pytest", "email.parser", "importlib.metadata")  # fmt: skip
+             "rich.console", "rich.progress", "psutil", "pytest", "hypothesis.internal.observability",
+             "importlib.metadata")  # fmt: skip
 
 OURS = ("bench", "pytest")
 """Modules that start workers."""
