@@ -45,6 +45,9 @@ PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matp
              "rich.console", "rich.progress", "psutil", "pytest", "hypothesis.internal.observability",
              "importlib.metadata")  # fmt: skip
 
+SILENCE = 3 if sys.platform == "linux" else 9
+"""Seconds after which a test gives up a worker that hangs: more than one takes to start."""
+
 OURS = ("bench", "pytest")
 """Modules that start workers."""
 
