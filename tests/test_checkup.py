@@ -220,12 +220,12 @@ def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
     """After two of them the others are not tried; what is equal before is still said."""
     (tmp_path / "odd.py").write_text(HANGS)
     code, out, err = bench(
-        tmp_path, "check", "odd.py:Odd", *ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", "9s"
+        tmp_path, "check", "odd.py:Odd", *ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", f"{warm.SILENCE}s"
     )
     assert (code, err) == (1, "")
     found = [re.split(r"  +", line)[-1] for line in out.splitlines() if line.startswith("  ")]
     assert found[0].startswith("ok, largest error")
-    assert found[1] == "failed: no answer for 9 s"
+    assert found[1] == f"failed: no answer for {warm.SILENCE} s"
     assert found[2] == "failed: the process ended with exit code 5"
     assert found[3] == "failed: not tried, its process was lost on 2 cases before"
     assert out.splitlines()[-1] == "Of 4 cases: failed in 3, equal in 1."
@@ -283,8 +283,8 @@ def test_what_does_not_import_is_exit_2(tmp_path: Path, content: str, message: s
 def test_a_file_that_never_ends_importing_is_exit_2(tmp_path: Path) -> None:
     """After the timeout."""
     (tmp_path / "own.py").write_text("import time; time.sleep(3600)")
-    found = bench(tmp_path, "check", "own.py:X", *ONE, "--timeout", "9s")
-    assert_one_line(*found, r"own\.py:X does not import: no answer for 9 s")
+    found = bench(tmp_path, "check", "own.py:X", *ONE, "--timeout", f"{warm.SILENCE}s")
+    assert_one_line(*found, rf"own\.py:X does not import: no answer for {warm.SILENCE} s")
 
 
 @pytest.mark.parametrize(

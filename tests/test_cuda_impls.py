@@ -39,7 +39,6 @@ TRAINING = dataclasses.replace(CASE, mode="training")
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed; pip install .[triton]"
 )
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -431,7 +430,7 @@ def test_the_kernel_compiles_for_gpus(
 # On a GPU
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -449,7 +448,7 @@ def test_parity_on_a_gpu(hidden: int, batch: int, nonlinearity: str, mode: str, 
         pytest.skip(str(error))
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("steps", [1, 2, 512])
 def test_parity_on_a_gpu_of_one_step_and_many(name: str, steps: int) -> None:
@@ -461,7 +460,7 @@ def test_parity_on_a_gpu_of_one_step_and_many(name: str, steps: int) -> None:
     )
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gpu_gives_the_same_call_after_call(name: str) -> None:
     """A hundred calls without waiting in between, each of which must be the first one's equal, bit for bit."""

@@ -25,6 +25,7 @@ from bench.results import read_run
 from bench.survey import Surveyor
 from bench.turns import Seat
 from rnn_impls import registry
+from tests import warm
 from tests.faulty import RemembersAll, RemembersLast
 from tests.test_run import FAULTY, ONE_CASE, start, statuses
 
@@ -270,18 +271,19 @@ def test_what_hangs_costs_two_timeouts(tmp_path: Path, monkeypatch: pytest.Monke
     mark = tmp_path / "mark"
     monkeypatch.setenv("FAULTY_MARK", str(mark))
     overrides = {"hidden_size": (4, 8), "seq_len": (2, 4, 6, 8), "mode": ("inference",)}
-    runner = start(tmp_path, f"{FAULTY}HangsWhenMeasured,whole", overrides=overrides, timeout=6.0, passes=1)
+    runner = start(tmp_path, f"{FAULTY}HangsWhenMeasured,whole", overrides=overrides, timeout=warm.SILENCE, passes=1)
     runner._survey()
     runner._save("running")
     mark.touch()
     waits: list[str] = []
     monkeypatch.setattr(runner.listener, "note", waits.append)
     runner.run()
-    hung = [note for note in waits if "no answer for 6 s, while it was run" in note]
+    told = f"no answer for {warm.SILENCE} s, while it was run"
+    hung = [note for note in waits if told in note]
     assert len(hung) == 2
     found = [cell for cell in runner.manifest.cells if "Hangs" in cell.implementation]
     assert [cell.status for cell in found] == [FAILED] * 8
-    assert sum("no answer for 6 s, while it was run" in cell.reason for cell in found) == 2
+    assert sum(told in cell.reason for cell in found) == 2
     assert sum("given up in pass 1" in cell.reason for cell in found) == 6
     assert len(pass_files(runner.folder)) == 1
     whole = [cell for cell in runner.manifest.cells if cell.implementation == "whole"]

@@ -42,7 +42,11 @@ MARK = "RNN_TEST_MARK"
 """Variable by which a test knows what it started."""
 
 PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "typer",
-             "rich.console", "rich.progress", "psutil", "pytest", "email.parser", "importlib.metadata")  # fmt: skip
+             "rich.console", "rich.progress", "psutil", "pytest", "hypothesis.internal.observability",
+             "importlib.metadata")  # fmt: skip
+
+SILENCE = 3 if sys.platform == "linux" else 9
+"""Seconds after which a test gives up a worker that hangs: more than one takes to start."""
 
 OURS = ("bench", "pytest")
 """Modules that start workers."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,10 +61,10 @@ def ending(
     check: str = "mean:5%",
 ) -> tuple[str, str]:
     """Save a run with these samples, edit the file, hold another against it: how that ends, and what it says."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "test_plain.py").write_text(FILE)
-    _pytest(folder, before, "--benchmark-save=base")
-    (saved,) = (folder / "storage").rglob("*.json")
+    _written(folder)
+    saved = folder / "storage" / _saved(json.dumps(before))[0]
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(_saved(json.dumps(before))[1])
     edit(saved)
     option = f"--benchmark-compare={compare}" if compare else "--benchmark-compare"
     try:
@@ -75,14 +77,30 @@ def ending(
     return (TRACEBACK if "Traceback" in text or not text.strip() or done.returncode < 0 else RED), text
 
 
+def _written(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test_plain.py").write_text(FILE)
+
+
+@functools.cache
+def _saved(plan: str) -> tuple[str, bytes]:
+    """Where below its storage pytest-benchmark saves a run with these samples, and what; most faults begin with one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _written(folder)
+        _pytest(folder, json.loads(plan), "--benchmark-save=base")
+        (saved,) = (folder / "storage").rglob("*.json")
+        return str(saved.relative_to(folder / "storage")), saved.read_bytes()
+
+
 def _pytest(folder: Path, plan: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest on the file, with pytest-benchmark as it comes. Raises Hangs when it is still there half a second
-    after its benchmark has begun to hang."""
+    """Run pytest on the file, with pytest-benchmark as it comes and no other plugin. Raises Hangs when it is still
+    there half a second after its benchmark has begun to hang."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"PLAN": json.dumps(plan), "PYTHONPATH": str(ROOT)}
+    environment |= {"PLAN": json.dumps(plan), "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder),
-               "-p", "no:cacheprovider", f"--benchmark-storage={folder / 'storage'}", *arguments,
-               str(folder / "test_plain.py")]  # fmt: skip
+               "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin",
+               f"--benchmark-storage={folder / 'storage'}", *arguments, str(folder / "test_plain.py")]  # fmt: skip
     with warm.Process(command, cwd=folder, env=environment, text=True, **PIPES) as process:
         while True:
             try:

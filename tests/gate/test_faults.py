@@ -26,6 +26,7 @@ from bench.gate.pair import Crews, Pair, Plan
 from bench.gate.sides import Side
 from bench.manifest import CellRecord
 from bench.settings import Settings
+from tests import warm
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
 from tests.gate.repository import AFTER_A_WHILE, ROOT, SMALLEST, SOUND, Ended, Repository
 from tests.synthetic import write_run
@@ -213,9 +214,11 @@ FAULTS: dict[str, Fault] = {
         "killed by SIGKILL",
     ),
     "a worker that hangs": (
-        lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="time.sleep(1000)"), "--timeout", "4s"),
+        lambda tmp: committed(
+            tmp, SOUND, AFTER_A_WHILE.format(what="time.sleep(1000)"), "--timeout", f"{warm.SILENCE}s"
+        ),
         3,
-        "no answer for 4 s",
+        f"no answer for {warm.SILENCE} s",
     ),
     "NaN sample": (first_pass(lambda content: set_first(content, float("nan"))), 2, r"seconds\[0\] is nan"),
     "zero sample": (lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="1.0")), 3, "changes time.perf_counter"),
