@@ -24,6 +24,7 @@ from bench.report import build, tables
 from bench.report.markdown import summary
 from bench.report.render import Panel, inline_svg, style
 from bench.report.scene import Picture, Scene
+from bench.report.units import gap
 from bench.report.why import Why, bars, roofline, why
 from bench.report.why.operators import table as operators_table
 from bench.report.why.reasons import parts, reason, with_reasons
@@ -108,8 +109,8 @@ def test_how_near_the_floor_the_fastest_come(cpu: Explained) -> None:
     (text,) = cpu.told("floor")
     best = cpu.table.loc[cpu.table.groupby("case")["gap"].idxmin()]
     assert text == (
-        f"On this CPU, the fastest way takes between {best['gap'].min():.1f}× the floor (hidden 512, 1 step, inference) "
-        f"and {best['gap'].max():.0f}× (hidden 32, 1 step, training); it comes within 4× in {(best['gap'] < 4).sum()} "
+        f"On this CPU, the fastest way takes between {best['gap'].min():.1f}× the floor (hidden 512, 1 step, "
+        f"inference) and {best['gap'].max():.0f}× (hidden 32, 1 step, training); it comes within 4× in {(best['gap'] < 4).sum()} "
         "of 24 cases, in none at hidden 32 and hidden 128."
     )
 
@@ -444,7 +445,7 @@ def test_the_summary_has_a_line_for_every_cell(cpu: Explained) -> None:
     assert len(lines) == 72
     row = cpu.row(USUAL, "whole")
     assert (
-        f"| hidden 128, 64 steps, inference | `whole` | 36.5 µs | {row['gap']:.1f}× | {row['why']} |" in lines
+        f"| hidden 128, 64 steps, inference | `whole` | 36.5 µs | {gap(row['gap'])} | {row['why']} |" in lines
     )  # floor, gap and line of the usual case
 
 
