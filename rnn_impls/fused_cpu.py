@@ -112,7 +112,7 @@ class FusedCPU(StackedGrad):
         with torch.enable_grad():
             self.zero_grad(set_to_none=True)
             outputs, _ = self(inputs, hidden)
-            outputs.sum().backward()  # type: ignore[no-untyped-call]
+            outputs.sum().backward()
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
         """One call of the kernel, or of what was chosen instead."""

@@ -28,7 +28,7 @@ class Kernel:
     def __init__(self, path: Path, built_in: float) -> None:
         """`path` is the library's, `built_in` the seconds that building it took, whenever that was."""
         self.built_in = built_in
-        self._library = ctypes.CDLL(path)
+        self._library = ctypes.CDLL(str(path))
         for name, arguments in {
             "packed": (_POINTER, _SIZE, _SIZE, _FLAG, _FLAG, _POINTER),
             "forward": (*[_POINTER] * 6, *[_SIZE] * 4, *[_FLAG] * 3),

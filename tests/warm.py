@@ -117,7 +117,7 @@ def install() -> None:
     from bench import process
 
     if sys.platform == "linux":
-        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[assignment] # stands in for it
+        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[assignment,attr-defined] # stands in
 
 
 def living(mark: str) -> list[int]:
