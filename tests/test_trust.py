@@ -203,9 +203,9 @@ def test_a_side_tells_its_worker_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The delay is part of the job of one side's workers."""
     started: list[dict[str, Any]] = []
     monkeypatch.setattr("bench.gate.sides.Worker", lambda job, log, python: started.append(job))
-    Side("head", delay={"whole": 0.05}).start(Path("log"))
-    Side("base").start(Path("log"))
-    assert [job["delay"] for job in started] == [{"whole": 0.05}, {}]
+    Side("head", delay={"whole": 0.05}).start(Path("log"), 1)
+    Side("base").start(Path("log"), 2)
+    assert [(job["delay"], job["threads"]) for job in started] == [({"whole": 0.05}, 1), ({}, 2)]
 
 
 def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path) -> None:
