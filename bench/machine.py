@@ -128,7 +128,7 @@ def _host() -> dict[str, Any]:
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "physical_cores": physical,
         "memory_bytes": memory,
         "os": f"{platform.system()} {platform.release()}",

@@ -263,6 +263,15 @@ def test_who_gets_ready_leaves_the_cores_that_pin_takes(
     assert measured.isdisjoint(left or set()) and measured == bound[-1]
 
 
+def test_a_machine_is_told_by_the_cores_this_process_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container or taskset may leave fewer than there are."""
+    monkeypatch.setattr(machine, "_cores_at_start", [])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert machine.describe()["cores"] == 1
+
+
 def test_pin_and_unpin() -> None:
     """The last cores are taken, and given back."""
     if not hasattr(os, "sched_setaffinity"):

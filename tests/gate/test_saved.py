@@ -199,7 +199,7 @@ def test_the_halves_of_a_base_are_independent() -> None:
     """Each half has its own mean, and the spread of all passes: of six, a half is known less by the root of two."""
     before, after = [(0.1 * k, 0.01) for k in range(6)], [(0.0, 0.01), (0.1, 0.01), (0.2, 0.01)]
     whole, odd, even = (_welch(before, after, part) for part in (ALL, ODD, EVEN))
-    assert (odd[0], even[0]) == (pytest.approx(0.1 - 0.2), pytest.approx(0.1 - 0.3))
+    assert [odd[0], even[0]] == pytest.approx([0.1 - 0.2, 0.1 - 0.3])
     of_base = [math.sqrt(found[1] ** 2 - _welch(after, after)[1] ** 2 / 2) for found in (whole, odd, even)]
     assert of_base[1] == of_base[2] == pytest.approx(of_base[0] * math.sqrt(2))
 
