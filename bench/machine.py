@@ -67,10 +67,11 @@ def cores() -> int:
     return len(_allowed_cores()) if hasattr(os, "sched_setaffinity") else os.cpu_count() or 1
 
 
-def stand_aside() -> None:
-    """Keep to the cores that `pin` of one thread leaves free, if any: to get ready while another process measures."""
-    if hasattr(os, "sched_setaffinity") and len(_allowed_cores()) > 1:
-        os.sched_setaffinity(0, _allowed_cores()[:-1])
+def stand_aside(threads: int) -> None:
+    """Keep to the cores that `pin` of so many threads leaves free, if any: to get ready while another process
+    measures with these threads."""
+    if hasattr(os, "sched_setaffinity") and (free := _allowed_cores()[:-threads]):
+        os.sched_setaffinity(0, free)
 
 
 def unpin() -> None:
@@ -127,7 +128,7 @@ def _host() -> dict[str, Any]:
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "physical_cores": physical,
         "memory_bytes": memory,
         "os": f"{platform.system()} {platform.release()}",

@@ -12,7 +12,7 @@ whatever an implementation prints goes to standard error instead. Jobs:
         at n steps at most; see `bench.profile`
     {"kind": "gradients"}: how far back gradients reach; see `bench.gradients`
     {"kind": "turns"}: one of several that take turns, told what to do line by line; see `bench.turns`. With `describe`
-        its `ready` tells the machine
+        its `ready` tells the machine; it gets ready off the cores that others measure on with so many `threads` (1)
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
@@ -50,7 +50,7 @@ def main() -> None:
     tree.enter(Path(job.get("tree") or "."))
     ledger = Ledger()
     if job["kind"] == "turns":
-        stand_aside()
+        stand_aside(job.get("threads", 1))
     from bench import machine, survey, turns  # noqa: F401  # torch: the ledger is told how long it takes
 
     gc.collect()

@@ -245,6 +245,33 @@ def test_machine_is_flat_json_and_repeats_itself() -> None:
     assert first["tf32_cudnn"] is False
 
 
+@pytest.mark.parametrize(
+    ("threads", "left"), [(1, {2, 3, 5}), (2, {2, 3}), (3, {2}), (4, None), (8, None)], ids="{}".format
+)
+def test_who_gets_ready_leaves_the_cores_that_pin_takes(
+    monkeypatch: pytest.MonkeyPatch, threads: int, left: set[int] | None
+) -> None:
+    """As many as there are threads, the last of those allowed; where none would be left, nothing changes."""
+    bound: list[set[int]] = []
+    monkeypatch.setattr(machine, "_cores_at_start", [])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5, 7}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: bound.append(set(cores)), raising=False)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    machine.stand_aside(threads)
+    assert bound == ([] if left is None else [left])
+    measured = set(machine.pin(threads))
+    assert measured.isdisjoint(left or set()) and measured == bound[-1]
+
+
+def test_a_machine_is_told_by_the_cores_this_process_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container or taskset may leave fewer than there are."""
+    monkeypatch.setattr(machine, "_cores_at_start", [])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert machine.describe()["cores"] == 1
+
+
 def test_pin_and_unpin() -> None:
     """The last cores are taken, and given back."""
     if not hasattr(os, "sched_setaffinity"):

@@ -136,8 +136,8 @@ def test_head_against_base_is_a_mean_over_runs() -> None:
     found = head_against_base(rows)
     half = 3.18245 * math.sqrt(2e-6 / 4)  # t of 3 degrees of freedom; the shifts have a variance of 2e-6
     assert found.passes == 4
-    assert found.value == pytest.approx(math.expm1(-0.002))
-    assert [found.low, found.high] == pytest.approx([math.expm1(-0.002 - half), math.expm1(-0.002 + half)], rel=1e-3)
+    bounds = [math.expm1(log) for log in (-0.002, -0.002 - half, -0.002 + half)]
+    assert [found.value, found.low, found.high] == pytest.approx(bounds, rel=1e-3)
 
 
 def test_a_table_is_written_anew_without_measuring(
@@ -203,9 +203,9 @@ def test_a_side_tells_its_worker_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The delay is part of the job of one side's workers."""
     started: list[dict[str, Any]] = []
     monkeypatch.setattr("bench.gate.sides.Worker", lambda job, log, python: started.append(job))
-    Side("head", delay={"whole": 0.05}).start(Path("log"))
-    Side("base").start(Path("log"))
-    assert [job["delay"] for job in started] == [{"whole": 0.05}, {}]
+    Side("head", delay={"whole": 0.05}).start(Path("log"), 1)
+    Side("base").start(Path("log"), 2)
+    assert [(job["delay"], job["threads"]) for job in started] == [({"whole": 0.05}, 1), ({}, 2)]
 
 
 def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path) -> None:

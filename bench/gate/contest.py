@@ -128,13 +128,15 @@ class _Bout:
     def _pairs(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
         firsts = itertools.cycle(self.order.sample((0, 1), 2))  # so that neither side is the older one more often
-        ahead = cores() > max((Case.parse(case).threads for case, _ in self.calls), default=1)
+        threads = max((Case.parse(case).threads for case, _ in self.calls), default=1)
+        ahead = cores() > threads
         with ExitStack() as stack:
             waiting: list[Crews] = []
 
             def start() -> Crews:
                 names = list(dict.fromkeys(name for _, name in self.judge.open))
-                return stack.enter_context(Crews(self.sides, names, self.log, self.settings.timeout, next(firsts)))
+                timeout = self.settings.timeout
+                return stack.enter_context(Crews(self.sides, names, self.log, timeout, next(firsts), threads))
 
             def next_pair() -> Crews:
                 pair = waiting.pop() if waiting else start()

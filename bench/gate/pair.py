@@ -115,15 +115,19 @@ class Crews:
     """The fresh processes of a pair, a crew a side, (base, head); use it in a with statement, after which they are
     gone.
 
-    They get ready on their own, off the core that is measured on, so that they may be started while another pair is
-    measured. `first` is the side, 0 or 1, that is started first; who calls has each side come first equally often.
+    They get ready on their own, off the cores that are measured on with `threads` threads, so that they may be started
+    while another pair is measured. `first` is the side, 0 or 1, that is started first; who calls has each side come
+    first equally often.
     """
 
-    def __init__(self, sides: tuple[Side, Side], names: Sequence[str], log: Path, timeout: float, first: int) -> None:
+    def __init__(
+        self, sides: tuple[Side, Side], names: Sequence[str], log: Path, timeout: float, first: int, threads: int = 1
+    ) -> None:
         self.sides = sides
+        logs = (log.with_name("base"), log.with_name("head"))
         with ExitStack() as stack:
             started = {
-                side: stack.enter_context(sides[side].crew(names, log.with_name(("base", "head")[side]), timeout))
+                side: stack.enter_context(sides[side].crew(names, logs[side], timeout, threads))
                 for side in (first, 1 - first)
             }
             self.both = (started[0], started[1])

@@ -45,8 +45,22 @@ LEAST_PASSES = 3
 """In each run: from fewer the spread between processes cannot be told."""
 
 
-def compare(base: Run, head: Run, min_effect: float, allow_different: Collection[str] = ()) -> Outcome:
+ALL = slice(None)
+"""Which passes of the base are held against the head's."""
+
+
+def compare(
+    base: Run,
+    head: Run,
+    min_effect: float,
+    allow_different: Collection[str] = (),
+    part: slice = ALL,
+    level: float = ERROR,
+) -> Outcome:
     """Hold run `head` against run `base`; `min_effect` is a fraction.
+
+    With a `part`, each cell's mean is that of these passes of the base alone; how much passes differ is still asked of
+    all. `level` is the error of each family of hypotheses.
 
     Raises Incomparable when they are of different machines or software, unless every key that differs is allowed to
     (or `all` are).
@@ -63,7 +77,7 @@ def compare(base: Run, head: Run, min_effect: float, allow_different: Collection
     gone = [cell for cell in sides[0].records if cell not in known]
     outcome.uncompared += [Uncompared(cell, INCOMPARABLE, f"only {outcome.base} has it") for cell in gone]
     logs = (log_control_ratios(base), log_control_ratios(head))
-    found = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome)
+    found = _verdicts({cell: (logs[0].get(cell, []), logs[1].get(cell, [])) for cell in calls}, outcome, part, level)
     carried = (cell_warnings(base), cell_warnings(head))
     outcome.verdicts = [
         dataclasses.replace(each, warnings=joined(*(side.get(each.cell, ()) for side in carried))) for each in found
@@ -100,12 +114,14 @@ def log_control_ratios(run: Run) -> dict[Cell, Logs]:
     }
 
 
-def _verdicts(logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome) -> list[CellVerdict]:
+def _verdicts(
+    logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome, part: slice = ALL, family: float = ERROR
+) -> list[CellVerdict]:
     """A verdict on each cell that has passes enough; the others are left out, and said to be."""
     welch = {}
     for cell, (before, after) in logs.items():
         if min(len(before), len(after)) >= LEAST_PASSES:
-            welch[cell] = _welch(before, after)
+            welch[cell] = _welch(before, after, part)
         else:
             few = f"{len(before)} and {len(after)} passes, and each run needs {LEAST_PASSES} to tell their spread"
             outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, f"too few passes: {few}"))
@@ -117,10 +133,10 @@ def _verdicts(logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome) -> list[Cel
             cell: max(p_above(*found, -limit), p_above(-found[0], *found[1:], -limit)) for cell, found in welch.items()
         },
     }
-    levels = dict.fromkeys(welch, ERROR / max(1, len(welch)))
+    levels = dict.fromkeys(welch, family / max(1, len(welch)))
     decided: dict[Cell, str] = {}
     for verdict, of_cells in p_values.items():
-        for cell, level in holm(of_cells, ERROR, len(welch))[0].items():
+        for cell, level in holm(of_cells, family, len(welch))[0].items():
             decided[cell], levels[cell] = verdict, level
     found = []
     for cell, (mean, error, freedom) in welch.items():
@@ -132,14 +148,24 @@ def _verdicts(logs: dict[Cell, tuple[Logs, Logs]], outcome: Outcome) -> list[Cel
     return found
 
 
-def _welch(before: Logs, after: Logs) -> tuple[float, float, float]:
-    """Difference of the means, its standard error, degrees of freedom after Welch and Satterthwaite."""
-    sides = [weighted_mean([log for log, _ in logs], errors=[error for _, error in logs]) for logs in (before, after)]
+def _welch(before: Logs, after: Logs, part: slice = ALL) -> tuple[float, float, float]:
+    """Difference of the means, its standard error, degrees of freedom after Welch and Satterthwaite.
+
+    The mean before is that of a part of the passes. Its error follows from the spread of all of them: two or three
+    would hardly show one, and of normal values the spread says nothing of the mean.
+    """
+    sides = [_mean(logs) for logs in (before, after)]
+    if part != ALL:
+        sides[0] = (_mean(before[part])[0], sides[0][1] * math.sqrt(len(before) / len(before[part])), sides[0][2])
     parts = [error**2 for _, error, _ in sides]
     variance = sum(parts)
     weights = sum(part**2 / freedom for part, (_, _, freedom) in zip(parts, sides, strict=True))
     freedom = variance**2 / weights if weights else float(len(before) + len(after) - 2)
     return sides[1][0] - sides[0][0], math.sqrt(variance), freedom
+
+
+def _mean(logs: Logs) -> tuple[float, float, int]:
+    return weighted_mean([log for log, _ in logs], errors=[error for _, error in logs])
 
 
 def _wanted(mean: float, half: float, limit: float) -> str:

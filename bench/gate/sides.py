@@ -36,13 +36,18 @@ class Side:
         """A worker's job for this side."""
         return {"kind": kind, "tree": str(self.tree) if self.tree else None, **more}
 
-    def start(self, log: Path) -> Worker:
-        """A fresh process that takes turns with those of the other side."""
-        return Worker(self.job("turns", delay=dict(self.delay)), log, self.python)
+    def start(self, log: Path, threads: int) -> Worker:
+        """A fresh process that takes turns with those of the other side; until then it keeps off as many cores as there
+        are threads, on which another pair may be measured."""
+        return Worker(self.job("turns", delay=dict(self.delay), threads=threads), log, self.python)
 
-    def crew(self, names: Iterable[str], log: Path, timeout: float) -> Crew:
+    def crew(self, names: Iterable[str], log: Path, timeout: float, threads: int) -> Crew:
         """Fresh processes that measure these implementations; `log` is what their logs' names begin with."""
-        return Crew(names, lambda place: self.start(log.with_name(f"{log.name}-{file_name(place)}.log")), timeout)
+
+        def start(place: str) -> Worker:
+            return self.start(log.with_name(f"{log.name}-{file_name(place)}.log"), threads)
+
+        return Crew(names, start, timeout)
 
 
 @contextmanager

@@ -132,8 +132,9 @@ def test_each_side_is_started_first_in_every_other_pair(
 
     class Noted(FakeCrews):
         def __init__(self, *given: object) -> None:
-            assert isinstance(given[-1], int)
-            firsts.append(given[-1])
+            *_, first, threads = given
+            assert isinstance(first, int) and threads == 1
+            firsts.append(first)
 
     monkeypatch.setattr("tests.gate.test_contest.FakeCrews", Noted)
     hold()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.files import BrokenFile
-from bench.gate.against import confirmed
+from bench.gate import against as stored_gate
+from bench.gate.against import EVEN, ODD, against, confirmed
 from bench.gate.outcome import (
     IMPROVED,
     INCOMPARABLE,
@@ -20,9 +23,12 @@ from bench.gate.outcome import (
     UNCHANGED,
     CellVerdict,
     Incomparable,
+    Outcome,
 )
-from bench.gate.saved import ERROR, compare, differing
+from bench.gate.saved import ALL, ERROR, _welch, compare, differing
+from bench.listener import Listener
 from bench.results import Run, read_run
+from bench.settings import Settings
 from bench.stats import holm
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
@@ -111,10 +117,9 @@ def test_other_machines_are_refused_unless_allowed(tmp_path: Path) -> None:
 
 def test_false_alarms_of_twins() -> None:
     """Over many made-up pairs of runs with all cells at the limit, no more than stated has a change."""
-    from bench.gate.outcome import Outcome
     from bench.gate.saved import _verdicts
 
-    draw, wrong, runs = random.Random(1), 0, 1000
+    draw, wrong, runs = random.Random(1), 0, 250
     for _ in range(runs):
         logs = {
             (str(number), "whole"): (
@@ -137,13 +142,66 @@ def test_holm_steps_down() -> None:
 def test_a_change_not_confirmed_is_inconclusive() -> None:
     """A stored run's verdict needs a second fresh set that says the same, and takes its figures."""
     cell = ("case", "whole")
-    first = [CellVerdict(cell, REGRESSED, 0.1, 0.05, 0.15, 5)]
+    first = CellVerdict(cell, REGRESSED, 0.1, 0.05, 0.15, 5)
     fresh = CellVerdict(cell, REGRESSED, 0.08, 0.04, 0.12, 5)
-    assert confirmed(first, [fresh]) == [fresh]
-    for again in ([], [CellVerdict(cell, UNCHANGED, 0.0, -0.01, 0.01, 5)]):
-        (found,) = confirmed(first, again)
+    assert confirmed([first], {cell: first}, {cell: fresh}) == [fresh]
+    for suspected, again, note in (
+        ({cell: first}, {}, "not confirmed by a second"),
+        ({cell: first}, {cell: dataclasses.replace(fresh, verdict=IMPROVED)}, "not confirmed by a second"),
+        ({}, {}, "not by its odd ones alone"),
+    ):
+        (found,) = confirmed([first], suspected, again)
         assert (found.verdict, found.effect) == (INCONCLUSIVE, 0.1)
-        assert "not confirmed" in found.note
+        assert note in found.note
+    unchanged = CellVerdict(cell, UNCHANGED, 0.0, -0.01, 0.01, 5)
+    assert confirmed([unchanged], {cell: first}, {}) == [unchanged], "all passes say more than the odd ones"
+
+
+def judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, half: Sequence[int] = (), now: float = 1.0
+) -> tuple[Outcome, Outcome]:
+    """A gate against a stored run of 20 passes, in some of which `looped` took a third of its time; `now` is by what it
+    is slower in both sets of processes. And what all passes say of the first set."""
+    ways = {"implementations": ("manual", "looped")}
+    stored = run(tmp_path / "stored", passes=20, **ways)
+    own = (stored.samples["implementation"] == "looped") & stored.samples["pass"].isin(half)
+    stored.samples.loc[own, "seconds"] /= 3
+    monkeypatch.setattr(stored_gate, "_machine", lambda *_: stored.manifest.machine)
+    sets = [slowed(run(tmp_path / f"set-{seed}", seed=seed, **ways), "looped", now) for seed in (2, 3)]
+    monkeypatch.setattr(stored_gate, "_measured", lambda *_: sets[0])
+    monkeypatch.setattr(stored_gate, "_measured_again", lambda *_: sets[1])
+    settings = Settings(preset="smoke")
+    return against(stored, settings, 0.05, (), Listener()), compare(stored, sets[0], 0.05)
+
+
+def test_a_change_is_confirmed_against_a_stored_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By two sets of processes and two halves of its passes."""
+    outcome, _ = judged(monkeypatch, tmp_path, now=1.2)
+    assert [(verdict.cell[1], verdict.verdict) for verdict in outcome.changed] == [("looped", REGRESSED)] * 8
+    assert all(verdict.effect == pytest.approx(0.2, abs=0.03) for verdict in outcome.changed)
+
+
+@pytest.mark.parametrize(
+    ("half", "note"), [(ODD, "not confirmed by a second"), (EVEN, "not by its odd ones alone")], ids=["odd", "even"]
+)
+def test_luck_of_half_of_a_stored_runs_passes_is_not_confirmed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, half: slice, note: str
+) -> None:
+    """Both sets of processes are as ever. Beside all passes both would look slower: its luck would count twice."""
+    outcome, by_all = judged(monkeypatch, tmp_path, range(1, 21)[half])
+    assert {verdict.cell[1] for verdict in by_all.of(REGRESSED)} == {"looped"}
+    assert outcome.changed == []
+    left = [verdict for verdict in outcome.of(INCONCLUSIVE) if note in verdict.note]
+    assert {verdict.cell for verdict in left} == {verdict.cell for verdict in by_all.of(REGRESSED)}
+
+
+def test_the_halves_of_a_base_are_independent() -> None:
+    """Each half has its own mean, and the spread of all passes: of six, a half is known less by the root of two."""
+    before, after = [(0.1 * k, 0.01) for k in range(6)], [(0.0, 0.01), (0.1, 0.01), (0.2, 0.01)]
+    whole, odd, even = (_welch(before, after, part) for part in (ALL, ODD, EVEN))
+    assert [odd[0], even[0]] == pytest.approx([0.1 - 0.2, 0.1 - 0.3])
+    of_base = [math.sqrt(found[1] ** 2 - _welch(after, after)[1] ** 2 / 2) for found in (whole, odd, even)]
+    assert of_base[1] == of_base[2] == pytest.approx(of_base[0] * math.sqrt(2))
 
 
 def test_a_cell_twice_in_a_file_is_refused(tmp_path: Path) -> None:
