@@ -1,5 +1,6 @@
 # make bench    measure, and write the report
-# make test     the tests; nothing is timed
+# make test     the tests, in three minutes of two cores; nothing is timed
+# make test-all the same, and those that take long
 # make gate     is this tree slower than BASE?
 # make check    style and types
 #
@@ -18,7 +19,7 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test check setup accuracy compare upgrade clean
+.PHONY: bench gate trust test test-long test-all check setup accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -26,7 +27,12 @@ bench: $(VENV)/ready
 	  $(if $(DEVICE),--device "$(DEVICE)") $(if $(MODE),--mode "$(MODE)") $(ARGS)
 
 test: $(VENV)/ready
-	@$(RUN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(RUN) -m pytest -n $(JOBS) --dist worksteal -m "not long" $(ARGS)
+
+test-long: $(VENV)/ready
+	@$(RUN) -m pytest -n $(JOBS) --dist worksteal -m long $(ARGS)
+
+test-all: test test-long
 
 gate: $(VENV)/ready
 	@$(RUN) -m bench gate --base "$(BASE)" $(if $(filter-out file,$(origin PRESET)),--preset "$(PRESET)") \

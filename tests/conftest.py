@@ -28,8 +28,12 @@ def _has_cuda() -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_processes() -> None:
-    """Workers that a test starts from its own process are forked; and what the imports left is not looked through again
-    at each garbage collection, of which the tests of leaks make hundreds."""
+    """Workers that a test starts from its own process are forked. One thread computes, so that pytest's workers don't
+    wait for each other; and what the imports left is not looked through again at each garbage collection, of which the
+    tests of leaks make hundreds."""
+    import torch
+
     warm.install()
+    torch.set_num_threads(1)
     gc.collect()
     gc.freeze()

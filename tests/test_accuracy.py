@@ -25,6 +25,7 @@ from tests import warm
 MACHINE = {"cpu": "Imaginary CPU", "torch": "2.13.0"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", [None, 0.03])
 def test_simulated_intervals_hold_the_truth(precision: float | None) -> None:
     """In 93 to 97 % of 1,000 runs, with a fixed number of passes and with passes added for a precision."""
@@ -145,6 +146,7 @@ def test_known_truths_compute_the_network() -> None:
         assert 20 / implementation.times == pytest.approx(speedup)  # type: ignore[attr-defined]  # only the truths have it
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("peer", "figures"), [("blocked_autorange", 1), ("pytest_benchmark", 3)])
 def test_peers_measure_the_same_case(peer: str, figures: int) -> None:
     """Each peer, in a process of its own, tells its speed-ups of a short case."""

@@ -74,6 +74,7 @@ def test_the_fused_kernel_is_equal(references: dict[str, Reference]) -> None:
         assert check(reference, FusedCPU) < 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_width_of_vectors_is_equal(
@@ -260,6 +261,7 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch)
         Workload(Case(), CompiledChunk, Problem.of(Case()))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(("name", "mode"), [("compiled-step", "inference"), ("compiled-chunk", "training")])
 def test_compiled_ways_are_equal_and_compile_once(name: str, mode: str) -> None:

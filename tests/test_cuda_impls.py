@@ -346,6 +346,7 @@ def interpreted() -> dict[str, str]:
     return found
 
 
+@pytest.mark.long
 @needs_triton
 @pytest.mark.parametrize(
     "about",
@@ -402,6 +403,7 @@ def compiled(dtype: str, plan: Plan, back: bool, capability: int) -> str:
     return ptx
 
 
+@pytest.mark.long
 @needs_triton
 @pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="kernels are interpreted, not compiled")
 @pytest.mark.parametrize("capability", [80, 90])

@@ -67,6 +67,7 @@ def test_three_ways_are_equal(dtypes: tuple[str, ...], mode: str, least_hidden: 
     equal()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_tolerance_has_room_for_long_sequences(dtype: str, nonlinearity: str) -> None:

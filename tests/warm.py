@@ -29,11 +29,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 PLACE = "RNN_TEST_WARM"
 """Variable that names the server's folder, also for what a command starts."""
@@ -41,9 +42,10 @@ PLACE = "RNN_TEST_WARM"
 MARK = "RNN_TEST_MARK"
 """Variable by which a test knows what it started."""
 
-PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "typer",
-             "rich.console", "rich.progress", "psutil", "pytest", "hypothesis.internal.observability",
-             "importlib.metadata")  # fmt: skip
+PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.backends.backend_svg", "jinja2",
+             "typer", "rich.console", "rich.progress", "psutil", "pydantic", "pytest",
+             "hypothesis.internal.observability", "importlib.metadata")  # fmt: skip
+"""Of what others wrote, what takes long to import, as far as it is there."""
 
 SILENCE = 3 if sys.platform == "linux" else 9
 """Seconds after which a test gives up a worker that hangs: more than one takes to start."""
@@ -157,7 +159,7 @@ def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[st
 
 
 def main() -> None:
-    """Fork whenever asked to. In what is forked this returns when its module has, so that it ends like any other."""
+    """Fork whenever asked to; what is forked raises what its module does, and otherwise ends with it."""
     folder = Path(sys.argv[1])
     for name in PRELOADED:
         with suppress(ImportError):
@@ -174,7 +176,6 @@ def main() -> None:
         if os.fork() == 0:
             listener.close()
             _become(_forked(line), folder)
-            return
         line.close()
 
 
@@ -207,8 +208,8 @@ def _forked(line: socket.socket) -> dict[str, Any]:
     return job
 
 
-def _become(job: dict[str, Any], folder: Path) -> None:
-    """Run a module as `python -m` would."""
+def _become(job: dict[str, Any], folder: Path) -> NoReturn:
+    """Run a module as `python -m` would, and end with it."""
     command, environment = job["command"], job["environment"]
     os.chdir(job["folder"])
     os.environ.clear()
@@ -230,7 +231,22 @@ def _become(job: dict[str, Any], folder: Path) -> None:
         _take_a_core()
     elif module in OURS:
         install()
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+    else:
+        code = 0
+    # Whatever else was raised ends the interpreter as ever. This spares it what takes longer than most of these
+    # processes: tearing down, object by object, modules that it shares with the server.
+    threading._shutdown()  # type: ignore[attr-defined] # what the interpreter calls
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def _take_a_core() -> None:

@@ -360,6 +360,7 @@ def _doubled(content: dict[str, Any]) -> None:
     content["benchmarks"].append(content["benchmarks"][0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PEER)
 def test_the_peer_ends_as_the_readme_says(name: str, tmp_path: Path) -> None:
     """Should pytest-benchmark mend one of these, this fails, and the README is to be changed."""

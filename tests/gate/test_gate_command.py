@@ -54,6 +54,7 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
     assert summary.read_text() == (repository.folder / "out.md").read_text() + "\n"
 
 
+@pytest.mark.long
 def test_the_base_is_another_interpreter(tmp_path: Path) -> None:
     """The same tree under a second environment: what differs is told, and it is measured all the same."""
     link = tmp_path / "environment"

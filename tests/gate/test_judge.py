@@ -78,6 +78,7 @@ def test_a_suspicion_that_fresh_pairs_do_not_share_is_no_verdict() -> None:
     assert found.verdict in (INCONCLUSIVE, UNCHANGED)
 
 
+@pytest.mark.long
 def test_false_alarms_at_the_limit() -> None:
     """With every cell exactly at the minimum effect, where it errs most, fewer runs than it states call one slower."""
     draw, runs = random.Random(5), 1500
@@ -91,6 +92,7 @@ def test_false_alarms_at_the_limit() -> None:
     assert confirmed <= 2 * ERROR * ERROR * runs
 
 
+@pytest.mark.long
 def test_false_unchanged_at_the_limit() -> None:
     """With every cell exactly at the minimum effect, fewer runs than stated call one of them unchanged."""
     draw, runs = random.Random(6), 1500

@@ -115,6 +115,7 @@ def test_other_machines_are_refused_unless_allowed(tmp_path: Path) -> None:
     assert differing({"a": 1}, {"a": 2, "b": 3}, {"all"}) == ["a: 1 then, 2 now", "b: None then, 3 now"]
 
 
+@pytest.mark.long
 def test_false_alarms_of_twins() -> None:
     """Over many made-up pairs of runs with all cells at the limit, no more than stated has a change."""
     from bench.gate.saved import _verdicts

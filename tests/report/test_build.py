@@ -160,7 +160,15 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+SHORT = {"no pass", "one pass", "single cases", "unavailable", "baseline failed", "all failed"}
+"""Those that differ most; the others are drawn where there is time for them."""
+
+
+@pytest.mark.usefixtures("no_png")
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(CASES[name], id=name, marks=[] if name in SHORT else pytest.mark.long) for name in CASES],
+)
 def test_odd_runs_have_a_readable_report(options: dict[str, Any], tmp_path: Path) -> None:
     """No run, however poor, breaks the report or shows a NaN, and every cell has its row in the page."""
     folder = write_run(tmp_path, **{"presets": ("smoke",), **options})
@@ -174,6 +182,7 @@ def test_odd_runs_have_a_readable_report(options: dict[str, Any], tmp_path: Path
     assert "nan" not in (folder / "summary.md").read_text().replace("nanosecond", "").split()
 
 
+@pytest.mark.usefixtures("no_png")
 def test_a_run_cut_short_says_so_at_the_top(tmp_path: Path) -> None:
     """The state of the manifest, the passes there are, and the marks of intervals that stayed too wide."""
     folder = write_run(tmp_path, presets=("smoke",), passes=2)
@@ -189,6 +198,7 @@ def test_a_run_cut_short_says_so_at_the_top(tmp_path: Path) -> None:
     assert "◊" in (folder / "summary.md").read_text()
 
 
+@pytest.mark.usefixtures("no_png")
 def test_cells_that_no_pass_holds_are_listed(tmp_path: Path) -> None:
     """A cell that was to be measured and has no sample is no silent gap."""
     folder = write_run(tmp_path, presets=("smoke",), passes=1)

@@ -442,6 +442,7 @@ def test_the_heatmap_has_the_winners_letters_and_colours(ran: Ran) -> None:
     assert told[-2:] == [f"{TIE}  ties with another", f"{OPEN}  undecided"]
 
 
+@pytest.mark.usefixtures("no_png")
 def test_everything_is_on_the_page_and_in_the_summary(ran: Ran) -> None:
     """Section, regions, keys, heatmap, prices; the column of the full table; the compact table's last column."""
     run = ran()
@@ -475,6 +476,8 @@ def test_a_column_of_the_full_table_says_who_won(ran: Ran) -> None:
     assert all(row[k].choice == row[k].text.partition(":")[0] for row in found)
 
 
+@pytest.mark.usefixtures("no_png")
+@pytest.mark.long
 def test_a_run_of_all_ways_can_be_told(tmp_path: Path) -> None:
     """Sixteen and a user's own, on two devices, some of which are missing there: every one has its line of prices."""
     from bench.report.names import ORDER
@@ -510,6 +513,7 @@ def test_cases_without_a_winner_are_counted(ran: Ran) -> None:
     assert f"1 of 18 cases have no winner: {why}." in told(run).notes
 
 
+@pytest.mark.usefixtures("no_png")
 def test_nothing_measured_has_no_section(ran: Ran) -> None:
     """No empty heading."""
     run = ran(broken=dict.fromkeys(WAYS, (FAILED, "no")))

@@ -421,7 +421,15 @@ ODD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("options", "sections"), ODD.values(), ids=ODD)
+SHORT = {"nothing", "no profile", "cuda beside cpu", "nothing measured"}
+"""Those that differ most; the others are drawn where there is time for them."""
+
+
+@pytest.mark.usefixtures("no_png")
+@pytest.mark.parametrize(
+    ("options", "sections"),
+    [pytest.param(*ODD[name], id=name, marks=[] if name in SHORT else pytest.mark.long) for name in ODD],
+)
 def test_every_run_has_a_readable_page(options: dict[str, Any], sections: tuple[str, ...], tmp_path: Path) -> None:
     """The sections that it has something for, each linked; no NaN, no None, and every reference leads somewhere."""
     folder = write_run(tmp_path / "run", **{"presets": ("smoke",), "passes": 2, "explained": ALL, **options})
@@ -450,6 +458,7 @@ def test_the_summary_has_a_line_for_every_cell(cpu: Explained) -> None:
     )  # floor, gap and line of the usual case
 
 
+@pytest.mark.long
 def test_two_builds_give_the_same_bytes_without_torch(tmp_path: Path) -> None:
     """`python -m bench report` of the same files, twice, in processes that can't import torch."""
     first = write_run(tmp_path / "first", presets=("smoke",), passes=2, explained=ALL)
