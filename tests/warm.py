@@ -119,7 +119,7 @@ def install() -> None:
     from bench import process
 
     if sys.platform == "linux":
-        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[assignment] # stands in for it
+        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[attr-defined, assignment] # stands in for it
 
 
 def living(mark: str) -> list[int]:
