@@ -178,6 +178,7 @@ def test_list_shows_presets_and_implementations() -> None:
     assert result.output.count("Source:") == len(PRESETS)
 
 
+@pytest.mark.long
 def test_no_torch_for_reading(tmp_path: Path) -> None:
     """Reports are rebuilt where torch is not installed."""
     folder = write_run(tmp_path / "run", presets=("smoke",), passes=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from rnn_impls import looped, manual, registry
 from rnn_impls.interface import Head, Implementation, NetworkShape
 from rnn_impls.whole import WholeNoCudnn
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 SHAPE = NetworkShape(input_size=3, hidden_size=4, num_layers=2, output_size=5)
@@ -46,7 +46,7 @@ class WithMap(Implementation):
 def test_demo_prints_the_tutorials_two_lines(module: str, outputs: str, hidden: str) -> None:
     """`python -m rnn_impls.<module>` prints the two sizes, and nothing else."""
     command = [sys.executable, "-m", f"rnn_impls.{module}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = warm.run(command, cwd=ROOT, check=True)
     assert done.stdout.splitlines() == [
         f"outputs size: torch.Size({outputs})",
         f"hidden state size: torch.Size({hidden})",

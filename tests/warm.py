@@ -31,6 +31,7 @@ import sys
 import tempfile
 import threading
 import types
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -119,7 +120,7 @@ def install() -> None:
     from bench import process
 
     if sys.platform == "linux":
-        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[assignment,attr-defined] # stands in
+        process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[attr-defined, assignment] # stands in for it
 
 
 def living(mark: str) -> list[int]:
@@ -173,7 +174,7 @@ def main() -> None:
     print("ready", flush=True)
     while sys.stdin.fileno() not in select.select([listener, sys.stdin], [], [])[0]:  # which closes as pytest ends
         line, _ = listener.accept()
-        if os.fork() == 0:
+        if _fork() == 0:
             listener.close()
             _become(_forked(line), folder)
         line.close()
@@ -186,12 +187,19 @@ def _reap(*_: object) -> None:
             pass
 
 
+def _fork() -> int:
+    """Python warns, from 3.12 on, where there are threads; numpy's are idle, and look after themselves in a fork."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def _forked(line: socket.socket) -> dict[str, Any]:
     """The job that is asked for, in a process for it; this one waits for its end, and tells how it was."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, ends, _, _ = socket.recv_fds(line, 2**20, 3)
     job: dict[str, Any] = json.loads(message)
-    if pid := os.fork():
+    if pid := _fork():
         for end in ends:
             os.close(end)
         _, status = os.waitpid(pid, 0)
