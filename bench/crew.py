@@ -57,12 +57,14 @@ class Crew:
     """The processes for some implementations; use it in a with statement, after which they are gone.
 
     They are started at once and get ready on their own. `timeout` bounds every wait for one of them, in seconds.
+    `chosen` is what each contender of the Case decided to run, for those that have a choice.
     """
 
     names: Iterable[str]
     start: Start
     timeout: float
     case: str = ""
+    chosen: dict[str, str] = field(default_factory=dict)
     _seats: dict[str, Seat] = field(default_factory=dict)
 
     def __enter__(self) -> Crew:
@@ -89,6 +91,7 @@ class Crew:
     def begin(self, case: str) -> None:
         """Have everybody begin with a Case; what was built before is let go, when the seat is next asked for."""
         self.case = case
+        self.chosen.clear()
         for seat in self._seats.values():
             seat.begun = False
 
@@ -98,7 +101,9 @@ class Crew:
         if not seat.begun:
             self._ask(name, {"case": self.case}, "while its process got ready")
             seat.begun = True
-        return str(self._ask(name, {"build": name}, "while it was built").get("failure", ""))
+        answer = self._ask(name, {"build": name}, "while it was built")
+        self.chosen[name] = str(answer.get("chosen", ""))
+        return str(answer.get("failure", ""))
 
     def block(self, name: str, calls: int, lead: int = 0, check: bool = False) -> Reading:
         """Have a block run, after so many calls that are not timed; with `check`, a result of it looked at. The reading

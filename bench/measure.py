@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,8 +17,8 @@ from bench.plan import CasePlan
 
 @dataclass(frozen=True)
 class CaseSamples:
-    """What a pass got of a Case: samples by implementation, those of the control, reasons of those that failed; and
-    whose process was lost, with each reason, which are among the failures, too."""
+    """What a pass got of a Case: samples by implementation, with what it chose to run, those of the control, reasons of
+    those that failed; and whose process was lost, with each reason, which are among the failures, too."""
 
     case: str
     samples: dict[str, dict[str, Any]]
@@ -79,15 +80,17 @@ def _take(
     measured = sum(sum(own.seconds) * own.calls for own in result.samples.values())
     ledger.add("measured", measured)
     ledger.add("alternation", -measured)
-    return _case_samples(plan.case, result, failures, lost)
+    return _case_samples(plan.case, result, crew.chosen, failures, lost)
 
 
-def _case_samples(case: str, result: Alternation, failures: dict[str, str], lost: dict[str, str]) -> CaseSamples:
+def _case_samples(
+    case: str, result: Alternation, chosen: Mapping[str, str], failures: dict[str, str], lost: dict[str, str]
+) -> CaseSamples:
     """Split the control from the contenders; turn exceptions into reasons."""
     failures |= {name: str(error) for name, error in result.failures.items()}
     lost |= {name: str(error) for name, error in result.failures.items() if isinstance(error, Lost)}
     if CONTROL in failures:
         raise ControlFailed(failures[CONTROL])
     control = result.samples.pop(CONTROL)
-    samples = {name: dataclasses.asdict(own) for name, own in result.samples.items()}
+    samples = {name: dataclasses.asdict(own) | {"chosen": chosen.get(name, "")} for name, own in result.samples.items()}
     return CaseSamples(case, samples, dataclasses.asdict(control), failures, lost)

@@ -70,6 +70,7 @@ def extra_info(
         "control_ratio": ratios[len(ratios) // 2],
         "peak_bytes": record.peak_bytes,
         "build_seconds": record.build_seconds,
+        "chosen": samples.get("chosen", ""),
     }
 
 

@@ -57,6 +57,7 @@ def read_run(folder: Path) -> Run:
     samples: list[dict[str, Any]] = []
     seen: set[int] = set()
     again: Counter[str] = Counter()
+    chosen: dict[tuple[str, str], set[str]] = {}
     for path in pass_files(folder):
         content = read_json(path)
         number = take(content, path, "rnn_bench.pass", int)
@@ -64,9 +65,15 @@ def read_run(folder: Path) -> Run:
             raise BrokenFile(f"{path}: the field rnn_bench.pass is {number}, as in another file")
         seen.add(number)
         samples += rows(content, path, manifest.id, number)
+        for info in (benchmark["extra_info"] for benchmark in content["benchmarks"]):
+            if own := info.get("chosen"):
+                chosen.setdefault((info["case"], info["implementation"]), set()).add(str(own))
         for failure in take(content, path, "rnn_bench.failures", list):
             _mark_failed(manifest, failure, path)
         again.update({take(each, path, "group", str) for each in content["rnn_bench"].get("set_aside", [])})
+    for cell in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
+        if found := chosen.get((cell.case, cell.implementation)):
+            cell.chosen = " or ".join(sorted(found))
     return Run(folder, manifest, _frame(samples), again, *_explanation(folder))
 
 

@@ -92,7 +92,7 @@ class Seat:
         self.elsewhere = 0.0
 
     def build(self, name: str) -> dict[str, Any]:
-        """Build a contender; the reason why that can't be done, if so."""
+        """Build a contender; what it chose to run, or the reason why that can't be done."""
         if name == CONTROL:
             self.contenders[name] = Contender(Control(self.case.device))
             return {}
@@ -106,7 +106,7 @@ class Seat:
         run = delayed(workload, self.delay[name]) if name in self.delay else workload
         self.contenders[name] = Contender(run, workload, registry.isolated(name))
         self.elsewhere = children.cpu_seconds()
-        return {}
+        return {"chosen": getattr(workload.module, "chosen", "")}  # another tree may not know of it
 
     def block(self, name: str, calls: int, lead: int, check: bool) -> dict[str, Any]:
         """Time a block; seconds of one call, by the clock of the device, and what is known of it; or the reason why

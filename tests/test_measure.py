@@ -21,6 +21,7 @@ from bench.ledger import Ledger
 from bench.manifest import FAILED, CellRecord
 from bench.measure import CaseSamples, ControlFailed, measure
 from bench.memory import peak_bytes
+from bench.passes import extra_info
 from bench.plan import (
     CONTROL_CALL_SECONDS,
     MAX_ROUNDS,
@@ -52,6 +53,7 @@ class Steps:
     def __init__(self, dies: dict[str, int] | None = None, error: type[Lost] = Lost) -> None:
         self.built: list[str] = []
         self.checked: list[str] = []
+        self.chosen = {"chooses": "whole"}
         self.dies, self.error = dies or {}, error
 
     def begin(self, case: str) -> None:
@@ -87,6 +89,14 @@ def test_short_calls_are_bundled_into_blocks() -> None:
     assert plan.warm == ("short", CONTROL)
     assert plan.leads == {}
     assert plan.rounds == MIN_ROUNDS
+
+
+def test_what_was_chosen_goes_with_the_samples() -> None:
+    """Into every row of the pass; nothing for one that has no choice."""
+    found = measured(Steps(), {"chooses": 1, "plain": 1, CONTROL: 1})
+    assert {name: own["chosen"] for name, own in found.samples.items()} == {"chooses": "whole", "plain": ""}
+    info = extra_info(CASE, "chooses", found.samples["chooses"], found.control, CellRecord(CASE.id, "chooses"))
+    assert info["chosen"] == "whole"
 
 
 def test_rounds_stay_within_bounds() -> None:

@@ -83,6 +83,18 @@ def test_every_sample_comes_back_as_it_was_written(folder: Path) -> None:
     assert samples["event_seconds"].isna().all()
 
 
+def test_choices_of_the_passes_are_told(tmp_path: Path) -> None:
+    """Each process decides for itself: where they differ, the row says so; a run without choices says nothing."""
+    folder = write_run(tmp_path, presets=["smoke"], passes=2)
+    for path, own in zip(pass_files(folder), ("whole", "own kernel"), strict=True):
+        content = json.loads(path.read_text())
+        info(content)["chosen"] = own
+        path.write_text(json.dumps(content))
+    table = cells(read_run(folder))
+    assert set(table["chosen"]) == {"", "own kernel or whole"}
+    assert (table["chosen"] != "").sum() == 1
+
+
 def test_event_times_come_back_on_cuda(tmp_path: Path) -> None:
     """Where the device has events, each sample has their time beside the host's."""
     run = read_run(write_run(tmp_path, presets=["smoke"], devices=["cuda"], passes=1))
