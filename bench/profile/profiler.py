@@ -66,6 +66,7 @@ class Profiler:
         """For devices whose calls return when they are done. Where the parts don't add up, something else ran
         meanwhile, and it is tried once more; the better of the two counts."""
         hollow = twin(workload.case, record.implementation)
+        hollow.module.chosen = workload.module.chosen  # the same calls, whatever the twin's own sizes made it decide
         window = self._details(workload, record)
         seen = record.counts.product_operations >= work(workload.case).operations / 2
         self._measure(workload, hollow, clock, record, window, seen)
