@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench import guard
-from bench.options import AXES, axis_overrides
-from bench.settings import Settings, parse_devices
+from bench.cases.axes import AXES, axis_overrides
+from bench.cases.settings import Settings, parse_devices
+from bench.run import guard
 
 if TYPE_CHECKING:
-    from bench.session import Session
+    from bench.run.session import Session
 
 ROOT = Path(__file__).parent
 SAVE_HINT = "no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
@@ -107,7 +107,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """What measures: only the contenders that were selected, also by -k, are measured together."""
-    from bench.session import Session
+    from bench.run.session import Session
 
     selected: dict[str, list[str]] = {}
     for item in request.session.items:
@@ -121,7 +121,7 @@ def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Add GPU, driver, torch, cuDNN, threads and TF32; take out what changes from one minute to the next."""
-    from bench.machine import describe, fix_numerics
+    from bench.host.machine import describe, fix_numerics
 
     fix_numerics()
     cpu = machine_info.get("cpu", {})
@@ -146,7 +146,7 @@ def _settings(config: pytest.Config) -> Settings:
 
 def _cells(config: pytest.Config) -> list[tuple[str, str]]:
     """(case id, implementation) of everything selected on the devices present."""
-    from bench.machine import require
+    from bench.host.machine import require
 
     settings = _settings(config)
     try:

@@ -15,8 +15,7 @@ from typing import NoReturn
 import typer
 
 from bench.commands import bringing, explaining, gating, measuring
-from bench.commands.advising import advise
-from bench.commands.gradients import gradients
+from bench.commands.explaining import advise, gradients
 
 app = typer.Typer(
     help="What does each way of running a recurrent network cost on this machine, and did a change make it slower?",

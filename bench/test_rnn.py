@@ -2,7 +2,7 @@
 
 The first test of a Case measures all selected contenders of that Case together, in alternation; each test then plays
 its own samples back to pytest-benchmark, whose statistics, JSON, storage, comparison and tables work on them as on
-any others. One pytest process is one pass: see `bench.alternate` for why its spread is not the error.
+any others. One pytest process is one pass: see `bench.measure.alternate` for why its spread is not the error.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.cases import Case
-from bench.manifest import FAILED, MEASURED
-from bench.passes import extra_info
-from bench.playback import PlaybackClock
-from bench.session import Session
+from bench.cases.case import Case
+from bench.run.session import PlaybackClock, Session
+from bench.store.manifest import FAILED, MEASURED
+from bench.store.passes import extra_info
 
 clock = PlaybackClock()
 

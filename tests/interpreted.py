@@ -21,8 +21,8 @@ from multiprocessing.process import BaseProcess
 import torch
 from torch import Tensor
 
-from bench.cases import Case
-from bench.parity import Reference, check
+from bench.cases.case import Case
+from bench.measure.parity import Reference, check
 from rnn_impls import persistent_triton
 from rnn_impls.persistent_triton import Chip, PersistentTriton, Plan
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.cases import Case
-from bench.law import Law, Point, point_of
-from bench.scaling import SETTING, Fit, fit_way
+from bench.cases.case import Case
+from bench.table.law import SETTING, Fit, Law, Point, fit_way, point_of
 
 HIDDEN = (32, 128, 512)
 LENGTHS = (1, 8, 64, 512)

@@ -10,20 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.cases import Case
-from bench.files import write_json
-from bench.limits.limits import Limits, write_limits
-from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, write_manifest
-from bench.passes import benchmark_entry, extra_info
-from bench.presets import find
-from bench.profile.breakdown import CATEGORIES, DISPATCH, GAPS, GRADIENTS, PRODUCTS
-from bench.profile.counts import Counts, Product
-from bench.profile.record import FAILED as NOT_PROFILED
-from bench.profile.record import Profile, ProfileRecord, write_profile
-from bench.results import GRADIENTS as GRADIENTS_FILE
-from bench.results import LIMITS as LIMITS_FILE
-from bench.results import PROFILE as PROFILE_FILE
-from bench.work import work
+from bench.cases.case import Case
+from bench.cases.presets import find
+from bench.store.files import write_json
+from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, write_manifest
+from bench.store.passes import benchmark_entry, extra_info
+from bench.table.reading import GRADIENTS as GRADIENTS_FILE
+from bench.table.reading import LIMITS as LIMITS_FILE
+from bench.table.reading import PROFILE as PROFILE_FILE
+from bench.why.floor import work
+from bench.why.limits.limits import Limits, write_limits
+from bench.why.profile.breakdown import CATEGORIES, DISPATCH, GAPS, GRADIENTS, PRODUCTS
+from bench.why.profile.counts import Counts, Product
+from bench.why.profile.record import FAILED as NOT_PROFILED
+from bench.why.profile.record import Profile, ProfileRecord, write_profile
 
 CONTROL_SECONDS = 1.2e-4
 
@@ -177,7 +177,7 @@ def profile_record(case: Case, name: str, unprofiled: dict[str, str]) -> Profile
 @functools.cache
 def gradients() -> dict[str, Any]:
     """Gradients of the smallest networks; measured here, since nothing depends on what they are."""
-    from bench.gradients.command import measure
+    from bench.why.gradients.setups import measure
 
     return measure(8, 2, 4)
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.accuracy import show, sitting
-from bench.accuracy.simulation import Coverage, Weather, coverage, observations, one_pass
-from bench.accuracy.sitting import TRUE_SPEEDUPS, TRUTHS, Repeats
-from bench.cases import Case
-from bench.neighbour import Neighbour
-from bench.parity import Reference, check
-from bench.stats import coefficient_of_variation
+from bench.cases.case import Case
+from bench.measure.parity import Reference, check
+from bench.proof import accuracy
+from bench.proof import repeats as sitting
+from bench.proof.neighbour import Neighbour
+from bench.proof.repeats import TRUE_SPEEDUPS, TRUTHS, Repeats
+from bench.proof.simulation import Coverage, Weather, coverage, observations, one_pass
+from bench.table.stats import coefficient_of_variation
 from rnn_impls import registry
 from tests import warm
 
@@ -61,13 +62,13 @@ def repeats() -> Repeats:
 
 def test_figures_from_planted_repeats() -> None:
     """Coefficients of variation, intervals that hold, and errors of known truths, by hand."""
-    found = show.figures([repeats()], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE)
+    found = accuracy.figures([repeats()], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE)
     assert found["coefficient_of_variation"]["ours"] == pytest.approx(0.0259, abs=1e-4)
     assert found["coefficient_of_variation"]["blocked_autorange"] == pytest.approx(0.2070, abs=1e-4)
     assert found["intervals_hold_median"] == [3, 4]
     assert found["intervals_hold_known_truth"] == [2, 3]
     assert found["largest_error_of_known_truth"] == pytest.approx(0.0566, abs=1e-4)
-    text = show.markdown(found)
+    text = accuracy.markdown(found)
     assert "| this suite | 9.1 s | 4.02× | 2.60% |  | 1.00% |  |" in text
     assert "| torch.utils.benchmark blocked_autorange | 9.0 s | 4.25× | 20.70% | 8.0× |" in text
     assert "| pytest-benchmark, minima | 9.4 s | 4.05× | 2.35% | 0.9× |" in text
@@ -81,11 +82,11 @@ def test_what_moves_with_the_machine_is_taken_out() -> None:
     control = [1e-4 * 1.02**k for k in range(20)]
     moved = [3.0 * (each / 1e-4) ** 0.5 for each in control]
     assert coefficient_of_variation(moved) > 0.05
-    assert show.at_one_speed(moved, control) == pytest.approx(0.0, abs=1e-9)
+    assert accuracy.at_one_speed(moved, control) == pytest.approx(0.0, abs=1e-9)
     draw = random.Random(1)
     scattered = [each * draw.lognormvariate(0, 0.02) for each in moved]
-    assert show.at_one_speed(scattered, control) == pytest.approx(0.02, rel=0.4)
-    assert show.at_one_speed([1.0, 1.1, 1.2, 1.3], [1e-4] * 4) == coefficient_of_variation([1.0, 1.1, 1.2, 1.3])
+    assert accuracy.at_one_speed(scattered, control) == pytest.approx(0.02, rel=0.4)
+    assert accuracy.at_one_speed([1.0, 1.1, 1.2, 1.3], [1e-4] * 4) == coefficient_of_variation([1.0, 1.1, 1.2, 1.3])
 
 
 def test_sittings_are_pooled_and_all_given() -> None:
@@ -93,13 +94,13 @@ def test_sittings_are_pooled_and_all_given() -> None:
     first, second = repeats(), repeats()
     first.neighbour_share, second.neighbour_share = 0.66, 0.71
     second.ours = [(5.0, 4.9, 5.1)] * 4
-    found = show.figures([first, second], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE)
+    found = accuracy.figures([first, second], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE)
     assert found["repeats"] == 8
     assert [each["repeats"] for each in found["sittings"]] == [4, 4]
     assert found["sittings"][1]["coefficient_of_variation"]["ours"] == 0.0
     assert found["coefficient_of_variation"]["ours"] > 0.1
     assert found["intervals_hold_known_truth"] == [4, 6]
-    text = show.markdown(found)
+    text = accuracy.markdown(found)
     assert "beside a neighbour that took 0.66 and 0.71 of a core" in text
     assert "| 2 | 4 | 0.00% | 20.70% |" in text
 
@@ -132,7 +133,7 @@ def test_a_sitting_beside_a_neighbour_says_so(tmp_path: Path, monkeypatch: pytes
 def test_table_and_figure_are_written(tmp_path: Path) -> None:
     """JSON with the raw repeats, Markdown, PNG and SVG."""
     planted = repeats()
-    show.write(show.figures([planted], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE), [planted], tmp_path)
+    accuracy.write(accuracy.figures([planted], [Coverage("5 passes", 1000, 950, 5.0)], MACHINE), [planted], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"accuracy.{e}" for e in ("json", "md", "png", "svg")}
     assert json.loads((tmp_path / "accuracy.json").read_text())["raw"][0]["blocked_autorange"] == [4.0, 5.0, 3.0, 4.5]
 
@@ -151,7 +152,7 @@ def test_known_truths_compute_the_network() -> None:
 def test_peers_measure_the_same_case(peer: str, figures: int) -> None:
     """Each peer, in a process of its own, tells its speed-ups of a short case."""
     case = Case(hidden_size=8, input_size=8, seq_len=4).id
-    command = [sys.executable, "-m", "bench.accuracy.peers", peer, case, "4", str(time.time())]
+    command = [sys.executable, "-m", "bench.proof.peers", peer, case, "4", str(time.time())]
     done = warm.run(command, check=True)
     speedups = json.loads(done.stdout.strip().splitlines()[-1])
     assert len(speedups) == figures

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.cases import Case
-from bench.parity import ParityError, Reference, check
-from bench.problem import Problem
-from bench.workload import Workload
+from bench.cases.case import Case
+from bench.measure.parity import ParityError, Reference, check
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
 from rnn_impls import registry
 from rnn_impls.adapter import adapted, arguments
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable

@@ -16,18 +16,15 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import cli
-from bench.advice import Advice, advise
-from bench.advice.advice import EXTRAPOLATED, INTERPOLATED, MEASURED
-from bench.advice.held_out import CLOSE, held_out
-from bench.advice.ranking import error
-from bench.cases import Case
-from bench.comparison import TIED, UNDECIDED
-from bench.law import Law, Point, point_of
-from bench.manifest import FAILED, UNAVAILABLE
-from bench.payback import AT_ONCE, NEVER
-from bench.results import Run, read_run
-from bench.scaling import Fit
-from bench.summary import cells
+from bench.cases.case import Case
+from bench.store.manifest import FAILED, UNAVAILABLE
+from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, advise
+from bench.table.cells import cells
+from bench.table.comparison import TIED, UNDECIDED
+from bench.table.law import Fit, Law, Point, point_of
+from bench.table.ranking import CLOSE, error, held_out
+from bench.table.reading import Run, read_run
+from bench.table.winners import AT_ONCE, NEVER
 from tests.planted import HIDDEN, fitted, grid
 from tests.synthetic import Truth, write_run
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from bench.alternate import (
+from bench.host.clock import CudaClock, Evidence, HostClock, MpsClock, Reading, Run, clock_for
+from bench.measure.alternate import (
     BLOCK_SECONDS,
     CONTROL,
     BadSample,
@@ -21,9 +22,7 @@ from bench.alternate import (
     calls_per_block,
     no_garbage_collection,
 )
-from bench.clock import CudaClock, HostClock, MpsClock, Reading, Run, clock_for
-from bench.evidence import Evidence
-from bench.observation import ratio_of_means
+from bench.table.observation import ratio_of_means
 
 
 @dataclass
@@ -312,7 +311,7 @@ def test_what_is_not_known_is_not_kept() -> None:
 def test_host_clock_reads_around_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """The difference of two readings with the calls between them."""
     log: list[object] = []
-    monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
+    monkeypatch.setattr("bench.host.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
     reading = HostClock().time(log.append, 7)
     assert (reading.seconds, reading.event_seconds) == (2.5, None)
     assert log == ["clock", 7, "clock"]
@@ -339,7 +338,7 @@ def test_cuda_clock_synchronises_outside_and_records_inside(monkeypatch: pytest.
 
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: log.append("synchronise"))
-    monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
+    monkeypatch.setattr("bench.host.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
     reading = CudaClock().time(log.append, 7)
     assert (reading.seconds, reading.event_seconds) == (2.5, 1.5)
     assert log == ["synchronise", "clock", "event 1", 7, "event 2", "synchronise", "clock", "elapsed"]
@@ -349,7 +348,7 @@ def test_mps_clock_synchronises_outside(monkeypatch: pytest.MonkeyPatch) -> None
     """Synchronise, clock, calls, synchronise, clock."""
     log: list[object] = []
     monkeypatch.setattr(torch.mps, "synchronize", lambda: log.append("synchronise"))
-    monkeypatch.setattr("bench.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
+    monkeypatch.setattr("bench.host.clock.time.perf_counter", noted_clock(log, 10.0, 12.5))
     reading = MpsClock().time(log.append, 7)
     assert (reading.seconds, reading.event_seconds) == (2.5, None)
     assert log == ["synchronise", "clock", 7, "synchronise", "clock"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases import CHOICES, DTYPES, FIELDS, SIZES, Case
+from bench.cases.case import CHOICES, DTYPES, FIELDS, SIZES, Case
 
 NEEDS_HYPOTHESIS = "hypothesis is not installed; pip install .[test]"
 

@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from bench import jobs, machine
-from bench.cases import Case
-from bench.checkup import DIFFERS, EQUAL, KINDS, Outcome, cases, conclusion, is_sound, varying
+from bench.cases.case import Case
+from bench.cases.presets import PRESETS
 from bench.commands.bringing import _in_words
-from bench.ledger import Ledger
-from bench.manifest import FAILED, MEASURED, UNAVAILABLE
-from bench.presets import PRESETS
-from bench.process import environment
-from bench.results import read_run
-from bench.summary import cells
+from bench.host import machine
+from bench.host.clock import Ledger
+from bench.host.process import environment
+from bench.run.survey import KINDS, Outcome, cases, conclusion, is_sound, varying
+from bench.store.manifest import DIFFERS, EQUAL, FAILED, MEASURED, UNAVAILABLE
+from bench.table.cells import cells
+from bench.table.reading import read_run
+from bench.worker import jobs
 from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.gate.comparable import Surveyed, told_choices
-from bench.manifest import CellRecord
+from bench.store.manifest import CellRecord
 from rnn_impls.choice import CLEARLY, ROUNDS, fastest
 
 

@@ -13,15 +13,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bench import cli
-from bench.files import write_json
-from bench.limits.command import kept_path
-from bench.limits.limits import read_limits, write_limits
-from bench.machine import describe
-from bench.manifest import CellRecord, Manifest
-from bench.presets import PRESETS
-from bench.profile.record import PROFILED, read_profile
-from bench.progress import Bar
-from bench.settings import Settings, parse_fraction, parse_seconds
+from bench.cases.presets import PRESETS
+from bench.cases.settings import Settings, parse_fraction, parse_seconds
+from bench.host.machine import describe
+from bench.run.kept import kept_path
+from bench.run.progress import Bar
+from bench.store.files import write_json
+from bench.store.manifest import CellRecord, Manifest
+from bench.why.limits.limits import read_limits, write_limits
+from bench.why.profile.record import PROFILED, read_profile
 from tests import warm
 from tests.synthetic import LIMITS, gradients, write_run
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.comparison import (
+from bench.table.comparison import (
     FASTER,
     FASTEST,
     SLOWER,
@@ -21,7 +21,7 @@ from bench.comparison import (
     compare,
     standings,
 )
-from bench.stats import CONFIDENCE, Estimate, interval_of_ratio, p_above, weighted_mean
+from bench.table.stats import CONFIDENCE, Estimate, interval_of_ratio, p_above, weighted_mean
 
 CASE = "a case"
 WOBBLE = (0.99, 1.01, 1.0, 0.995, 1.005)

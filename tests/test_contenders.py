@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.cases import Case
-from bench.ledger import Ledger
-from bench.parity import Reference, check
-from bench.problem import Problem
-from bench.process import environment
-from bench.survey import Surveyor
-from bench.workload import Workload
+from bench.cases.case import Case
+from bench.host.clock import Ledger
+from bench.host.process import environment
+from bench.measure.parity import Reference, check
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
+from bench.worker.surveyor import Surveyor
 from rnn_impls import building, registry
 from rnn_impls.building import _alone, _key
 from rnn_impls.compiled import CHUNK, CompiledChunk

@@ -10,17 +10,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import warning
-from bench.cases import Case
-from bench.counted import by_pass
-from bench.files import read_json, write_json
-from bench.manifest import CellRecord, Manifest, write_manifest
-from bench.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
+from bench.cases.case import Case
 from bench.report.markdown import compact
 from bench.report.warned import sentences, short, told
-from bench.results import read_run
-from bench.summary import cells
-from bench.warning import (
+from bench.store.files import read_json, write_json
+from bench.store.manifest import CellRecord, Manifest, write_manifest
+from bench.store.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
+from bench.table import comparison
+from bench.table.cells import cells
+from bench.table.comparison import (
     DISTURBED,
     DRIFT,
     FEW_PASSES,
@@ -32,6 +30,8 @@ from bench.warning import (
     TAKEN_AGAIN,
     EstimateWarning,
 )
+from bench.table.observation import by_pass
+from bench.table.reading import read_run
 from tests.synthetic import MACHINE, blocks, write_run
 
 CASE = Case(seq_len=10)
@@ -206,7 +206,7 @@ def test_the_worst_of_each_kind_is_told() -> None:
     """The largest share, the least rounds; in how many cells each is carried."""
     carried = [(EstimateWarning(DISTURBED, 0.1), EstimateWarning(FEW_ROUNDS, 5)), (EstimateWarning(DISTURBED, 0.3),),
                (EstimateWarning(FEW_ROUNDS, 3),), ()]  # fmt: skip
-    assert warning.joined(*carried) == (EstimateWarning(DISTURBED, 0.3), EstimateWarning(FEW_ROUNDS, 3))
+    assert comparison.joined(*carried) == (EstimateWarning(DISTURBED, 0.3), EstimateWarning(FEW_ROUNDS, 3))
     assert [line.partition(":")[0] for line in told(carried)] == ["In 2 of 4 cells"] * 2
     assert told([(), ()]) == []
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.crossover import Crossover, agreed, along_products, along_steps, common, contradicted, crossover
-from bench.law import Law, point_of
+from bench.table.crossover import Crossover, agreed, along_products, along_steps, common, contradicted, crossover
+from bench.table.law import Law, point_of
 from tests.planted import fitted, grid
 
 SLOW_START = Law(25e-6, 2.5e-6, 40e-12)

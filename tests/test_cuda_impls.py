@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.cases import Case
-from bench.ledger import Ledger
-from bench.manifest import UNAVAILABLE
-from bench.parity import Reference, check
-from bench.problem import Problem
-from bench.survey import Surveyor
-from bench.workload import Workload
+from bench.cases.case import Case
+from bench.host.clock import Ledger
+from bench.measure.parity import Reference, check
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
+from bench.store.manifest import UNAVAILABLE
+from bench.worker.surveyor import Surveyor
 from rnn_impls import cuda_graph, persistent_triton, registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.persistent_triton import CAPACITY, Chip, PersistentTriton, Plan

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import evidence
-from bench.evidence import Evidence, Witness
+from bench.host import clock
+from bench.host.clock import Evidence, Witness
 
 Kernel = Callable[..., None]
 
@@ -17,7 +17,7 @@ Kernel = Callable[..., None]
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Sets what the kernel says: nanoseconds waited by thread (None: it has ended), CPU seconds, switches, cores."""
-    monkeypatch.setattr(evidence, "TASKS", str(tmp_path))
+    monkeypatch.setattr(clock, "TASKS", str(tmp_path))
 
     def say(
         waits: dict[str, int | None] | None = None, cpu: float = 0.0, switches: int | None = 0, cores: int = 1
@@ -30,9 +30,9 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
                 continue
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"123456 {waited} 7\n")
-        monkeypatch.setattr("bench.evidence.time.process_time", lambda: cpu)
-        monkeypatch.setattr(evidence, "_switches", lambda: switches)
-        monkeypatch.setattr(evidence, "_cores", lambda: cores)
+        monkeypatch.setattr("bench.host.clock.time.process_time", lambda: cpu)
+        monkeypatch.setattr(clock, "_switches", lambda: switches)
+        monkeypatch.setattr(clock, "_cores", lambda: cores)
 
     return say
 
@@ -117,7 +117,7 @@ def test_counters_that_run_ahead_of_the_clock_give_nothing_negative(kernel: Kern
 
 def test_without_proc_there_are_switches_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS."""
-    monkeypatch.setattr(evidence, "TASKS", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(clock, "TASKS", str(tmp_path / "nowhere"))
     witness = Witness()
     witness.before()
     found = witness.after(1.0)
@@ -128,8 +128,8 @@ def test_without_proc_there_are_switches_alone(tmp_path: Path, monkeypatch: pyte
 
 def test_without_anything_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows."""
-    monkeypatch.setattr(evidence, "TASKS", str(tmp_path / "nowhere"))
-    monkeypatch.setattr(evidence, "resource", None)
+    monkeypatch.setattr(clock, "TASKS", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(clock, "resource", None)
     witness = Witness()
     witness.before()
     assert witness.after(1.0) == Evidence(None, None)

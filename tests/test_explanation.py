@@ -8,22 +8,21 @@ from typing import Any
 
 import pytest
 
-from bench import explanation
-from bench.cases import Case
-from bench.explanation import explain
-from bench.files import BrokenFile
-from bench.gradients import keep
-from bench.gradients.keep import kept_gradients
-from bench.limits.limits import read_limits
-from bench.manifest import read_manifest
-from bench.process import WorkerDied
-from bench.profile.record import Profile, read_profile
+from bench.cases.case import Case
+from bench.host.process import WorkerDied
 from bench.report import build
-from bench.report.scene import Scene
+from bench.report.operators import with_reasons
+from bench.report.pictures.scene import Scene
 from bench.report.why import why
-from bench.report.why.reasons import with_reasons
-from bench.results import read_run
-from bench.summary import cells
+from bench.run import explanation, kept
+from bench.run.explanation import explain
+from bench.run.kept import kept_gradients
+from bench.store.files import BrokenFile
+from bench.store.manifest import read_manifest
+from bench.table.cells import cells
+from bench.table.reading import read_run
+from bench.why.limits.limits import read_limits
+from bench.why.profile.record import Profile, read_profile
 from tests.report.test_build import Page
 from tests.synthetic import LEFT_OUT, LIMITS, MACHINE, gradients, profile_record, write_run
 
@@ -171,7 +170,7 @@ class Measuring:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *events: dict[str, Any]) -> None:
         self.times = 0
         self.events = events or ({"event": "ready"}, {"event": "gradients", "found": gradients()}, {"event": "end"})
-        monkeypatch.setattr(keep, "findings", self.findings)
+        monkeypatch.setattr(kept, "findings", self.findings)
 
     def findings(self, job: dict[str, Any], timeout: float, log: Path) -> Any:
         """What a worker would tell."""

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases import Case
-from bench.floor import CHAIN, COMPUTE, LAUNCH, MARGIN, MEMORY, NoFloor, floor, levels, peak, read_seconds
-from bench.limits.command import PROCESSES
-from bench.limits.limits import Limits, read_limits
-from bench.readme import reference
-from bench.results import read_run
-from bench.work import work
+from bench.cases.case import Case
+from bench.report.readme import reference
+from bench.run.kept import PROCESSES
+from bench.table.reading import read_run
+from bench.why.floor import CHAIN, COMPUTE, LAUNCH, MARGIN, MEMORY, NoFloor, floor, levels, peak, read_seconds, work
+from bench.why.limits.limits import Limits, read_limits
 
 KIB, MIB = 2**10, 2**20
 

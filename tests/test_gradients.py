@@ -16,14 +16,25 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.files import BrokenFile, write_json
-from bench.gradients.command import measure, steps_shown
-from bench.gradients.flow import ACTIVATIONS, flow
-from bench.gradients.horizon import EXPLODES, NEITHER, TINY, VANISHES, Horizon, horizon, longest_finite, lost, rate
-from bench.gradients.networks import Networks, draw, spectral_radius
-from bench.report.gradients import markdown, panels, read, sentences, write
-from bench.report.palette import COLOURS
-from bench.report.render import inline_svg, style
+from bench.report.gradients import markdown, sentences, write
+from bench.report.pictures.curves import panels
+from bench.report.pictures.palette import COLOURS
+from bench.report.pictures.render import inline_svg, style
+from bench.store.files import BrokenFile, write_json
+from bench.why.gradients.file import (
+    EXPLODES,
+    NEITHER,
+    TINY,
+    VANISHES,
+    Horizon,
+    horizon,
+    longest_finite,
+    lost,
+    rate,
+    read,
+)
+from bench.why.gradients.flow import ACTIVATIONS, Networks, draw, flow, spectral_radius
+from bench.why.gradients.setups import measure, steps_shown
 
 LENGTHS = (1, 2, 4, 7)
 

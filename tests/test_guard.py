@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import guard
+from bench.run import guard
 from tests.gate.repository import SOUND
 from tests.gate.test_faults import NEVER
 from tests.test_pytest_face import SMALL, run_pytest

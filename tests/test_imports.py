@@ -18,20 +18,25 @@ FILES = {
 }
 """Module name -> file."""
 
-_READING = {
-    "results", "summary", "comparison", "stats", "observation", "counted", "warning",
-    "files", "cases", "presets", "law", "scaling", "crossover", "floor", "work", "lines",
-    "payback",
-    "limits.limits", "limits.caches", "limits.show", "gradients.file",
-    *(f"profile.{name}" for name in ("trace", "kinds", "counts", "breakdown", "label", "flame", "record")),
-    *(f"gate.{name}" for name in ("outcome", "judge", "comparable", "saved", "conclusion", "show", "export")),
-}  # fmt: skip
+FLOW = (
+    "rnn_impls", "host", "cases", "store", "measure", "why", "worker", "table", "run", "gate", "report", "proof",
+    "commands", "cli",
+)  # fmt: skip
+"""Packages in the order of the data: each imports those before it alone."""
+
+MOST_LAYERS, MOST_AT_THE_TOP, MOST_LINES = 10, 20, 250
+
+_WITHOUT_TORCH = ("cases", "store", "table", "run", "gate", "report", "commands", "cli")
+"""Packages that work on a laptop that only has the files of a run, or only tell other processes what to measure."""
+_ARITHMETIC = ("floor", "limits.limits", "profile.trace", "profile.breakdown", "profile.counts", "profile.record",
+               "gradients", "gradients.file")  # fmt: skip
+"""Of `why`: what is read and computed from files."""
 READERS = [
     name
     for name in FILES
-    if name.removeprefix("bench.") in _READING or name.split(".")[:2] in (["bench", "report"], ["bench", "advice"])
-]
-"""What has to work on a laptop that only has the files of a run."""
+    if (name.split(".")[1:2] and (name.split(".")[1] in _WITHOUT_TORCH and name.startswith("bench.")))
+    or name.removeprefix("bench.why.") in _ARITHMETIC
+]  # fmt: skip
 
 
 def is_type_checking(node: ast.AST) -> bool:
@@ -99,13 +104,75 @@ class Now:
     assert imported(source, lazy=True) == now | {"torch.nn", "torch.nn.functional"}
 
 
+def package(name: str) -> str:
+    """The package in FLOW that a module belongs to, or its own name at the top of `bench`."""
+    first, *rest = name.split(".")
+    return rest[0] if first == "bench" and rest else first
+
+
+def depths() -> dict[str, int]:
+    """Package -> how many layers it stands on, itself among them. Raises AssertionError for a circle."""
+    below: dict[str, set[str]] = {}
+    for name, path in FILES.items():
+        found = {package(each) for each in imported(path.read_text(), lazy=True) if each in FILES and each != "bench"}
+        below.setdefault(package(name), set()).update(found - {package(name)})
+    known: dict[str, int] = {}
+
+    def depth(name: str, above: tuple[str, ...] = ()) -> int:
+        assert name not in above, f"a circle: {' -> '.join((*above, name))}"
+        if name not in known:
+            known[name] = 1 + max((depth(each, (*above, name)) for each in below.get(name, ())), default=0)
+        return known[name]
+
+    for name in below:
+        depth(name)
+    return known
+
+
 def test_there_is_something_to_look_at() -> None:
     """The lists above are made from folders; an empty one would prove nothing."""
-    assert {"bench", "bench.alternate", "bench.report", "rnn_impls.manual"} <= set(FILES)
-    assert {f"bench.{name}" for name in _READING} < set(READERS)
+    assert {"bench", "bench.measure.alternate", "bench.report", "rnn_impls.manual"} <= set(FILES)
+    assert {f"bench.why.{name}" for name in _ARITHMETIC} < set(READERS)
     assert len([name for name in READERS if name.startswith("bench.report.")]) > 5
-    assert "torch" in reached("bench.workload"), "the search must be able to find torch"
-    assert reached("bench.parity")["rnn_impls.interface"] in FILES
+    assert "torch" in reached("bench.measure.workload"), "the search must be able to find torch"
+    assert reached("bench.measure.parity")["rnn_impls.interface"] in FILES
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if package(name) in FLOW])
+def test_data_flows_one_way(name: str) -> None:
+    """A module imports packages that come before its own alone, in functions, too."""
+    own = FLOW.index(package(name))
+    later = {each for each in imported(FILES[name].read_text(), lazy=True) if each in FILES and package(each) in FLOW}
+    assert not {each for each in later if FLOW.index(package(each)) > own}
+
+
+def test_there_is_no_circle_among_modules() -> None:
+    """Not inside a package either, nor by an import inside a function."""
+    state: dict[str, bool] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert state.get(name) is not True, f"a circle: {' -> '.join((*above[above.index(name) :], name))}"
+        if name in state:
+            return
+        state[name] = True
+        for each in sorted(imported(FILES[name].read_text(), lazy=True) & set(FILES)):
+            if not name.startswith(f"{each}."):  # a module's own package is imported before it
+                visit(each, (*above, name))
+        state[name] = False
+
+    for name in FILES:
+        visit(name, ())
+
+
+def test_the_layout_stays_one_that_a_person_finds_the_way_in() -> None:
+    """Few layers, few entries at the top, files of a length that one reads, and no two of the same name."""
+    assert max(depths().values()) <= MOST_LAYERS
+    top = {path for path in (ROOT / "bench").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert len(top) <= MOST_AT_THE_TOP
+    long = {name: lines for name, path in FILES.items() if (lines := len(path.read_text().splitlines())) > MOST_LINES}
+    assert not long
+    names = [path.name for path in FILES.values() if not path.name.startswith("__")]
+    assert not {name for name in names if names.count(name) > 1}
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.split(".")[0] == "rnn_impls"])
@@ -122,7 +189,9 @@ def test_what_only_reads_needs_no_torch(name: str) -> None:
     assert "torch" not in by, f"{by.get('torch')} imports it"
 
 
-@pytest.mark.parametrize("statement", ["import bench.summary, bench.results, bench.report", "import bench.cli"])
+@pytest.mark.parametrize(
+    "statement", ["import bench.table.cells, bench.table.reading, bench.report", "import bench.cli"]
+)
 def test_torch_stays_out_of_a_process_that_only_reads(statement: str) -> None:
     """The same in a fresh process; the command line, too, must start without torch."""
     code = f"{statement}; import sys; print(sorted(name for name in sys.modules if name.split('.')[0] == 'torch'))"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from bench import memory
-from bench.cases import Case
-from bench.ledger import Ledger
-from bench.manifest import FAILED, MEASURED
-from bench.memory import LEAKY_CALLS, Footprint, footprint, left_bytes, peak_bytes
-from bench.problem import Problem
-from bench.survey import Surveyor
-from bench.workload import Workload
+from bench.cases.case import Case
+from bench.host.clock import Ledger
+from bench.measure import memory
+from bench.measure.memory import LEAKY_CALLS, Footprint, footprint, left_bytes, peak_bytes
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
+from bench.store.manifest import FAILED, MEASURED
+from bench.worker.surveyor import Surveyor
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.whole import Whole

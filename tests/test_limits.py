@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from bench.clock import HostClock, Reading, Run
-from bench.files import BrokenFile
-from bench.limits import best, command, cpu, cuda, job, show
-from bench.limits.caches import cache_bytes
-from bench.limits.limits import Limits, fingerprint, read_limits, unit, write_limits
-from bench.limits.probes import probes
-from bench.machine import describe
-from bench.process import WorkerDied
+from bench.host.clock import HostClock, Reading, Run
+from bench.host.machine import describe
+from bench.host.process import WorkerDied
+from bench.report import limits
+from bench.run import kept
+from bench.store.files import BrokenFile
+from bench.why.limits import best, cpu, cuda, sitting
+from bench.why.limits.cpu import probes
+from bench.why.limits.limits import Limits, cache_bytes, fingerprint, read_limits, unit, write_limits
 from rnn_impls.interface import Unavailable
 
 MACHINE = {"cpu": "Imaginary CPU 9000", "cores": 2, "torch": "2.13.0"}
@@ -135,8 +136,8 @@ def test_without_a_compiler_the_limits_say_so(monkeypatch: pytest.MonkeyPatch) -
         raise Unavailable("there is no C++ compiler (c++)")
 
     told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(job, "probes", none_here)
-    assert job._probes(lambda event, **found: told.append((event, found))) is None
+    monkeypatch.setattr(sitting, "probes", none_here)
+    assert sitting._probes(lambda event, **found: told.append((event, found))) is None
     [(event, found)] = told
     assert (event, found["name"]) == ("missing", "cpu.probes")
     assert "no C++ compiler" in found["reason"]
@@ -170,10 +171,10 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(monkeypatch: pytest.Mon
         raise RuntimeError("no such kernel\nand more")
 
     told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(job, "cpu_limits", broken)
-    monkeypatch.setattr(job, "cache_bytes", dict)
-    monkeypatch.setattr(job, "probes", lambda: None)
-    job.measure_limits(["cpu"], [1], lambda event, **found: told.append((event, found)))
+    monkeypatch.setattr(sitting, "cpu_limits", broken)
+    monkeypatch.setattr(sitting, "cache_bytes", dict)
+    monkeypatch.setattr(sitting, "probes", lambda: None)
+    sitting.measure_limits(["cpu"], [1], lambda event, **found: told.append((event, found)))
     missing = {found["name"]: found["reason"] for event, found in told if event == "missing"}
     assert missing == {
         "cpu.cache": "the system does not tell the sizes of its caches",
@@ -238,7 +239,7 @@ class Measuring:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.times = 0
-        monkeypatch.setattr(command, "findings", self.findings)
+        monkeypatch.setattr(kept, "findings", self.findings)
 
     def findings(self, job: dict[str, Any], timeout: float, log: Path) -> Any:
         """What a worker would tell."""
@@ -255,38 +256,38 @@ def test_limits_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.M
     """The second time they come from the file; a broken one is measured anew, with a note."""
     measuring = Measuring(monkeypatch)
     notes: list[str] = []
-    first = command.limits_of(MACHINE, tmp_path, notes.append)
-    assert measuring.times == command.PROCESSES
+    first = kept.limits_of(MACHINE, tmp_path, notes.append)
+    assert measuring.times == kept.PROCESSES
     assert first.values == {"cpu.peak.float32.t1": [1e11, 2e11, 3e11]}
     assert (first.facts, first.missing, first.machine) == ({"cpu.cache.L1": 49152}, {"cuda": "none"}, MACHINE)
-    assert command.limits_of(MACHINE, tmp_path, notes.append) == first
-    assert measuring.times == command.PROCESSES
-    command.kept_path(tmp_path, MACHINE).write_text("{")
-    command.limits_of(MACHINE, tmp_path, notes.append)
-    assert measuring.times == 2 * command.PROCESSES
+    assert kept.limits_of(MACHINE, tmp_path, notes.append) == first
+    assert measuring.times == kept.PROCESSES
+    kept.kept_path(tmp_path, MACHINE).write_text("{")
+    kept.limits_of(MACHINE, tmp_path, notes.append)
+    assert measuring.times == 2 * kept.PROCESSES
     assert "measured anew" in notes[1]
 
 
 def test_a_thread_count_that_is_not_kept_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run with four threads needs the limits of four."""
     measuring = Measuring(monkeypatch)
-    command.limits_of(MACHINE, tmp_path)
-    found = command.limits_of(MACHINE, tmp_path, threads=[4])
-    assert measuring.times == 2 * command.PROCESSES
+    kept.limits_of(MACHINE, tmp_path)
+    found = kept.limits_of(MACHINE, tmp_path, threads=[4])
+    assert measuring.times == 2 * kept.PROCESSES
     assert found.threads() == [1, 4]
 
 
 def test_limits_are_measured_anew_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--again` adds a sitting to the kept ones; without it they are as they were, and the path is this machine's."""
     measuring = Measuring(monkeypatch)
-    found, path = command.this_machine(tmp_path, False, lambda text: None)
-    again, same = command.this_machine(tmp_path, True, lambda text: None)
-    assert measuring.times == 2 * command.PROCESSES
-    assert (path, same) == (command.kept_path(tmp_path, describe()),) * 2
+    found, path = kept.this_machine(tmp_path, False, lambda text: None)
+    again, same = kept.this_machine(tmp_path, True, lambda text: None)
+    assert measuring.times == 2 * kept.PROCESSES
+    assert (path, same) == (kept.kept_path(tmp_path, describe()),) * 2
     assert found.values != again.values
     first = found.values["cpu.peak.float32.t1"]
     assert again.values["cpu.peak.float32.t1"] == [*first, *(1e11 * k for k in (4, 5, 6))]
-    assert command.this_machine(tmp_path, False, lambda text: None) == (again, path)
+    assert kept.this_machine(tmp_path, False, lambda text: None) == (again, path)
 
 
 def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,9 +296,9 @@ def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: p
     def dies(*_: object) -> Any:
         raise WorkerDied("the process was killed by SIGILL")
 
-    monkeypatch.setattr(command, "findings", dies)
+    monkeypatch.setattr(kept, "findings", dies)
     with pytest.raises(WorkerDied):
-        command.limits_of(MACHINE, tmp_path)
+        kept.limits_of(MACHINE, tmp_path)
     assert not (tmp_path / "limits").exists()
 
 
@@ -308,7 +309,7 @@ def test_the_table_says_what_each_limit_is() -> None:
         cpu__call__operator=[1.2e-6, 0.9e-6], cuda__call__graph=[3e-6],
     )  # fmt: skip
     found.facts["cpu.cache.L1"], found.missing["mps"] = 49152, "nobody asked"
-    text = show.markdown(found)
+    text = limits.markdown(found)
     assert "| | 1 thread | 2 threads |" in text
     assert "| CPU: fastest products here, float32 | 250 GFLOP/s (200) | 500 GFLOP/s (400) |" in text
     assert "| CPU: reading from L2 | 240 GB/s |  |" in text

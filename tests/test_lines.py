@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.lines import count_native, count_python, files_of, lines_of
+from bench.table.lines import count_native, count_python, files_of, lines_of
 from rnn_impls import registry
 
 PYTHON = '''"""A module.
@@ -116,7 +116,8 @@ def test_a_name_nobody_knows_is_unknown() -> None:
 
 def test_counting_imports_nothing_of_it() -> None:
     """Not torch, and not the modules counted."""
-    code = "import sys; from bench.lines import lines_of; lines_of('manual'); print('rnn_impls.manual' in sys.modules)"
+    code = "import sys; from bench.table.lines import lines_of; lines_of('manual'); "
+    code += "print('rnn_impls.manual' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules['torch'] = None; {code}"],
         capture_output=True, text=True, check=False,

@@ -12,27 +12,29 @@ from typing import cast
 import pytest
 import torch
 
-from bench import machine, memory
-from bench.alternate import BLOCK_SECONDS, CONTROL
-from bench.cases import Case
-from bench.clock import Reading
-from bench.crew import Crew, HomeLost, Lost
-from bench.ledger import Ledger
-from bench.manifest import FAILED, CellRecord
-from bench.measure import CaseSamples, ControlFailed, measure
-from bench.memory import peak_bytes
-from bench.passes import extra_info
-from bench.plan import (
+from bench.cases.case import Case
+from bench.host import machine
+from bench.host.clock import Ledger, Reading
+from bench.measure import memory
+from bench.measure.alternate import BLOCK_SECONDS, CONTROL
+from bench.measure.memory import peak_bytes
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
+from bench.run.crew import Crew, HomeLost, Lost
+from bench.run.plan import (
     CONTROL_CALL_SECONDS,
     MAX_ROUNDS,
     MIN_ROUNDS,
     MIN_ROUNDS_OF_LONG_CALLS,
     CasePlan,
+    CaseSamples,
+    ControlFailed,
+    measure,
     plan_case,
     plan_pass,
 )
-from bench.problem import Problem
-from bench.workload import Workload
+from bench.store.manifest import FAILED, CellRecord
+from bench.store.passes import extra_info
 from rnn_impls.interface import Unavailable
 from rnn_impls.whole import Whole, WholeNoCudnn
 

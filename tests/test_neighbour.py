@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import neighbour as planted
-from bench.neighbour import BUSY_SECONDS, PROCESSES, disturb, neighbour
-from bench.process import environment
+from bench.host.process import environment
+from bench.proof import neighbour as planted
+from bench.proof.neighbour import BUSY_SECONDS, PROCESSES, disturb, neighbour
 
 
 def present(seed: int) -> list[psutil.Process]:
@@ -24,7 +24,7 @@ def present(seed: int) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline", "status"])
-        if "bench.neighbour" in (process.info["cmdline"] or [])
+        if "bench.proof.neighbour" in (process.info["cmdline"] or [])
         and process.info["cmdline"][-3] in wanted
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
@@ -56,7 +56,7 @@ def test_an_error_in_the_block_ends_it() -> None:
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """kill -9 of whoever planted it: it notices at its next turn."""
-    code = "import sys, time\nfrom bench.neighbour import neighbour\nwith neighbour(770_021, 60): time.sleep(60)"
+    code = "import sys, time\nfrom bench.proof.neighbour import neighbour\nwith neighbour(770_021, 60): time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment(), cwd=tmp_path)
     wait_until(lambda: len(present(770_021)) == PROCESSES)
     parent.kill()

@@ -10,17 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bench.alternate import CONTROL, Contender, Samples, alternate
-from bench.clock import Reading, Run
-from bench.evidence import Evidence
-from bench.observation import (
-    clipped,
-    median_of_ratios,
-    ratio_of_means,
-    running_seconds,
-    spikes,
-    waited_share,
-)
+from bench.host.clock import Evidence, Reading, Run
+from bench.measure.alternate import CONTROL, Contender, Samples, alternate
+from bench.table.observation import clipped, median_of_ratios, ratio_of_means, running_seconds, spikes, waited_share
 
 PASSES, ROUNDS = 5, 150
 CALL = 2e-3
@@ -42,7 +34,7 @@ class Core:
     the core, and waits when it wakes up; the kernel counts what was waited, and knows of no theft by a hypervisor.
 
     With two threads there are two such cores; a block ends when both threads have, so that the one that is stopped
-    longer holds up the other. Evidence is what `bench.evidence` makes of the kernel's counters."""
+    longer holds up the other. Evidence is what `bench.host.clock` makes of the kernel's counters."""
 
     def __init__(
         self, seed: int, *, busy: float = 0.5, stolen: float = 0.0, moods: float = 0.1, threads: float = 1

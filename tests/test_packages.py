@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import listing
-from bench.cases import Case
-from bench.ledger import Ledger
-from bench.manifest import FAILED, MEASURED
-from bench.process import environment
-from bench.survey import Surveyor
+from bench.cases.case import Case
+from bench.commands import bringing
+from bench.host.clock import Ledger
+from bench.host.process import environment
+from bench.store.manifest import FAILED, MEASURED
+from bench.worker.surveyor import Surveyor
 from rnn_impls import packages, registry
 
 CASE = Case(hidden_size=8, input_size=8, seq_len=4)
@@ -121,7 +121,7 @@ def test_list_says_where_each_comes_from(site: Path) -> None:
     (site / "their_rnn.py").write_text(MODULE)
     install(site, "theirs", their_way="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
-    listing.show(console)
+    bringing.show(console)
     lines = console.export_text().splitlines()
     (row,) = [line for line in lines if "their-way" in line]
     assert "their own way" in row

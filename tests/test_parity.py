@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import parity
-from bench.cases import Case
-from bench.parity import ParityError, Reference, affordable_steps, check
-from bench.problem import loss
+from bench.cases.case import Case
+from bench.measure import parity
+from bench.measure.parity import ParityError, Reference, affordable_steps, check
+from bench.measure.problem import loss
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, NetworkShape
 from rnn_impls.manual import Manual

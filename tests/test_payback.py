@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.payback import AT_ONCE, NEVER, payback
+from bench.table.winners import AT_ONCE, NEVER, payback
 
 FASTER, SLOWER, UNDECIDED = (2.0, 1.9, 2.1), (0.5, 0.45, 0.55), (1.1, 0.9, 1.3)
 

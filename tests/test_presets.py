@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench import presets
-from bench.cases import Case
-from bench.presets import HIDDEN, PRESETS, Grid, find, parse_axis, powers
+from bench.cases import presets
+from bench.cases.case import Case
+from bench.cases.presets import HIDDEN, PRESETS, Grid, find, parse_axis, powers
 
 BOTH = ("inference", "training")
 NAMES = [
@@ -86,7 +86,7 @@ def test_preset_says_where_its_numbers_come_from(name: str) -> None:
     assert "Source: " in about
     assert "\n" not in about
     assert "  " not in about
-    build = getattr(importlib.import_module("bench.presets"), name.replace("-", "_"))
+    build = getattr(importlib.import_module("bench.cases.presets"), name.replace("-", "_"))
     assert about == " ".join(build.__doc__.split())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.playback import PlaybackClock
+from bench.run.session import PlaybackClock
 from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent

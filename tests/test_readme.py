@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases import Case
-from bench.manifest import MEASURED
-from bench.parity import Reference, check
-from bench.passes import pass_files
-from bench.process import environment
-from bench.readme import README, ROOT, reference, updated
-from bench.results import read_run
-from bench.summary import cells
+from bench.cases.case import Case
+from bench.host.process import environment
+from bench.measure.parity import Reference, check
+from bench.report.readme import README, ROOT, reference, updated
+from bench.store.manifest import MEASURED
+from bench.store.passes import pass_files
+from bench.table.cells import cells
+from bench.table.reading import read_run
 from rnn_impls import registry
 from tests import warm
 
@@ -63,7 +63,7 @@ def test_the_example_contender_is_checked(tmp_path: Path) -> None:
 
 
 def test_picture_and_tables_are_those_of_the_reference_run() -> None:
-    """`python -m bench.readme` would change nothing."""
+    """`python -m bench.report.readme` would change nothing."""
     assert updated(TEXT, reference()) == TEXT
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import environment, findings
+from bench.host.process import environment, findings
 from rnn_impls import registry
 from rnn_impls.whole import Whole
 from tests import warm

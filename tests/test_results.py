@@ -14,15 +14,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cases import FIELDS, Case
-from bench.comparison import log_ratios
-from bench.files import BrokenFile, read_json, take, write_atomically, write_json
-from bench.manifest import FAILED, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
-from bench.passes import benchmark_entry, extra_info, pass_files, write_pass
-from bench.presets import find
-from bench.results import read_pytest_json, read_run
-from bench.stats import interval_of_ratio
-from bench.summary import cells, measured_samples, reached
+from bench.cases.case import FIELDS, Case
+from bench.cases.presets import find
+from bench.store.files import BrokenFile, read_json, take, write_atomically, write_json
+from bench.store.manifest import FAILED, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
+from bench.store.passes import benchmark_entry, extra_info, pass_files, write_pass
+from bench.table.cells import cells, measured_samples, reached
+from bench.table.comparison import log_ratios
+from bench.table.reading import read_pytest_json, read_run
+from bench.table.stats import interval_of_ratio
 from tests import warm
 from tests.synthetic import MACHINE, blocks, true_seconds, write_run
 

@@ -15,22 +15,21 @@ from typing import Any
 
 import pytest
 
-import bench.files
-from bench.cases import Case
-from bench.files import BrokenFile
-from bench.folder import begin, create, discard, newest
-from bench.lines import lines_of
-from bench.listener import Listener
-from bench.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
-from bench.measure import CaseSamples
-from bench.passes import pass_files
-from bench.plan import CasePlan
-from bench.process import WorkerDied, WorkerRefused, findings
-from bench.results import read_run
-from bench.run import Runner
-from bench.settings import Settings
-from bench.summary import cells
-from bench.warning import DISTURBED
+import bench.store.files
+from bench.cases.case import Case
+from bench.cases.settings import Settings
+from bench.host.process import WorkerDied, WorkerRefused, findings
+from bench.run.plan import CasePlan, CaseSamples
+from bench.run.progress import Listener
+from bench.run.runner import Runner
+from bench.store.files import BrokenFile
+from bench.store.folder import begin, create, discard, newest
+from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest
+from bench.store.passes import pass_files
+from bench.table.cells import cells
+from bench.table.comparison import DISTURBED
+from bench.table.lines import lines_of
+from bench.table.reading import read_run
 from tests import warm
 from tests.synthetic import MACHINE, blocks
 
@@ -202,14 +201,14 @@ def test_interrupted(tmp_path: Path) -> None:
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fills up during the second pass is an error that names the file; the first pass is intact."""
     runner = start(tmp_path, "whole")
-    real = bench.files.write_atomically
+    real = bench.store.files.write_atomically
 
     def write(path: Path, content: bytes) -> None:
         if path.name == "pass-002.json":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         real(path, content)
 
-    monkeypatch.setattr(bench.files, "write_atomically", write)
+    monkeypatch.setattr(bench.store.files, "write_atomically", write)
     with pytest.raises(OSError, match=r"pass-002\.json"):
         runner.run()
     assert [path.name for path in pass_files(runner.folder)] == ["pass-001.json"]
@@ -221,7 +220,7 @@ def test_precision_adds_passes_only_where_needed(tmp_path: Path, monkeypatch: py
     """Only the cells that want more passes get them, with their baseline, until each has what it wanted."""
     case_2, case_8 = (f"cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T000{t}-O0000-t01" for t in (2, 8))
     wanted = {(case_2, "whole"): 2, (case_8, "whole"): 4}
-    monkeypatch.setattr("bench.precision.passes_wanted", lambda folder, precision: wanted)
+    monkeypatch.setattr("bench.table.cells.passes_wanted", lambda folder, precision: wanted)
     runner = start(tmp_path, "manual,looped,whole", overrides=ONE_CASE | {"seq_len": (2, 8)}, precision=0.03)
     runner.run()
     table = cells(read_run(runner.folder)).set_index(["case", "implementation"])["passes"]
@@ -253,8 +252,8 @@ def test_pass_order_is_shuffled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         taken.append(plan.case)
         return CaseSamples(plan.case, {}, blocks([1e-4] * 8), {})
 
-    monkeypatch.setattr("bench.run.Crew", NoCrew)
-    monkeypatch.setattr("bench.run.measure", measured)
+    monkeypatch.setattr("bench.run.runner.Crew", NoCrew)
+    monkeypatch.setattr("bench.run.runner.measure", measured)
     runner.run()
     orders = [taken[k : k + 6] for k in range(0, 24, 6)]
     assert all(sorted(order) == ids for order in orders)
@@ -332,8 +331,8 @@ def disturbed_run(
     notes: list[str] = []
     monkeypatch.setattr(runner.listener, "note", notes.append)
     left = iter(cases)
-    monkeypatch.setattr("bench.run.Crew", NoCrew)
-    monkeypatch.setattr("bench.run.measure", lambda *_: next(left))
+    monkeypatch.setattr("bench.run.runner.Crew", NoCrew)
+    monkeypatch.setattr("bench.run.runner.measure", lambda *_: next(left))
     runner.run()
     assert next(left, None) is None, "all were asked for"
     return runner, notes

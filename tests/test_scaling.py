@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.cases import Case
-from bench.law import PARTS, Law, Point, determined, fit, point_of, why_not
-from bench.results import read_run
-from bench.scaling import laws
-from bench.stats import interval_of_mean
-from bench.summary import pass_seconds
+from bench.cases.case import Case
+from bench.table.cells import pass_seconds
+from bench.table.law import PARTS, Law, Point, determined, fit, laws, point_of, why_not
+from bench.table.reading import read_run
+from bench.table.stats import interval_of_mean
 from tests import synthetic
 from tests.planted import fitted, grid, times
 
@@ -153,7 +152,7 @@ def test_a_run_has_a_law_for_each_way_device_and_mode(tmp_path: Path) -> None:
 def test_settings_have_laws_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is a setting, and so is a dtype; sizes and lengths are not."""
     cases = [*grid(batch_size=1), *grid(batch_size=16), *grid(hidden=(32,), lengths=(1, 8), dtype="float64")]
-    monkeypatch.setattr("bench.presets.Preset.cases", lambda *_: sorted(cases))
+    monkeypatch.setattr("bench.cases.presets.Preset.cases", lambda *_: sorted(cases))
     found = laws(read_run(synthetic.write_run(tmp_path / "run", implementations=("manual",))))
     assert sorted(fit.setting["batch_size"] for fit in found.fits) == [1, 16]
     assert [(each.setting["dtype"], each.cells) for each in found.unfitted] == [("float64", 2)]

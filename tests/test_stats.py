@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.stats import (
+from bench.table.stats import (
     Estimate,
     coefficient_of_variation,
     interval_of_mean,

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bench import surveying
-from bench.cases import Case
-from bench.gate import survey as gate_survey
-from bench.gate.outcome import Incomparable
+from bench.cases.case import Case
+from bench.cases.settings import Settings
+from bench.gate import comparable as gate_survey
 from bench.gate.sides import Side
-from bench.manifest import FAILED, MEASURED, CellRecord
-from bench.process import WorkerDied
-from bench.settings import Settings
-from bench.surveying import Cell, Survey, SurveyOverran
+from bench.host.process import WorkerDied
+from bench.run import survey
+from bench.run.survey import Cell, Survey, SurveyOverran
+from bench.store.manifest import FAILED, MEASURED, CellRecord
+from bench.table.outcome import Incomparable
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 4, 8)]
 CELLS: list[Cell] = [(case, name) for name in ("manual", "whole") for case in CASES]
@@ -63,7 +63,7 @@ class FakeWorker:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The survey's."""
     own = Clock()
-    monkeypatch.setattr(surveying, "time", own)
+    monkeypatch.setattr(survey, "time", own)
     return own
 
 

@@ -11,19 +11,20 @@ import psutil
 import pytest
 import torch
 
-from bench import machine, state
-from bench.alternate import CONTROL
-from bench.cases import Case
-from bench.children import MARK, kill_left_behind
-from bench.crew import HOME, file_name, seat_of
-from bench.folder import LOGS
-from bench.ledger import Ledger
-from bench.manifest import FAILED, MEASURED
-from bench.passes import pass_files
-from bench.problem import Feed, Problem
-from bench.results import read_run
-from bench.survey import Surveyor
-from bench.turns import Seat
+from bench.cases.case import Case
+from bench.host import machine
+from bench.host.clock import Ledger
+from bench.host.process import MARK, kill_left_behind
+from bench.measure import state
+from bench.measure.alternate import CONTROL
+from bench.measure.problem import Feed, Problem
+from bench.run.crew import HOME, file_name, seat_of
+from bench.store.folder import LOGS
+from bench.store.manifest import FAILED, MEASURED
+from bench.store.passes import pass_files
+from bench.table.reading import read_run
+from bench.worker.blocks import Seat
+from bench.worker.surveyor import Surveyor
 from rnn_impls import registry
 from tests import warm
 from tests.faulty import RemembersAll, RemembersLast

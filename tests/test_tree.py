@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import environment
+from bench.host.process import environment
 from rnn_impls import registry
 from tests import warm
 from tests.gate.repository import SMALLEST, Repository
@@ -42,7 +42,7 @@ def test_each_side_imports_its_own_source(tmp_path: Path) -> None:
     library(side / "src")
     (side / "beside.py").write_text("")
     text = (
-        "import sys; from pathlib import Path; from bench import tree; tree.enter(Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path; from bench.worker import tree; tree.enter(Path(sys.argv[1]))\n"
         "import beside, tinyrnn; print(beside.__file__, tinyrnn.__file__, tree.outside(Path('.')), sep='\\n')"
     )
     path = f"{environment()['PYTHONPATH']}:{installed}"

@@ -14,16 +14,15 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from bench.gate.outcome import REGRESSED, UNCHANGED, Outcome
 from bench.gate.sides import Side
-from bench.neighbour import Neighbour
-from bench.trust import show, sitting
-from bench.trust.command import rebuild
-from bench.trust.offset import head_against_base
-from bench.trust.peer import cells, fails, slowed
-from bench.trust.resample import pool, resample
-from bench.trust.sitting import KINDS, PEER, Kind, read, schedule, sit
-from bench.turns import delayed
+from bench.proof import runs, trust
+from bench.proof.neighbour import Neighbour
+from bench.proof.peers import cells, fails, slowed
+from bench.proof.resample import head_against_base, pool, resample
+from bench.proof.runs import KINDS, PEER, Kind, read, schedule, sit
+from bench.proof.trust import rebuild
+from bench.table.outcome import REGRESSED, UNCHANGED, Outcome
+from bench.worker.blocks import delayed
 from tests.synthetic import MACHINE
 
 SPREAD = 0.013
@@ -81,8 +80,8 @@ def test_a_sitting_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         return gate_row(kind, name, random.Random(1))
 
-    monkeypatch.setattr(sitting, "gate_run", run)
-    monkeypatch.setattr(sitting, "measure_peer", lambda: {"seconds": 1.0, "stats": []})
+    monkeypatch.setattr(runs, "gate_run", run)
+    monkeypatch.setattr(runs, "measure_peer", lambda: {"seconds": 1.0, "stats": []})
     with pytest.raises(KeyboardInterrupt):
         sit(2, tmp_path, lambda told: None)
     path = tmp_path / "runs.jsonl"
@@ -119,11 +118,11 @@ def test_resampled_runs_find_what_is_planted(rows: list[dict[str, Any]]) -> None
 
 def test_bounds_of_rates() -> None:
     """Clopper and Pearson's: 0 of 30 leaves 9.5 %, 20 of 20 shows 86 %; published in any table."""
-    assert show.upper(0, 30) == pytest.approx(1 - 0.05 ** (1 / 30))
-    assert show.lower(20, 20) == pytest.approx(0.05 ** (1 / 20))
-    assert show.upper(1, 20) == pytest.approx(0.2161, abs=1e-4)
-    assert show.lower(19, 20) == pytest.approx(0.7839, abs=1e-4)
-    assert (show.upper(5, 5), show.lower(0, 5)) == (1.0, 0.0)
+    assert trust.upper(0, 30) == pytest.approx(1 - 0.05 ** (1 / 30))
+    assert trust.lower(20, 20) == pytest.approx(0.05 ** (1 / 20))
+    assert trust.upper(1, 20) == pytest.approx(0.2161, abs=1e-4)
+    assert trust.lower(19, 20) == pytest.approx(0.7839, abs=1e-4)
+    assert (trust.upper(5, 5), trust.lower(0, 5)) == (1.0, 0.0)
 
 
 def test_head_against_base_is_a_mean_over_runs() -> None:
@@ -146,8 +145,8 @@ def test_a_table_is_written_anew_without_measuring(
     """From runs.jsonl alone, whatever the gate's preset is by now; what only trust.json knows is kept."""
     (tmp_path / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "trust.json").write_text('{"neighbour_share": 0.5}')
-    monkeypatch.setattr("bench.trust.peer.cells", lambda: [])
-    monkeypatch.setattr(show, "picture", lambda found: Figure())
+    monkeypatch.setattr("bench.proof.peers.cells", lambda: [])
+    monkeypatch.setattr(trust, "picture", lambda found: Figure())
     path = rebuild(1, tmp_path, Console(quiet=True))
     text = path.read_text()
     assert "took 0.50 of a core" in text
@@ -170,8 +169,8 @@ def test_both_trees_of_a_sitting_are_copies(tmp_path: Path, monkeypatch: pytest.
         assert [dict(side.delay) for side in sides] == [{}, {"whole": 0.05}]
         return Outcome("base", "head", 0.02, raw={"log_ratios": []})
 
-    monkeypatch.setattr(sitting, "contest", held)
-    assert sitting.gate_run(KINDS[1], "whole", tmp_path)["slowed"] == "whole"
+    monkeypatch.setattr(runs, "contest", held)
+    assert runs.gate_run(KINDS[1], "whole", tmp_path)["slowed"] == "whole"
 
 
 def test_the_peers_checks_are_its_own() -> None:
@@ -194,7 +193,7 @@ def test_a_delay_is_a_fraction_of_the_blocks_own_time(monkeypatch: pytest.Monkey
     def run(calls: int) -> None:
         now[0] += 2.0 * calls
 
-    monkeypatch.setattr("bench.turns.time.thread_time", tick)
+    monkeypatch.setattr("bench.worker.blocks.time.thread_time", tick)
     delayed(run, 0.25)(2)
     assert now[0] == pytest.approx(4.0 * 1.25, rel=1e-5)
 
@@ -215,7 +214,7 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     unchanged["cells"][0] |= {"verdict": REGRESSED, "effect": 0.07}
     missed = next(row for row in bad if row["kind"] == KINDS[1].name)
     next(cell for cell in missed["cells"] if cell["implementation"] == missed["slowed"])["verdict"] = UNCHANGED
-    found = show.figures(bad, resampled=60)
+    found = trust.figures(bad, resampled=60)
     first, second = found["kinds"][:2]
     assert (first["runs"], first["failed"], first["false"]) == (6, 1, 1)
     assert (second["runs"], second["failed"], second["slowed_cells"], second["found_cells"]) == (
@@ -227,7 +226,7 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     assert len(found["wrong"]) == 2
     assert max(found["largest_deviation"]) == 0.07
     assert {row["runs"] for row in found["peer"]} == {6}
-    text = show.write(found, tmp_path)
+    text = trust.write(found, tmp_path)
     assert "| nothing | 2% | 180 s | 1 of 6 (at most 58%) |" in text
     assert "called unchanged" in text
     assert json.loads((tmp_path / "trust.json").read_text())["wrong"] == found["wrong"]
@@ -245,16 +244,16 @@ def test_beside_a_neighbour_two_kinds_are_asked_for(tmp_path: Path, monkeypatch:
         disturbing.share = 0.68
 
     draw = random.Random(2)
-    monkeypatch.setattr(sitting, "neighbour", planted)
-    monkeypatch.setattr(sitting, "gate_run", lambda kind, name, folder: gate_row(kind, name, draw))
+    monkeypatch.setattr(runs, "neighbour", planted)
+    monkeypatch.setattr(runs, "gate_run", lambda kind, name, folder: gate_row(kind, name, draw))
     found, share = sit(4, tmp_path, lambda told: None, seed=3)
     assert [row["delay"] for row in found] == [0.0, 0.05] * 4
     assert share == 0.68
-    figures = show.figures(found, resampled=60) | {"neighbour_share": share}
+    figures = trust.figures(found, resampled=60) | {"neighbour_share": share}
     assert [(kind["name"] if "name" in kind else kind["delay"], kind["runs"]) for kind in figures["kinds"]] == [
         (0.0, 4), (0.05, 4),
     ]  # fmt: skip
-    text = show.write(figures, tmp_path)
+    text = trust.write(figures, tmp_path)
     assert "beside a neighbour that took 0.68 of a core" in text
     assert "| nothing | 2% | 180 s | 0 of 4" in text
     assert "| +5% | 2% | 180 s | 4 of 4" in text

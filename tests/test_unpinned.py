@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import environment
-from bench.results import read_run
-from bench.summary import cells
-from bench.warning import NO_EVIDENCE, NOT_PINNED
+from bench.host.process import environment
+from bench.table.cells import cells
+from bench.table.comparison import NO_EVIDENCE, NOT_PINNED
+from bench.table.reading import read_run
 from tests import warm
 
 ABSENT = """

@@ -117,7 +117,7 @@ def run(
 
 def install() -> None:
     """Have this process fork its workers."""
-    from bench import process
+    from bench.host import process
 
     if sys.platform == "linux":
         process.subprocess = types.SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)  # type: ignore[attr-defined, assignment] # stands in for it
@@ -259,7 +259,7 @@ def _become(job: dict[str, Any], folder: Path) -> NoReturn:
 
 def _take_a_core() -> None:
     """Let another core be the last, on which it is measured, for each of pytest's workers."""
-    from bench import machine
+    from bench.host import machine
 
     if hasattr(os, "sched_getaffinity"):
         cores = sorted(os.sched_getaffinity(0))

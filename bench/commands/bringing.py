@@ -1,4 +1,7 @@
-"""The commands for who brings an implementation: check, new."""
+"""What `python -m bench list` shows.
+
+The commands for who brings an implementation: check, new.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,46 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 import rnn_impls
-from bench.cases import Case
-from bench.checkup import DIFFERS, EQUAL, Outcome, cases, checkup, conclusion, is_sound, varying
+from bench.cases.axes import AXES, Axis, axis_overrides
+from bench.cases.case import Case
+from bench.cases.presets import PRESETS, Grid
+from bench.cases.settings import parse_devices, parse_seconds
 from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail
-from bench.manifest import FAILED, UNAVAILABLE
-from bench.options import AXES, Axis, axis_overrides
-from bench.presets import Grid
-from bench.settings import parse_devices, parse_seconds
+from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
+from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
+from rnn_impls import registry
+
+
+def show(console: Console) -> None:
+    """Print the presets with their sources, then the implementations and where they come from."""
+    presets = Table(title="Presets", title_justify="left", show_lines=True)
+    for heading in ("--preset", "cases", "what it is for, and where its numbers come from"):
+        presets.add_column(heading, no_wrap=heading != "what it is for, and where its numbers come from")
+    for preset in PRESETS.values():
+        presets.add_row(preset.name, str(len(preset.cases("cpu"))), preset.about)
+    console.print(presets)
+    ways = Table(title="Implementations", title_justify="left")
+    for heading in ("--impl", "what it is", "devices", "from"):
+        ways.add_column(heading, no_wrap=heading == "--impl")
+    for name in registry.known():
+        ways.add_row(*map(escape, (name, *_about(name), registry.origin(name))))
+    console.print(ways)
+    console.print("Groups: three (manual, looped, whole), default (what a plain run takes), all.")
+    console.print("One of your own: path/to/file.py:Name.")
+
+
+def _about(name: str) -> tuple[str, str]:
+    """What an implementation is, and the devices it runs on; or why there is nothing to say."""
+    try:
+        return registry.describe(name), ", ".join(registry.load(name).devices) or "any"
+    except ValueError as error:  # a package may offer anything
+        return f"error: {error}", ""
+
 
 STARTER = Path(rnn_impls.__file__).with_name("starter.py")
 """What `new` writes: an implementation as right as those of this suite, and tested with them."""

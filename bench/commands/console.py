@@ -11,13 +11,13 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from bench.files import BrokenFile
-from bench.process import WorkerDied, WorkerRefused
-from bench.run import RunFailed
+from bench.host.process import WorkerDied, WorkerRefused
+from bench.run.runner import RunFailed
+from bench.store.files import BrokenFile
 
 OK, SOMETHING_FAILED, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 5, 130
 """Exit codes of all commands: all is well; something that was asked for failed, and is said; wrong usage or broken
-input; the suite itself failed; interrupted. A gate has 1, 3 and 4 of its own, see `bench.gate.outcome`."""
+input; the suite itself failed; interrupted. A gate has 1, 3 and 4 of its own, see `bench.table.outcome`."""
 
 REPORTS = Path("reports")
 

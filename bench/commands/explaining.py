@@ -1,17 +1,26 @@
-"""The commands that explain: limits, profile."""
+"""The commands that explain: limits, profile.
+
+The command that measures how gradients flow through a recurrent network.
+
+The command that says what to use.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench import folder as run_folders
-from bench.commands.console import REPORTS, clear_errors, console
+from bench.cases.axes import AXES, Axis, axis_overrides
+from bench.cases.case import SIZES, Case
+from bench.cases.presets import HIDDEN, parse_axis
+from bench.cases.settings import Settings, parse_devices
+from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail
 from bench.commands.measuring import Explaining, measure
-from bench.options import AXES, Axis, axis_overrides
-from bench.settings import Settings, parse_devices
+from bench.store import folder as run_folders
 
 
 def limits(
@@ -24,10 +33,11 @@ def limits(
     with clear_errors():
         from rich.markdown import Markdown
 
-        from bench.limits import command, show
+        from bench.report import limits
+        from bench.run import kept
 
-        found, path = command.this_machine(reports, again, lambda text: console.print(text, soft_wrap=True))
-        console.print(Markdown(show.markdown(found)))
+        found, path = kept.this_machine(reports, again, lambda text: console.print(text, soft_wrap=True))
+        console.print(Markdown(limits.markdown(found)))
         console.print(str(path), soft_wrap=True)
 
 
@@ -76,10 +86,10 @@ def _show_cells(folder: Path) -> None:
     from bench.report.comparisons import place
     from bench.report.facets import varying_axes
     from bench.report.names import short_names
+    from bench.report.operators import with_reasons
     from bench.report.units import duration, gap
-    from bench.report.why.reasons import with_reasons
-    from bench.results import read_run
-    from bench.summary import cells
+    from bench.table.cells import cells
+    from bench.table.reading import read_run
 
     run = read_run(folder)
     found = with_reasons(cells(run), run.profile)
@@ -97,7 +107,7 @@ def _show_cells(folder: Path) -> None:
 
 def _tell_of_traces(folder: Path) -> None:
     """How to open what lies in a run's traces/."""
-    from bench.explanation import TRACES
+    from bench.run.explanation import TRACES
 
     count = len(list((folder / TRACES).glob("*.trace.json"))) if (folder / TRACES).is_dir() else 0
     console.print(
@@ -105,3 +115,81 @@ def _tell_of_traces(folder: Path) -> None:
         "https://www.speedscope.app (both stay in the browser), or draw the latter with flamegraph.pl.",
         soft_wrap=True,
     )
+
+
+def gradients(
+    hidden_size: Annotated[int, typer.Option(help="Hidden units, and as many inputs.")] = 128,
+    seeds: Annotated[int, typer.Option(help="Networks drawn for each setup.")] = 16,
+    seq_len: Annotated[int, typer.Option(help="Steps of the longest sequence.")] = 1024,
+    reports: Annotated[Path, typer.Option(help="Where gradients/ lies.")] = REPORTS,
+) -> None:
+    """Measure whether gradients vanish or explode, and how far back they reach; takes seconds."""
+    with clear_errors():
+        from bench.report.gradients import sentences, write
+        from bench.store.files import write_json
+        from bench.why.gradients.setups import measure
+
+        found = measure(hidden_size, seeds, seq_len)
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
+        folder = reports / "gradients" / stamp
+        folder.mkdir(parents=True)
+        write_json(folder / "gradients.json", found)
+        write(found, folder)
+        for text in sentences(found):
+            console.print(f"• {text}", highlight=False, markup=False)
+        console.print(f"\nTable and picture: {folder}", soft_wrap=True)
+
+
+One = Annotated[str, typer.Option(help="One value.", rich_help_panel="Axes")]
+
+
+def advise(
+    hidden_size: One = "",
+    seq_len: One = "",
+    batch_size: One = "1",
+    mode: One = "inference",
+    device: One = "cpu",
+    dtype: One = "float32",
+    nonlinearity: One = "tanh",
+    input_size: Annotated[
+        str, typer.Option(help="One value; `hidden` is as wide as hidden.", rich_help_panel="Axes")
+    ] = HIDDEN,
+    num_layers: One = "1",
+    output_size: One = "0",
+    threads: One = "1",
+    run: Annotated[str, typer.Option(help="A run folder, an id under reports/runs, or `latest`.")] = "latest",
+    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+) -> None:
+    """Say which way to take for one case: measured if the run holds it, else predicted from its scaling laws."""
+    given = {axis: value for axis, value in locals().items() if axis not in ("run", "reports")}
+    with clear_errors():
+        case = _case(given)
+        folder = run_folders.find(run, reports)
+        from bench.report.advice import show
+        from bench.table.advice import advise as advised
+        from bench.table.reading import read_run
+
+        found = read_run(folder)
+        told = advised(found, case)
+    show(console, told, found.manifest)
+    if not told.ranking:
+        fail(f"nothing can be said: {told.reason}", SOMETHING_FAILED)
+
+
+def _case(given: dict[str, str]) -> Case:
+    """The case asked for. Raises ValueError naming the option."""
+    if lacking := [f"--{axis.replace('_', '-')}" for axis in ("hidden_size", "seq_len") if not given[axis]]:
+        raise ValueError(f"say {' and '.join(lacking)}: an answer is for one case")
+    tied = given["input_size"] == HIDDEN
+    fields = {axis: _one(axis, text) for axis, text in given.items() if axis != "input_size" or not tied}
+    case = Case.from_dict(Case().as_dict() | fields)
+    return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
+
+
+def _one(axis: str, text: str) -> str | int:
+    """The one value of an axis. Raises ValueError naming the option for none or several."""
+    option = f"--{axis.replace('_', '-')}"
+    values = parse_axis(axis, text)
+    if len(values) != 1:
+        raise ValueError(f"{option} {text}: one value is needed here, an answer is for one case")
+    return int(values[0]) if axis in SIZES else str(values[0])

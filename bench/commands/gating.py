@@ -11,13 +11,13 @@ from typing import Annotated
 
 import typer
 
-from bench import folder as run_folders
+from bench.cases.axes import AXES, Axis, axis_overrides
+from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail
-from bench.gate.export import check_writable
-from bench.gate.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
-from bench.options import AXES, Axis, axis_overrides
-from bench.results import Run, read_run
-from bench.settings import Settings, parse_devices, parse_fraction, parse_seconds
+from bench.report.export import check_writable
+from bench.store import folder as run_folders
+from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
+from bench.table.reading import Run, read_run
 
 MinEffect = Annotated[str, typer.Option(help="Changes smaller than this are of no interest, such as 3%.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
@@ -113,8 +113,8 @@ def trust(
 ) -> None:
     """Measure the gate itself: how often it cries wolf, and what it misses; takes an hour and a half."""
     with clear_errors(), _clear_ends():
-        from bench.trust.command import rebuild
-        from bench.trust.command import trust as prove
+        from bench.proof.trust import rebuild
+        from bench.proof.trust import trust as prove
 
         if show:
             console.print(f"Table and figure: {rebuild(resampled, Path(show), console)}", soft_wrap=True)
@@ -128,7 +128,7 @@ def trust(
 
 def _live(base: str, base_python: str, impl: str, options: dict[str, object], min_effect: float) -> Outcome:
     """Two sides measured in alternation."""
-    from bench.gate.contest import contest
+    from bench.gate.pairs import contest
     from bench.gate.sides import prepared
 
     with prepared(base, base_python, impl) as (sides, selection), tempfile.TemporaryDirectory() as logs:
@@ -143,7 +143,7 @@ def _against(stored: Run, min_effect: float, budget: str, allow_different: str, 
     import dataclasses
 
     from bench.gate.against import against
-    from bench.progress import Bar
+    from bench.run.progress import Bar
 
     settings = dataclasses.replace(
         Settings.from_dict(stored.manifest.settings), budget=parse_seconds(budget), timeout=parse_seconds(timeout)
@@ -154,8 +154,8 @@ def _against(stored: Run, min_effect: float, budget: str, allow_different: str, 
 
 def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | None) -> None:
     """Show, write, and end with the exit code; the last line is the sentence."""
-    from bench.gate.export import write
-    from bench.gate.show import lines, sentence
+    from bench.report.export import write
+    from bench.report.verdicts import lines, sentence
     from bench.report.warned import told
 
     if found := lines(outcome):
@@ -178,7 +178,7 @@ def _clear_ends() -> Iterator[None]:
     try:
         yield
     except Incomparable as error:
-        from bench.gate.export import add_summary
+        from bench.report.export import add_summary
 
         add_summary(f"### RNN gate: incomparable\n\n{error}\n")
         fail(f"incomparable: {error}", INCOMPARABLE_CODE)

@@ -10,22 +10,15 @@ from typing import Annotated
 
 import typer
 
-from bench import folder as run_folders
-from bench.commands.console import (
-    INTERRUPTED,
-    OK,
-    REPORTS,
-    SOMETHING_FAILED,
-    clear_errors,
-    console,
-)
-from bench.manifest import FAILED, Manifest, read_manifest
-from bench.options import AXES, Axis, axis_overrides
-from bench.presets import find
-from bench.process import WorkerRefused
-from bench.results import read_run
-from bench.run import Runner
-from bench.settings import Settings, parse_devices, parse_fraction, parse_seconds
+from bench.cases.axes import AXES, Axis, axis_overrides
+from bench.cases.presets import find
+from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
+from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console
+from bench.host.process import WorkerRefused
+from bench.run.runner import Runner
+from bench.store import folder as run_folders
+from bench.store.manifest import FAILED, Manifest, read_manifest
+from bench.table.reading import read_run
 
 
 def run(
@@ -91,7 +84,7 @@ def report(
     """Rebuild reports from the raw files alone."""
     with clear_errors():
         from bench import report as pages
-        from bench.results import read_pytest_json
+        from bench.table.reading import read_pytest_json
 
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
@@ -115,8 +108,8 @@ def accuracy(
 ) -> None:
     """Prove that the numbers are right on this machine; takes twenty minutes a sitting."""
     with clear_errors():
-        from bench.accuracy.command import SEEDS_APART
-        from bench.accuracy.command import accuracy as prove
+        from bench.proof.accuracy import SEEDS_APART
+        from bench.proof.accuracy import accuracy as prove
 
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
         folder = reports / "accuracy" / stamp
@@ -128,7 +121,7 @@ def accuracy(
 
 def list_() -> None:
     """Show the presets, where their numbers come from, and the implementations."""
-    from bench.listing import show
+    from bench.commands.bringing import show
 
     show(console)
 
@@ -143,7 +136,7 @@ class Explaining:
 
 def measure(folder: Path, manifest: Manifest, reports: Path, explaining: Explaining | None) -> int:
     """Run the passes, explain them, and write the report of what there is; the exit code."""
-    from bench.progress import Bar
+    from bench.run.progress import Bar
 
     interrupted = False
     try:
@@ -168,8 +161,7 @@ def measure(folder: Path, manifest: Manifest, reports: Path, explaining: Explain
 def _explain(
     folder: Path, manifest: Manifest, reports: Path, explaining: Explaining, note: Callable[[str], None]
 ) -> None:
-    from bench.explanation import explain
-    from bench.profile.command import STEPS
+    from bench.run.explanation import STEPS, explain
 
     explain(folder, manifest, reports, note, traces=explaining.traces, steps=explaining.steps or STEPS)
 
@@ -178,7 +170,7 @@ def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     """Write the report, print its headlines, let `latest` point to it."""
     from bench import report as pages
     from bench.report.warned import sentences
-    from bench.summary import cells
+    from bench.table.cells import cells
 
     found = read_run(folder)
     page = pages.write(found, folder)

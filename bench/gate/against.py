@@ -20,15 +20,15 @@ import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from bench import folder as run_folders
-from bench.gate.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, Cell, CellVerdict, Outcome
+from bench.cases.settings import Settings
 from bench.gate.saved import compare, differing
-from bench.listener import Listener
-from bench.manifest import Manifest
-from bench.process import findings
-from bench.results import Run, read_run
-from bench.run import Runner
-from bench.settings import Settings
+from bench.host.process import findings
+from bench.run.progress import Listener
+from bench.run.runner import Runner
+from bench.store import folder as run_folders
+from bench.store.manifest import Manifest
+from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, Cell, CellVerdict, Outcome
+from bench.table.reading import Run, read_run
 
 ODD, EVEN = slice(0, None, 2), slice(1, None, 2)
 """Passes of the stored run: the first, the third ... and the second, the fourth ..."""
@@ -43,7 +43,7 @@ def against(
     """Measure what the stored run measured, hold one against the other, and confirm changes by a second set.
 
     `settings` is the stored run's own. Raises Incomparable before anything is measured where the machine or the
-    software is another one; else what `bench.run.Runner.run` raises.
+    software is another one; else what `bench.run.runner.Runner.run` raises.
     """
     with tempfile.TemporaryDirectory(prefix="rnn-bench-gate-") as name:
         reports = Path(name)

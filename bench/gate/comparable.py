@@ -1,12 +1,21 @@
-"""Which cells two sides have in common, and why the others cannot be compared."""
+"""Which cells two sides have in common, and why the others cannot be compared.
+
+Both sides surveyed, cell by cell: nothing here is timed for its own sake.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from bench.gate.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Uncompared
-from bench.manifest import FAILED, MEASURED, MISSING, CellRecord
+from bench.cases.settings import Settings
+from bench.gate.sides import Side
+from bench.host.process import Worker, WorkerDied
+from bench.run.crew import file_name
+from bench.run.survey import Survey, SurveyOverran
+from bench.store.manifest import FAILED, MEASURED, MISSING, CellRecord
+from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Incomparable, Uncompared
 
 
 @dataclass
@@ -63,3 +72,47 @@ def _told(names: tuple[str, str], base: CellRecord, head: CellRecord) -> str:
         for name, record in zip(names, (base, head), strict=True)
         if record.status != MEASURED
     )
+
+
+def survey(sides: tuple[Side, Side], settings: Settings, log: Path, deadline: float) -> tuple[Surveyed, Surveyed]:
+    """Survey (base, head), both at work at the same time, until the deadline, a reading of time.perf_counter. Raises
+    Incomparable where one has no worker that starts, and where the deadline comes first."""
+    base = _begun(sides[0], settings, log.with_name("base"), deadline)
+    try:
+        head = _begun(sides[1], settings, log.with_name("head"), deadline)
+        try:
+            return _found(base, sides[0], settings), _found(head, sides[1], settings)
+        finally:
+            head.end()
+    finally:
+        base.end()
+
+
+def _begun(side: Side, settings: Settings, log: Path, deadline: float) -> Survey:
+    """One side's, which is under way from the start; what it finds waits until it is listened to."""
+
+    def start(place: str, cells: list[Cell]) -> Worker:
+        job = side.job(
+            "survey",
+            cells=cells,
+            devices=list(settings.devices),
+            max_call=settings.max_call,
+            selection=settings.implementations,
+            memory=False,
+        )
+        return Worker(job, log.with_name(f"{log.name}-survey-{file_name(place)}.log"), side.python)
+
+    return Survey([(case.id, name) for case, name in settings.cells()], start, settings.timeout, deadline)
+
+
+def _found(survey: Survey, side: Side, settings: Settings) -> Surveyed:
+    """All of it."""
+    try:
+        records = {(record.case, record.implementation): record for record in survey}
+    except WorkerDied as death:
+        raise Incomparable(f"{side.name} cannot be measured: {death}") from None
+    except SurveyOverran as end:
+        raise Incomparable(
+            f"the budget of {settings.budget:.0f} s was spent before both sides were surveyed; {side.name} was at {end}"
+        ) from None
+    return Surveyed(survey.machine, survey.names, records)

@@ -23,12 +23,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.alternate import calls_per_block
-from bench.clock import Reading
-from bench.crew import BlockFailed, Lost
-from bench.gate.outcome import Cell
 from bench.gate.sides import Side
-from bench.observation import (
+from bench.host.clock import Reading
+from bench.measure.alternate import calls_per_block
+from bench.run.crew import BlockFailed, Lost
+from bench.table.observation import (
     Observation,
     Times,
     clipped,
@@ -38,6 +37,7 @@ from bench.observation import (
     spikes,
     waited_share,
 )
+from bench.table.outcome import Cell
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
 MIN_ROUNDS_OF_LONG_CALLS, LONG_CALL_SECONDS = 3, 0.5
@@ -95,7 +95,8 @@ class Blocks:
         self.switches.append(math.nan if evidence.switches is None else evidence.switches)
 
     def counted(self) -> tuple[Times, bool]:
-        """What counts of each block but for the spikes, and whether anything is known; see `bench.observation`."""
+        """What counts of each block but for the spikes, and whether anything is known; see
+        `bench.table.observation`."""
         return counting(self.seconds, self.waited, self.switches)
 
 

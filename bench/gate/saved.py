@@ -2,7 +2,7 @@
 
 Absolute times of two runs differ by a third with nothing changed; a time divided by that of the control, taken within
 milliseconds of it, does so by a few percent. An observation is one pass: the logarithm of its time over the control's
-(`bench.observation`). The change of a cell is the difference of the two runs' means over passes, with Welch's t
+(`bench.table.observation`). The change of a cell is the difference of the two runs' means over passes, with Welch's t
 interval (B. L. Welch, Biometrika 34, 1947, 28-35), Holm's correction over the cells and ERROR for each of the three
 questions.
 There are no fresh processes to confirm a change here, hence the smaller error.
@@ -15,9 +15,12 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from bench.comparison import Comparison
 from bench.gate.comparable import Surveyed, comparable
-from bench.gate.outcome import (
+from bench.host.machine import differences
+from bench.store.manifest import MISSING, CellRecord
+from bench.table.cells import log_controls, measured_samples, warnings
+from bench.table.comparison import Comparison, EstimateWarning, joined
+from bench.table.outcome import (
     BASE,
     HEAD,
     IMPROVED,
@@ -31,12 +34,8 @@ from bench.gate.outcome import (
     Outcome,
     Uncompared,
 )
-from bench.machine import differences
-from bench.manifest import MISSING, CellRecord
-from bench.results import Run
-from bench.stats import Estimate, holm, p_above, t_half_width, weighted_mean
-from bench.summary import log_controls, measured_samples, warnings
-from bench.warning import EstimateWarning, joined
+from bench.table.reading import Run
+from bench.table.stats import Estimate, holm, p_above, t_half_width, weighted_mean
 
 ERROR = 0.01
 """Of each family of hypotheses, all cells together."""

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.crew import Crew, file_name
-from bench.gate.outcome import Incomparable
 from bench.gate.worktree import Commit, is_dirty, resolve, top, worktree
-from bench.process import Worker
+from bench.host.process import Worker
+from bench.run.crew import Crew, file_name
+from bench.table.outcome import Incomparable
 
 OURS = "rnn_impls"
 """Folder of this suite's implementations, in a checkout of it."""

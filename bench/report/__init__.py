@@ -1,7 +1,7 @@
 """The report of a run: one tidy table, a summary, pictures, and a page, all made from the raw files alone.
 
-    folder/samples.parquet, samples.csv   every sample: see `bench.results.Run`
-    folder/cells.json                     every estimate with its interval and warnings: see `bench.summary.cells`
+    folder/samples.parquet, samples.csv   every sample: see `bench.table.reading.Run`
+    folder/cells.json                     every estimate with its interval and warnings: see `bench.table.cells.cells`
     folder/summary.md                     findings and a compact table
     folder/figures/*.png, *.svg           the pictures; `main` is the one for a README
     folder/index.html                     the page, self-contained
@@ -19,18 +19,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.files import write_atomically, write_json
-from bench.report.figures import pictures
 from bench.report.findings import findings, headlines
 from bench.report.markdown import summary
+from bench.report.operators import with_reasons
 from bench.report.page import page
-from bench.report.render import png_bytes, sheet, style, svg_bytes
-from bench.report.scene import Picture, Scene
-from bench.report.use import use, with_winners
+from bench.report.pictures.figures import pictures
+from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
+from bench.report.pictures.scene import Picture, Scene
+from bench.report.use import use
 from bench.report.why import why
-from bench.report.why.reasons import with_reasons
-from bench.results import Run, read_run
-from bench.summary import cells
+from bench.store.files import write_atomically, write_json
+from bench.table.cells import cells
+from bench.table.reading import Run, read_run
+from bench.table.winners import with_winners
 
 __all__ = ["build", "findings", "headlines", "write"]
 
@@ -40,8 +41,8 @@ MAIN_DPI = 192
 def build(folder: Path) -> Path:
     """Write the report of a run folder into it -> the path of its index.html.
 
-    Raises `bench.files.BrokenFile` naming file and field for a folder that can't be read, OSError for one that can't
-    be written.
+    Raises `bench.store.files.BrokenFile` naming file and field for a folder that can't be read, OSError for one that
+    can't be written.
     """
     return write(read_run(folder), folder)
 

@@ -1,16 +1,14 @@
 """The findings: what a run says, in sentences with numbers and intervals, most important first.
 
-Every claim on two implementations of a case rests on their Comparison (`bench.comparison`): faster, slower, a tie, or
-undecided. Figures of different cases count as different only when their intervals don't overlap.
+Every claim on two implementations of a case rests on their Comparison (`bench.table.comparison`): faster, slower, a
+tie, or undecided. Figures of different cases count as different only when their intervals don't overlap.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from bench.comparison import FASTEST
-from bench.manifest import MEASURED, Manifest
-from bench.report import devices, pairs, trends
+from bench.report import pairs, trends
 from bench.report.comparisons import (
     FASTER,
     SLOWER,
@@ -18,6 +16,8 @@ from bench.report.comparisons import (
     UNDECIDED,
     UNKNOWN,
     WITHIN,
+    Context,
+    Finding,
     counted,
     listed,
     of_all,
@@ -26,10 +26,11 @@ from bench.report.comparisons import (
     slowdown,
     speedup,
 )
-from bench.report.context import Context, Finding
 from bench.report.names import capital, on_device
 from bench.report.units import duration, duration_in, times
-from bench.report.use.winners import winners
+from bench.store.manifest import MEASURED, Manifest
+from bench.table.comparison import FASTEST
+from bench.table.winners import winners
 
 MOST = 8
 MOST_WAYS = 5
@@ -43,7 +44,7 @@ def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
         return [Finding("nothing", _why_nothing(cells))]
     context = Context(measured, baseline)
     rules = (
-        caveat, headlines_by_device, devices.crossover, pairs.own, where_fastest, pairs.fast_pair, pairs.looped_pair,
+        caveat, headlines_by_device, pairs.crossover, pairs.own, where_fastest, pairs.fast_pair, pairs.looped_pair,
         trends.hidden, trends.length, trends.modes, alone, trends.memory,
     )  # fmt: skip
     found = [finding for rule in rules for finding in rule(context)]

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.manifest import MEASURED, Manifest
 from bench.report import warned
-from bench.report.comparisons import place
-from bench.report.context import Finding
-from bench.report.facets import constants, pick, varying_axes
+from bench.report.comparisons import Finding, place
+from bench.report.facets import constants, notices, pick, skipped, varying_axes
 from bench.report.names import device, ordered, short_names
-from bench.report.outcome import notices, skipped
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
-from bench.report.use import Use, Winner, winners
+from bench.report.use import Use
 from bench.report.why import Why
-from bench.summary import REFERENCE, reached
-from bench.warning import joined
+from bench.store.manifest import MEASURED, Manifest
+from bench.table.cells import REFERENCE, reached
+from bench.table.comparison import joined
+from bench.table.winners import Winner, winners
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""

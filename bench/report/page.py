@@ -11,22 +11,21 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.alternate import BLOCK_SECONDS
-from bench.manifest import MEASURED, Manifest
-from bench.report import palette, tables
-from bench.report.comparisons import WITHIN
-from bench.report.context import Finding
-from bench.report.facets import constants
-from bench.report.figures import pictures
+from bench.measure.alternate import BLOCK_SECONDS
+from bench.report import tables
+from bench.report.comparisons import WITHIN, Finding
+from bench.report.facets import constants, notices, skipped
 from bench.report.names import ordered
-from bench.report.outcome import notices, skipped
-from bench.report.render import inline_svg, marker_svg, style
-from bench.report.scene import Picture, Scene
+from bench.report.pictures import palette
+from bench.report.pictures.figures import pictures
+from bench.report.pictures.render import inline_svg, marker_svg, style
+from bench.report.pictures.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
 from bench.report.use import Use
 from bench.report.warned import sentences
 from bench.report.why import Why
-from bench.summary import REFERENCE, reached
+from bench.store.manifest import MEASURED, Manifest
+from bench.table.cells import REFERENCE, reached
 
 HERE = Path(__file__).parent
 

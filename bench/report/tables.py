@@ -9,15 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.comparison import TIED, UNDECIDED
-from bench.floor import MARGIN
-from bench.manifest import MEASURED, Manifest
-from bench.report.facets import varying_axes
+from bench.report.facets import varying_axes, with_outcome
 from bench.report.names import device, short_names
-from bench.report.outcome import with_outcome
 from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
 from bench.report.warned import short
-from bench.summary import REFERENCE, reached
+from bench.store.manifest import MEASURED, Manifest
+from bench.table.cells import REFERENCE, reached
+from bench.table.comparison import TIED, UNDECIDED
+from bench.why.floor import MARGIN
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.cases import FIELDS
-from bench.report.comparisons import apart, counted, listed, of_all, place, shown_below_one, speedup
-from bench.report.context import Context, Finding
+from bench.cases.case import FIELDS
+from bench.report.comparisons import Context, Finding, apart, counted, listed, of_all, place, shown_below_one, speedup
 from bench.report.facets import with_input
 from bench.report.names import axis_value, capital, on_device
 from bench.report.units import duration_in, size

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pandas as pd
 
 from bench.report.units import whole_percent
-from bench.warning import (
+from bench.table.comparison import (
     DISTURBED,
     DRIFT,
     FEW_PASSES,

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = """
 import json, os, signal, time
 import pytest
-from bench.playback import PlaybackClock
+from bench.run.session import PlaybackClock
 
 clock = PlaybackClock()
 PLAN = json.loads(os.environ["PLAN"])

@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.gate import contest as contests
+from bench.cases.case import Case
+from bench.cases.settings import Settings
+from bench.gate import pairs as contests
 from bench.gate.comparable import Surveyed
-from bench.gate.contest import contest, told_differences
-from bench.gate.export import as_json
 from bench.gate.judge import LOOKS
-from bench.gate.outcome import (
+from bench.gate.pair import Pair, SideDied
+from bench.gate.pairs import contest, told_differences
+from bench.gate.sides import Side
+from bench.report.export import as_json
+from bench.report.verdicts import markdown
+from bench.report.warned import short
+from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
+from bench.table.comparison import DISTURBED, NO_EVIDENCE, NOT_PINNED
+from bench.table.outcome import (
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
@@ -29,13 +36,6 @@ from bench.gate.outcome import (
     Incomparable,
     Outcome,
 )
-from bench.gate.pair import Pair, SideDied
-from bench.gate.show import markdown
-from bench.gate.sides import Side
-from bench.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
-from bench.report.warned import short
-from bench.settings import Settings
-from bench.warning import DISTURBED, NO_EVIDENCE, NOT_PINNED
 from tests.gate.test_faults import FakeCrews
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]

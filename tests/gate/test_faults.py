@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.gate import contest as contests
+from bench.cases.case import Case
+from bench.cases.settings import Settings
+from bench.gate import pairs as contests
 from bench.gate.comparable import Surveyed
-from bench.gate.contest import contest
-from bench.gate.outcome import UNCHANGED, Outcome
 from bench.gate.pair import Crews, Pair, Plan
+from bench.gate.pairs import contest
 from bench.gate.sides import Side
-from bench.manifest import CellRecord
-from bench.settings import Settings
+from bench.store.manifest import CellRecord
+from bench.table.outcome import UNCHANGED, Outcome
 from tests import warm
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
 from tests.gate.repository import AFTER_A_WHILE, ROOT, SMALLEST, SOUND, Ended, Repository
@@ -161,7 +161,7 @@ def simulated(load_from: int) -> Outcome:
     """A contest on a simulated machine that gets busy; blocks of a round share its mood."""
     import random
 
-    from bench.observation import ratio_of_means
+    from bench.table.observation import ratio_of_means
 
     draw, pairs = random.Random(3), iter(range(1000))
     case = Case(hidden_size=8, input_size=8, seq_len=2).id

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from bench.cases import Case
+from bench.cases.case import Case
 from bench.commands.console import clear_errors
 from bench.commands.gating import _end
-from bench.gate.outcome import CellVerdict, Outcome
-from bench.gate.show import markdown, sentence
-from bench.process import WorkerDied
+from bench.host.process import WorkerDied
+from bench.report.verdicts import markdown, sentence
+from bench.table.outcome import CellVerdict, Outcome
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Repository, living
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
@@ -179,7 +179,7 @@ def test_the_sentence_comes_before_what_cannot_be_written(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "out.json")
 
-    monkeypatch.setattr("bench.gate.export.write_json", full)
+    monkeypatch.setattr("bench.report.export.write_json", full)
     outcome = Outcome("base", "head", 0.03, [CellVerdict((CASE, "whole"), "unchanged", 0.0, -0.01, 0.01, 9)])
     with pytest.raises(typer.Exit) as ended, clear_errors():
         _end(outcome, False, Path("out.json"), None)

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from bench.gate.judge import ERROR, LEAST_CONFIRMING, LOOKS, Judge
-from bench.gate.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
+from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
 
 CELLS: list[Cell] = [(f"case {number}", "whole") for number in range(18)]
 SPREAD = 0.015

@@ -10,11 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.clock import Reading
-from bench.crew import BlockFailed, Lost
-from bench.evidence import Evidence
-from bench.gate.outcome import Cell
+from bench.cases.case import Case
 from bench.gate.pair import (
     MAX_ROUNDS,
     MIN_ROUNDS,
@@ -30,6 +26,9 @@ from bench.gate.pair import (
     spike_rate,
 )
 from bench.gate.sides import Side
+from bench.host.clock import Evidence, Reading
+from bench.run.crew import BlockFailed, Lost
+from bench.table.outcome import Cell
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]
 CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whole")]

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from bench.files import BrokenFile
+from bench.cases.settings import Settings
 from bench.gate import against as stored_gate
 from bench.gate.against import EVEN, ODD, against, confirmed
-from bench.gate.outcome import (
+from bench.gate.saved import ALL, ERROR, _welch, compare, differing
+from bench.run.progress import Listener
+from bench.store.files import BrokenFile
+from bench.table.outcome import (
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
@@ -25,11 +28,8 @@ from bench.gate.outcome import (
     Incomparable,
     Outcome,
 )
-from bench.gate.saved import ALL, ERROR, _welch, compare, differing
-from bench.listener import Listener
-from bench.results import Run, read_run
-from bench.settings import Settings
-from bench.stats import holm
+from bench.table.reading import Run, read_run
+from bench.table.stats import holm
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases import Case
-from bench.gate.export import as_json, write
-from bench.gate.outcome import (
+from bench.cases.case import Case
+from bench.report.export import as_json, write
+from bench.report.verdicts import MOST_ROWS, lines, markdown, sentence
+from bench.table.outcome import (
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
@@ -23,7 +24,6 @@ from bench.gate.outcome import (
     Outcome,
     Uncompared,
 )
-from bench.gate.show import MOST_ROWS, lines, markdown, sentence
 
 
 def cell(steps: int, name: str = "whole", hidden: int = 64) -> Cell:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.profile.trace import WINDOW, Window, windows
+from bench.why.profile.trace import WINDOW, Window, windows
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.manual import Manual
 from rnn_impls.whole import Whole

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.profile.breakdown import (
+from bench.why.profile.breakdown import (
     CATEGORIES,
     COPIES,
     DISPATCH,
@@ -25,8 +25,7 @@ from bench.profile.breakdown import (
     settled,
     working,
 )
-from bench.profile.kinds import AUTOGRAD, COPY, ELEMENTWISE, OUTSIDE, PRODUCT
-from bench.profile.trace import Window
+from bench.why.profile.trace import AUTOGRAD, COPY, ELEMENTWISE, OUTSIDE, PRODUCT, Window
 from tests.profile.planted import Trace
 
 MICRO = 1e-6

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.process import WorkerDied
-from bench.profile import command
-from bench.profile.breakdown import CATEGORIES, DISPATCH
-from bench.profile.command import STEPS, profiled
-from bench.profile.record import FAILED, PROFILED, ProfileRecord
+from bench.cases.case import Case
+from bench.host.process import WorkerDied
+from bench.run import explanation
+from bench.run.explanation import STEPS, profiled
+from bench.why.profile.breakdown import CATEGORIES, DISPATCH
+from bench.why.profile.record import FAILED, PROFILED, ProfileRecord
 
 CASE = Case(hidden_size=8, input_size=8, seq_len=2)
 DIES = "tests/faulty.py:Dies"
@@ -27,7 +27,7 @@ class Workers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, die_at: str = "", die_early: bool = False) -> None:
         self.jobs: list[dict[str, Any]] = []
         self.die_at, self.die_early = die_at, die_early
-        monkeypatch.setattr(command, "findings", self.findings)
+        monkeypatch.setattr(explanation, "findings", self.findings)
 
     def findings(self, job: dict[str, Any], timeout: float, log: Path) -> Iterator[dict[str, Any]]:
         """What a worker would tell."""

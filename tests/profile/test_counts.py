@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.parity import Reference, check
-from bench.problem import Problem
-from bench.profile.counts import Counts, Product, copied, count, product, tensors
-from bench.profile.session import traced
-from bench.work import work
-from bench.workload import Workload
+from bench.cases.case import Case
+from bench.measure.parity import Reference, check
+from bench.measure.problem import Problem
+from bench.measure.workload import Workload
+from bench.why.floor import work
+from bench.why.profile.counts import Counts, Product, copied, count, product, tensors
+from bench.why.profile.tracing import traced
 from rnn_impls import registry
 from tests.profile.planted import HERE, SPARE_BYTES, Trace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.profile.flame import folded
+from bench.why.profile.trace import folded
 from tests.profile.planted import Trace
 
 

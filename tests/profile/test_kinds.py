@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.profile.kinds import (
+from bench.why.profile.trace import (
     ALLOCATION,
     AUTOGRAD,
     COPY,

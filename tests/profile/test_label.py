@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cases import Case
-from bench.limits.limits import Limits
-from bench.profile.breakdown import (
+from bench.cases.case import Case
+from bench.why.floor import work
+from bench.why.limits.limits import Limits
+from bench.why.profile.breakdown import (
     CATEGORIES,
     DISPATCH,
     ELEMENTS,
@@ -20,8 +21,8 @@ from bench.profile.breakdown import (
     cuda_breakdown,
     settled,
 )
-from bench.profile.counts import Counts, Product
-from bench.profile.label import (
+from bench.why.profile.counts import Counts, Product
+from bench.why.profile.record import (
     COMPUTE_BOUND,
     LAUNCH_BOUND,
     MEMORY_BOUND,
@@ -31,7 +32,6 @@ from bench.profile.label import (
     needs,
     overhead_share,
 )
-from bench.work import work
 from tests.profile.planted import Trace
 from tests.test_floor import planted as machine
 

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.clock import Reading, Run
-from bench.limits.limits import Limits
-from bench.profile import profiler
-from bench.profile.breakdown import CATEGORIES, DISPATCH, GAPS, PRODUCTS, WAITING
-from bench.profile.label import COMPUTE_BOUND, LAUNCH_BOUND, label
-from bench.profile.profiler import Profiler, twin
-from bench.profile.record import FAILED, PROFILED, ProfileRecord
-from bench.profile.trace import Window, read_trace
+from bench.cases.case import Case
+from bench.host.clock import Reading, Run
+from bench.why.limits.limits import Limits
+from bench.why.profile import profiler
+from bench.why.profile.breakdown import CATEGORIES, DISPATCH, GAPS, PRODUCTS, WAITING
+from bench.why.profile.profiler import Profiler, twin
+from bench.why.profile.record import COMPUTE_BOUND, FAILED, LAUNCH_BOUND, PROFILED, ProfileRecord, label
+from bench.why.profile.trace import Window, read_trace
 from rnn_impls.interface import Unavailable
 from tests.profile.planted import HERE, Trace
 from tests.test_floor import planted as machine

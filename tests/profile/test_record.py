@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench.cases import Case
-from bench.files import BrokenFile
-from bench.profile.breakdown import CATEGORIES
-from bench.profile.counts import Counts, Product
-from bench.profile.record import FAILED, PROFILED, Profile, ProfileRecord, read_profile, write_profile
-from bench.readme import reference
-from bench.results import read_run
+from bench.cases.case import Case
+from bench.report.readme import reference
+from bench.store.files import BrokenFile
+from bench.table.reading import read_run
+from bench.why.profile.breakdown import CATEGORIES
+from bench.why.profile.counts import Counts, Product
+from bench.why.profile.record import FAILED, PROFILED, Profile, ProfileRecord, read_profile, write_profile
 
 LONG, SHORT = (Case(seq_len=steps).id for steps in (512, 32))
 

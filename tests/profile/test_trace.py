@@ -12,10 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.files import BrokenFile
-from bench.profile.kinds import OUTSIDE
-from bench.profile.session import traced
-from bench.profile.trace import WINDOW, Event, counted, is_node, read_trace
+from bench.store.files import BrokenFile
+from bench.why.profile.trace import OUTSIDE, WINDOW, Event, counted, is_node, read_trace
+from bench.why.profile.tracing import traced
 from tests.profile.planted import Trace
 
 MICRO = 1e-6

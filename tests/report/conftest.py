@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cases import Case
-from bench.manifest import Manifest
+from bench.cases.case import Case
 from bench.report import build
-from bench.results import read_run
-from bench.summary import cells
+from bench.store.manifest import Manifest
+from bench.table.cells import cells
+from bench.table.reading import read_run
 from tests import synthetic
 
 HOSTILE = "path/to/<b>my_rnn.py:MyRNN"

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.files import BrokenFile
-from bench.manifest import FAILED, LEFT_OUT, UNAVAILABLE
 from bench.report import build, write
-from bench.results import Run, read_run
+from bench.store.files import BrokenFile
+from bench.store.manifest import FAILED, LEFT_OUT, UNAVAILABLE
+from bench.table.reading import Run, read_run
 from tests.report.conftest import HOSTILE
 from tests.synthetic import write_run
 
@@ -77,7 +77,15 @@ def test_two_builds_give_the_same_bytes_and_import_no_torch(tmp_path: Path) -> N
     imported = build_elsewhere(first, "1")
     build(second)
     assert contents(first) == contents(second)
-    forbidden = {"torch", "pytest", "bench.workload", "bench.worker", "bench.run", "bench.cli", "matplotlib.pyplot"}
+    forbidden = {
+        "torch",
+        "pytest",
+        "bench.measure.workload",
+        "bench.worker",
+        "bench.run.runner",
+        "bench.cli",
+        "matplotlib.pyplot",
+    }
     assert not forbidden & imported
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from bench.cases import Case
-from bench.comparison import TIED, UNDECIDED
-from bench.manifest import FAILED
+from bench.cases.case import Case
 from bench.report import findings, headlines
+from bench.store.manifest import FAILED
+from bench.table.comparison import TIED, UNDECIDED
 from tests.report.conftest import Table
 
 CLAIM = re.compile(r"faster|slower|grows|shrinks|smaller|larger")

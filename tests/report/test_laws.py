@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.crossover import Crossover
-from bench.law import Law, Point
+from bench.report.crossings import clause, hidden_at
 from bench.report.laws import columns, findings, rows
-from bench.report.laws.crossings import clause, hidden_at
-from bench.results import read_run
-from bench.scaling import SETTING, Fit, Laws, Unfitted, laws
+from bench.table.crossover import Crossover
+from bench.table.law import SETTING, Fit, Law, Laws, Point, Unfitted, laws
+from bench.table.reading import read_run
 from tests import synthetic
 from tests.planted import fitted, grid
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from bench.report.names import ORDER, codes, phrase
-from bench.report.palette import COLOURS, chip, contrast, ink_on, looks
+from bench.report.pictures.palette import COLOURS, chip, contrast, ink_on, looks
 
 OWN = [f"path/to/my_{k}.py:My{k}" for k in range(4)]
 SCHEMES = {"light": 0, "dark": 1}

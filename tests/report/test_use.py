@@ -13,23 +13,22 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cases import Case
-from bench.comparison import log_ratios
-from bench.manifest import FAILED, UNAVAILABLE
-from bench.payback import AT_ONCE, NEVER
+from bench.cases.case import Case
 from bench.report import build
 from bench.report.names import codes
-from bench.report.palette import COLOURS, looks
-from bench.report.render import inline_svg, style
-from bench.report.scene import Scene
-from bench.report.use import Use, use, winners, with_winners
-from bench.report.use.boxes import boxes
-from bench.report.use.heatmap import OPEN, TIE
-from bench.report.use.prices import calls_in_words, paid, prices, restrictions
-from bench.report.use.regions import regions, where
-from bench.results import Run, read_run
-from bench.stats import interval_of_ratio
-from bench.summary import cells, measured_samples
+from bench.report.pictures.heatmaps import OPEN, TIE
+from bench.report.pictures.palette import COLOURS, looks
+from bench.report.pictures.render import inline_svg, style
+from bench.report.pictures.scene import Scene
+from bench.report.prices import calls_in_words, paid, prices, restrictions
+from bench.report.use import Use, use
+from bench.store.manifest import FAILED, UNAVAILABLE
+from bench.table.cells import cells, measured_samples
+from bench.table.comparison import log_ratios
+from bench.table.reading import Run, read_run
+from bench.table.regions import boxes, regions, where
+from bench.table.stats import interval_of_ratio
+from bench.table.winners import AT_ONCE, NEVER, winners, with_winners
 from tests.planted import grid
 from tests.report.test_build import Page
 from tests.synthetic import Truth, write_run

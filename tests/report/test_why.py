@@ -15,21 +15,22 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.cases import Case
-from bench.floor import floor
-from bench.limits.limits import Limits, write_limits
-from bench.profile.breakdown import CATEGORIES, COPIES, DISPATCH, ELEMENTS, PRODUCTS
-from bench.profile.record import FAILED, Profile, ProfileRecord, read_profile, write_profile
+from bench.cases.case import Case
 from bench.report import build, tables
 from bench.report.markdown import summary
-from bench.report.render import Panel, inline_svg, style
-from bench.report.scene import Picture, Scene
+from bench.report.operators import parts, reason, with_reasons
+from bench.report.operators import table as operators_table
+from bench.report.pictures import bars, roofline
+from bench.report.pictures.render import Panel, inline_svg, style
+from bench.report.pictures.scene import Picture, Scene
 from bench.report.units import gap
-from bench.report.why import Why, bars, roofline, why
-from bench.report.why.operators import table as operators_table
-from bench.report.why.reasons import parts, reason, with_reasons
-from bench.results import Run, read_run
-from bench.summary import cells
+from bench.report.why import Why, why
+from bench.table.cells import cells
+from bench.table.reading import Run, read_run
+from bench.why.floor import floor
+from bench.why.limits.limits import Limits, write_limits
+from bench.why.profile.breakdown import CATEGORIES, COPIES, DISPATCH, ELEMENTS, PRODUCTS
+from bench.why.profile.record import FAILED, Profile, ProfileRecord, read_profile, write_profile
 from tests import synthetic, warm
 from tests.report.test_build import ROOT, Page, contents
 from tests.synthetic import LIMITS, write_run

@@ -1,0 +1,237 @@
+"""Presets: named, documented sets of Cases, and the little grammar that overrides an axis of one.
+
+To add a preset, write a function that returns its grids, say in its docstring what it is for and where its numbers
+come from, and mark it with `@preset`. A grid maps axes (fields of `Case`) to their values; what it leaves out keeps
+the default of `Case`. An `input_size` of `HIDDEN` makes the input as wide as the hidden state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from bench.cases.case import CHOICES, FIELDS, SIZES, Case
+
+HIDDEN = "hidden"
+Grid = dict[str, tuple[Any, ...]]
+BOTH_MODES = ("inference", "training")
+
+
+PASSES = 5
+CASE_SECONDS = 0.3
+"""A ratio then repeats to under 1 % within the process, well below the 2 to 3 % by which processes differ: time is
+better spent on more passes than on longer ones."""
+
+
+def powers(first: int, last: int) -> tuple[int, ...]:
+    """first, 2 first, 4 first ... up to last."""
+    return tuple(itertools.takewhile(lambda n: n <= last, (first * 2**k for k in itertools.count())))
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A name, what it is for and where its numbers come from, and its grids.
+
+    `passes` is how many a run of it takes unless told otherwise, `case_seconds` the length aimed at for a Case in one
+    of them.
+    """
+
+    name: str
+    about: str
+    grids: tuple[Grid, ...]
+    passes: int = PASSES
+    case_seconds: float = CASE_SECONDS
+
+    def cases(self, device: str, overrides: Grid | None = None) -> list[Case]:
+        """Its Cases on a device, with some axes replaced; sorted, each once."""
+        found: set[Case] = set()
+        for grid in self.grids:
+            found.update(_expand({"input_size": (HIDDEN,)} | grid | (overrides or {}) | {"device": (device,)}))
+        return sorted(found)
+
+
+PRESETS: dict[str, Preset] = {}
+
+
+Build = Callable[[], Iterable[Grid]]
+
+
+def preset(build: Build, passes: int = PASSES, case_seconds: float = CASE_SECONDS) -> Build:
+    """Register the preset that a function describes, under the function's name with dashes."""
+    name = build.__name__.replace("_", "-")
+    about = " ".join((build.__doc__ or "").split())
+    PRESETS[name] = Preset(name, about, tuple(build()), passes, case_seconds)
+    return build
+
+
+def find(name: str) -> Preset:
+    """The preset of this name. Raises ValueError listing the known ones."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+@partial(preset, case_seconds=0.2)
+def quick() -> Iterable[Grid]:
+    """The default: short and long sequences, small and large hidden states, batch 1, inference and training, in
+    about a minute. Source: the sizes at which the three ways differ most in the pilot runs of this suite."""
+    return [{"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 512), "mode": BOTH_MODES}]
+
+
+@partial(preset, passes=2, case_seconds=0.05)
+def smoke() -> Iterable[Grid]:
+    """For tests of the suite itself: the smallest run that has two hidden sizes, two lengths and both modes. Its
+    figures mean nothing. Source: none, chosen to end within ten seconds."""
+    return [{"hidden_size": (8, 16), "seq_len": (2, 8), "mode": BOTH_MODES}]
+
+
+@preset
+def gate() -> Iterable[Grid]:
+    """What `python -m bench gate` compares: hidden 64 and 256, 16 and 64 steps, batch 1, inference and training.
+    Source: as many cells as have a verdict within a minute on two cores. `python -m bench trust` measures its rates."""
+    return [{"hidden_size": (64, 256), "seq_len": (16, 64), "mode": BOTH_MODES}]
+
+
+@preset
+def seed() -> Iterable[Grid]:
+    """The tutorial's network, 768 inputs, 128 hidden units, 2 outputs, batch 1, over growing sequences. Source: the
+    tutorial whose two models `rnn_impls.manual` and `rnn_impls.looped` keep."""
+    sizes: Grid = {"input_size": (768,), "hidden_size": (128,), "output_size": (2,)}
+    return [sizes | {"seq_len": powers(1, 1024), "mode": BOTH_MODES}]
+
+
+@preset
+def full() -> Iterable[Grid]:
+    """Every size this suite is about: hidden 32 to 2048, 1 to 2048 steps, batch 1, 16 and 64, both modes. Takes
+    hours on a CPU. Source: the union of the ranges of the other presets, by powers of two."""
+    return [
+        {
+            "hidden_size": powers(32, 2048),
+            "seq_len": powers(1, 2048),
+            "batch_size": (1, 16, 64),
+            "mode": BOTH_MODES,
+        }
+    ]
+
+
+@preset
+def fastrnns() -> Iterable[Grid]:
+    """PyTorch's own RNN benchmark: input and hidden 512, batch 64, 100 steps. Source: pytorch/pytorch,
+    benchmarks/fastrnns/bench.py, which runs an LSTM at this shape."""
+    return [{"hidden_size": (512,), "batch_size": (64,), "seq_len": (100,), "mode": BOTH_MODES}]
+
+
+@preset
+def deepbench_train() -> Iterable[Grid]:
+    """Baidu DeepBench, vanilla RNN, training set: relu, 50 steps, hidden 1760, 2048, 2560, batch 16 to 128. Source:
+    baidu-research/DeepBench, code/kernels/rnn_problems.h. DeepBench skips the input product; here it is included."""
+    return [
+        {
+            "nonlinearity": ("relu",),
+            "hidden_size": (1760, 2048, 2560),
+            "batch_size": (16, 32, 64, 128),
+            "seq_len": (50,),
+            "mode": BOTH_MODES,
+        }
+    ]
+
+
+@preset
+def deepbench_device() -> Iterable[Grid]:
+    """Baidu DeepBench, vanilla RNN, inference on small devices: hidden 32 with 672 steps and hidden 64 with 96,
+    batch 1. Source: baidu-research/DeepBench, the device set of its inference problems; relu as in its vanilla RNN."""
+    common: Grid = {"nonlinearity": ("relu",), "batch_size": (1,), "mode": ("inference",)}
+    return [
+        common | {"hidden_size": (32,), "seq_len": (672,)},
+        common | {"hidden_size": (64,), "seq_len": (96,)},
+    ]
+
+
+@preset
+def cudnn_cliffs() -> Iterable[Grid]:
+    """Where cuDNN changes its algorithm: hidden around 256, 384 and 1024, batches that are and are not a multiple of
+    8 or above 96, in float32 and float16. Source: pytorch/pytorch, aten/src/ATen/native/cudnn/RNN.cpp, `get_algo`."""
+    return [
+        {
+            "hidden_size": (256, 264, 384, 392, 512, 1024, 1032),
+            "batch_size": (1, 7, 8, 96, 128),
+            "seq_len": (128,),
+            "dtype": ("float32", "float16"),
+            "mode": BOTH_MODES,
+        }
+    ]
+
+
+@preset
+def contenders() -> Iterable[Grid]:
+    """Where the faster ways are held against `whole`: long sequences, batch 1 and 16, the latter in training up to
+    hidden 512. Source: the sizes at which this suite states what each of them gains."""
+    long: Grid = {"seq_len": (512,), "hidden_size": powers(64, 1024)}
+    return [
+        long | {"mode": BOTH_MODES},
+        long | {"mode": ("inference",), "batch_size": (16,)},
+        long | {"mode": ("training",), "batch_size": (16,), "hidden_size": powers(64, 512)},
+    ]
+
+
+@preset
+def glample() -> Iterable[Grid]:
+    """The Theano, Torch and TensorFlow comparison of 2016: 30 steps, batch 32 and 128, hidden 128, 512, 1024.
+    Source: glample/rnn-benchmarks, README."""
+    return [{"hidden_size": (128, 512, 1024), "batch_size": (32, 128), "seq_len": (30,), "mode": BOTH_MODES}]
+
+
+def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
+    """The values of an axis as written on the command line.
+
+    `64,128` is a list, `1:1024:x2` multiplies by 2, `10:50:10` adds 10, and the two forms mix. Raises ValueError
+    naming the axis for anything else.
+    """
+    values: list[Any] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if axis not in SIZES or (axis == "input_size" and part == HIDDEN):
+            values.append(part)
+        else:
+            values += _numbers(axis, part)
+    if not values:
+        raise ValueError(f"--{axis.replace('_', '-')} is empty")
+    known = CHOICES.get(axis)
+    for value in values:
+        if known and value not in known:
+            raise ValueError(f"unknown {axis} {value!r}; known are {', '.join(known)}")
+    return tuple(dict.fromkeys(values))
+
+
+def _numbers(axis: str, part: str) -> list[int]:
+    """One number, or `first:last:x2`, or `first:last:10`."""
+    try:
+        if ":" not in part:
+            return [int(part)]
+        first, last, step = part.split(":")
+        start, stop = int(first), int(last)
+        if step.startswith("x"):
+            factor = int(step[1:])
+            if start < 1 or factor < 2:
+                raise ValueError
+            return list(itertools.takewhile(lambda n: n <= stop, (start * factor**k for k in itertools.count())))
+        if int(step) < 1:  # going down, the last value would be left out
+            raise ValueError
+        return list(range(start, stop + 1, int(step)))
+    except ValueError:
+        raise ValueError(
+            f"--{axis.replace('_', '-')} {part!r}: write numbers as 64,128 or 1:1024:x2 or 10:50:10"
+        ) from None
+
+
+def _expand(grid: Grid) -> Iterable[Case]:
+    """Every combination of a grid's values as a Case."""
+    if unknown := set(grid) - set(FIELDS):
+        raise ValueError(f"unknown axis {', '.join(sorted(unknown))}; known are {', '.join(FIELDS)}")
+    for values in itertools.product(*grid.values()):
+        fields = dict(zip(grid, values, strict=True))
+        if fields["input_size"] == HIDDEN:
+            fields["input_size"] = fields.get("hidden_size", Case.hidden_size)
+        yield Case(**fields)

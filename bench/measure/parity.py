@@ -1,0 +1,276 @@
+"""Equal before timed: an implementation's results against a float64 reference.
+
+The reference is the recurrence written out (see `rnn_impls.interface`), differentiated by autograd, in float64 and
+from the very weights and inputs, rounded to the Case's dtype, that the implementation is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bench.cases.case import Case
+from bench.measure import state
+from bench.measure.fault import Fault
+from bench.measure.problem import Problem, loss
+from bench.measure.workload import Workload
+from rnn_impls.interface import Implementation
+
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2}
+"""Largest error allowed, relative to the size of what is compared. Several hundred units of rounding for float64 and
+float32 (room for any order of summation over 2048 terms, and none for TF32, which errs by 1e-3), about ten for
+bfloat16 and float16, whose hidden states are rounded at every step."""
+
+GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.15}
+"""The same for gradients: several times the square root of the unit of rounding in the short dtypes, where rounding
+pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. The right
+ways err by up to 0.36 and 0.06 at hidden 32 to 256. It only tells whether the gradient is there at all and of the right
+graph: whoever wants to know more asks for float32."""
+
+REFERENCE_BUDGET = 4e9
+"""Multiplications the reference may spend on a Case, about two seconds of one core; longer sequences are checked on
+as many of their first steps as that pays for."""
+
+
+TURNED_STEPS = 2
+"""Steps on which outputs for other inputs are compared: what an earlier call left behind shows at the first."""
+
+
+class ParityError(Fault):
+    """The implementation does not compute the network; the text says what differs, where and by how much."""
+
+
+class Expected(Protocol):
+    """What results are compared with."""
+
+    @property
+    def outputs(self) -> Tensor:
+        """(T, B, O or H)."""
+
+    @property
+    def hidden(self) -> Tensor:
+        """(L, B, H)."""
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """By weight; empty where none are compared."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest errors allowed: of a state, relative to its size; of a gradient, relative to its norm."""
+
+    state: float
+    gradient: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a Case's network must give, in float64: outputs (T, B, O or H), hidden (L, B, H), gradients by weight.
+
+    `asked` is the Case it was made for, `case` the same with as many steps as are checked. `turned` is the outputs of
+    the first steps for inputs and hidden of the opposite sign.
+    """
+
+    asked: Case
+    case: Case
+    problem: Problem
+    outputs: Tensor
+    hidden: Tensor
+    gradients: dict[str, Tensor]
+    turned: Tensor
+
+    @classmethod
+    def of(cls, case: Case, rounds_weights_to: str = "") -> Reference:
+        """Compute the reference of a Case, on its device, on the first steps only where all would cost too much.
+
+        With a dtype, the reference of the network whose matrices W_ih and W_hh are rounded to it.
+        """
+        asked, case = case, dataclasses.replace(case, seq_len=affordable_steps(case))
+        problem = Problem.of(case)
+        weights = {
+            name: rounded(name, value, rounds_weights_to).double().requires_grad_()
+            for name, value in problem.weights.items()
+        }
+        with torch.set_grad_enabled(case.mode == "training"):
+            outputs, hidden = _forward(case, weights, problem.inputs.double(), problem.hidden.double())
+            gradients = {}
+            if case.mode == "training":
+                target = problem.target.double() if problem.target.is_floating_point() else problem.target
+                found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
+                gradients = dict(zip(weights, found, strict=True))
+        with torch.no_grad():
+            turned, _ = _forward(case, weights, -problem.inputs[:TURNED_STEPS].double(), -problem.hidden.double())
+        return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients, turned)
+
+
+def rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
+    """A weight as an implementation that rounds its matrices has it."""
+    matrix = name.startswith(("weight_ih", "weight_hh"))
+    return weight.to(getattr(torch, dtype)).to(weight.dtype) if dtype and matrix else weight
+
+
+def affordable_steps(case: Case) -> int:
+    """How many of a Case's steps the reference can pay for; at least 2."""
+    per_step = case.batch_size * case.hidden_size * (case.input_size + case.hidden_size * (2 * case.num_layers - 1))
+    passes = 3 if case.mode == "training" else 1  # backward multiplies twice as often as forward
+    return min(case.seq_len, max(2, int(REFERENCE_BUDGET / (per_step * passes))))
+
+
+def check(reference: Reference, implementation: type[Implementation]) -> float:
+    """Compare an implementation with the reference; return the largest relative error found.
+
+    Looks, twice in a row, at outputs, last hidden state, and in training every gradient; then at whether the
+    inputs are still what they were. The second call gets its inputs in other tensors, and a third gets other inputs in
+    the tensors of the first, so that a state, a result or a place in memory that was kept shows.
+    Raises `ParityError` at the first difference, and whatever building or calling the implementation raises.
+    """
+    if implementation.rounds_weights_to:  # it computes another network, and says so
+        reference = Reference.of(reference.asked, implementation.rounds_weights_to)
+    case, problem = reference.case, reference.problem
+    tolerance = Tolerance(TOLERANCE[case.dtype], GRADIENT_TOLERANCE[case.dtype])
+    # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
+    first, second, turned = _copy(problem), _copy(problem), _copy(problem)
+    workload = Workload(case, implementation, first)
+    worst = compare(reference, _call(workload, first, problem), workload, tolerance)
+    for tensor in (first.inputs, first.hidden, turned.inputs, turned.hidden):
+        tensor.neg_()
+    try:
+        worst = max(worst, compare(reference, _call(workload, second, problem), workload, tolerance))
+    except ParityError as error:
+        raise ParityError(f"differs from its first call: {error}") from error
+    try:
+        results = _call(workload, first, turned, backward=False)
+        worst = max(worst, _compare_turned(reference, results))
+    except ParityError as error:
+        raise ParityError(f"keeps something of an earlier call: with other inputs, {error}") from error
+    return worst
+
+
+def _copy(problem: Problem) -> Problem:
+    return dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())
+
+
+def _call(workload: Workload, given: Problem, before: Problem, backward: bool = True) -> object:
+    """What one call returns. Raises ParityError when it leaves its inputs other than in `before`, StateChanged when it
+    leaves something else behind."""
+    training = workload.case.mode == "training"
+    with state.kept("when it is called"):
+        if training and backward:
+            results: object = workload.train_once(given.inputs, given.hidden)
+        else:
+            with torch.inference_mode(not training):
+                results = workload.module(given.inputs, given.hidden)
+    for name, now, then in (("inputs", given.inputs, before.inputs), ("hidden", given.hidden, before.hidden)):
+        if not torch.equal(now, then):
+            raise ParityError(f"changes its {name} in place")
+    return results
+
+
+def _compare_turned(reference: Reference, results: object) -> float:
+    """The largest relative error of the first steps for inputs of the opposite sign."""
+    outputs, _ = _two_tensors(results)
+    _check_shape("outputs", outputs, reference.outputs)
+    got, tolerance = outputs[:TURNED_STEPS].detach().double(), TOLERANCE[reference.case.dtype]
+    return _elementwise("outputs", "step", got, reference.turned, tolerance, _unit(reference.case))
+
+
+def _two_tensors(results: object) -> tuple[Tensor, Tensor]:
+    if not (isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results)):
+        raise ParityError("forward must return the two tensors (outputs, hidden)")
+    for result in results:
+        if type(result) is not Tensor:  # one that computes when it is looked at would be timed without its work
+            raise ParityError(f"forward must return plain tensors, not a {type(result).__name__}")
+    return results
+
+
+def _unit(case: Case) -> float:
+    """The size of a weight."""
+    return 1 / math.sqrt(case.hidden_size)
+
+
+def compare(expected: Expected, results: object, workload: Workload, tolerance: Tolerance) -> float:
+    """The largest relative error of one call's results, in training also of the gradients that it left in the
+    workload's module. Raises ParityError beyond the tolerance."""
+    outputs, hidden = _two_tensors(results)
+    worst = 0.0
+    for name, axis, got, wanted in (
+        ("outputs", "step", outputs, expected.outputs),
+        ("hidden", "layer", hidden, expected.hidden),
+    ):
+        error = _elementwise(name, axis, got.detach().double(), wanted, tolerance.state, _unit(workload.case))
+        worst = max(worst, error)
+    if expected.gradients:
+        gradients = workload.module.gradients()
+        for name, gradient in gradients.items():
+            # The one bias of a cell gets the gradient that each of nn.RNN's two gets.
+            wanted = expected.gradients[name.replace("bias_l", "bias_ih_l")]
+            worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance.gradient))
+    return worst
+
+
+def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: float, unit: float) -> float:
+    """Compare states value by value, relative to the value plus the typical (root mean square) value.
+
+    One weight's size, `unit`, is added: relu can leave nothing but zeros, and so can log_softmax of a single output.
+    """
+    _check_shape(name, got, wanted)
+    scale = wanted.abs() + wanted.square().mean().sqrt() + unit
+    error = ((got - wanted).abs() / scale).nan_to_num(nan=torch.inf)
+    worst = float(error.max())
+    if not worst <= tolerance:
+        first = tuple(int(i) for i in (error > tolerance).nonzero()[0])
+        value = float(got[first])
+        where = f"{axis} {first[0]}, sequence {first[1]}, unit {first[2]}"
+        if math.isnan(value):
+            raise ParityError(f"{name} has NaN, first at {where}")
+        raise ParityError(
+            f"{name} differs first at {where}: {value:.6g} instead of {float(wanted[first]):.6g} "
+            f"(relative error {float(error[first]):.1e}, allowed {tolerance:.0e})"
+        )
+    return worst
+
+
+def _normwise(name: str, got: Tensor, wanted: Tensor, tolerance: float) -> float:
+    """Compare a gradient as a whole: the size of the error over the size of the gradient.
+
+    Value by value would be too strict with relu in short dtypes, where a unit near zero may fall on either side.
+    """
+    _check_shape(name, got, wanted)
+    if bool(got.isnan().any()):
+        raise ParityError(f"{name} has NaN")
+    size = float(wanted.norm())
+    error = float((got - wanted).norm()) / size if size else float(got.norm())
+    if not error <= tolerance:
+        raise ParityError(f"{name} differs: relative error {error:.1e}, allowed {tolerance:.0e}")
+    return error
+
+
+def _check_shape(name: str, got: Tensor, wanted: Tensor) -> None:
+    if got.shape != wanted.shape:
+        raise ParityError(f"{name} has the shape {tuple(got.shape)}, it must be {tuple(wanted.shape)}")
+
+
+def _forward(case: Case, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """The recurrence, layer by layer: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H), (L, B, H)."""
+    squash = torch.tanh if case.nonlinearity == "tanh" else torch.relu
+    last = []
+    sequence = inputs
+    for layer in range(case.num_layers):
+        w_ih, w_hh = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
+        bias = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
+        projected = sequence @ w_ih.T + bias  # (T, B, H)
+        state, states = hidden[layer], []
+        for step in projected.unbind(0):
+            state = squash(step + state @ w_hh.T)  # (B, H)
+            states.append(state)
+        sequence = torch.stack(states)
+        last.append(state)
+    if case.output_size:
+        sequence = torch.log_softmax(sequence @ weights["weight_ho"].T + weights["bias_ho"], dim=-1)
+    return sequence, torch.stack(last)

@@ -1,0 +1,130 @@
+"""The data of a Case: weights, inputs, first hidden state, target; and the loss that training minimises.
+
+Everything is drawn once from a fixed seed on the CPU, so that every implementation, on every device, in every
+process, gets the same numbers. Inputs are random, never zeros: zeros can run faster and hide unwritten outputs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.cases.case import Case
+from rnn_impls.interface import NetworkShape
+
+SEED = 20261123
+
+
+def network_shape(case: Case) -> NetworkShape:
+    """The network a Case asks for."""
+    return NetworkShape(case.input_size, case.hidden_size, case.num_layers, case.output_size, case.nonlinearity)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every implementation of a Case is given, on the Case's device and in its dtype."""
+
+    weights: dict[str, Tensor]
+    inputs: Tensor  # (T, B, I)
+    hidden: Tensor  # (L, B, H)
+    target: Tensor  # (T, B) class indices with a head, else (T, B, H)
+
+    @classmethod
+    def of(cls, case: Case) -> Problem:
+        """Draw the problem of a Case. Weights are uniform in ±1/sqrt(H), torch.nn.RNN's own initialisation."""
+        draw = torch.Generator().manual_seed(SEED)
+        dtype, device = getattr(torch, case.dtype), torch.device(case.device)
+        bound = 1 / math.sqrt(case.hidden_size)
+
+        def uniform(*shape: int, width: float = 1.0) -> Tensor:
+            return torch.empty(shape).uniform_(-width, width, generator=draw).to(device, dtype)
+
+        steps, batch = case.seq_len, case.batch_size
+        shapes = network_shape(case).weight_shapes()
+        weights = {name: uniform(*shape, width=bound) for name, shape in shapes.items()}
+        inputs = torch.empty(steps, batch, case.input_size).normal_(generator=draw).to(device, dtype)
+        hidden = uniform(case.num_layers, batch, case.hidden_size)
+        if case.output_size:
+            target = torch.randint(case.output_size, (steps, batch), generator=draw).to(device)
+        else:
+            target = uniform(steps, batch, case.hidden_size)
+        return cls(weights, inputs, hidden, target)
+
+
+Given = tuple[Tensor, Tensor]
+"""What a call is given: inputs (T, B, I) and hidden (L, B, H)."""
+
+
+class Feed:
+    """Inputs for calls that are timed, of which no value recurs: whoever remembers results gains nothing by it.
+
+    Call k gets cos(a_k) A + sin(a_k) B, of the problem's own inputs A, others B drawn like them, and an angle a_k that
+    is drawn anew: normal for every angle as A and B are, and two products a value where drawing takes ten times that.
+    The same for the hidden state. The angles come from a generator that nobody's seeds reach.
+    """
+
+    ALIGNMENT = 64
+    """Bytes; what `torch.empty` keeps to on the CPU, and what vector units and compilers ask for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._draw = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), "little"))
+        inputs, hidden = problem.inputs, problem.hidden
+        self._first = inputs, hidden
+        self._other = (
+            torch.empty(inputs.shape).normal_(generator=self._draw).to(inputs.device, inputs.dtype),
+            torch.empty(hidden.shape).uniform_(-1, 1, generator=self._draw).to(hidden.device, hidden.dtype),
+        )
+        self._rows: tuple[Tensor, ...] = ()
+        self._given: list[Given] = []
+
+    def angle(self) -> float:
+        """One that was not given before."""
+        return float(2 * math.pi * torch.rand((), generator=self._draw, dtype=torch.float64))
+
+    def fill(self, calls: int, at: int = -1, angle: float = 0.0) -> list[Given]:
+        """Inputs for so many calls, in buffers that are kept and filled anew; those of call `at`, if any, for this
+        angle."""
+        if len(self._given) < calls:
+            self._grow(calls)
+        angles = 2 * math.pi * torch.rand(calls, generator=self._draw, dtype=torch.float64)
+        if at >= 0:
+            angles[at] = angle
+        for rows, first, other in zip(self._rows, self._first, self._other, strict=True):
+            cos, sin = (weight.to(first.dtype).to(first.device)[:, None] for weight in (angles.cos(), angles.sin()))
+            torch.mul(cos, first.reshape(1, -1), out=rows[:calls]).addcmul_(sin, other.reshape(1, -1))
+        return self._given[:calls]
+
+    def _grow(self, calls: int) -> None:
+        """Buffers for more calls: a row each, aligned."""
+        self._rows = tuple(self._buffer(calls, tensor) for tensor in self._first)
+        inputs, hidden = self._rows
+        # `data`: a tensor of its own for autograd and for compilers, no view of the buffer.
+        self._given = [
+            (inputs[k].view_as(self._first[0]).data, hidden[k].view_as(self._first[1]).data) for k in range(calls)
+        ]
+
+    def _buffer(self, calls: int, like: Tensor) -> Tensor:
+        """Memory for so many tensors like this one, a row each: (calls, number of values)."""
+        step = self.ALIGNMENT // like.element_size()
+        pitch = -(-like.numel() // step) * step
+        return torch.empty(calls, pitch, device=like.device, dtype=like.dtype)[:, : like.numel()]
+
+
+def loss(outputs: Tensor, target: Tensor) -> Tensor:
+    """Sum over steps, mean over the batch: negative log-likelihood with a head, squared error without.
+
+    A sum, as back-propagation through time adds it up, keeps the size of the gradients independent of T, so that
+    they neither underflow nor overflow float16; for the same reason it is taken in float32 at least.
+    outputs (T, B, O or H), target (T, B) or (T, B, H) -> a scalar.
+    """
+    batch = outputs.shape[1]
+    if outputs.dtype in (torch.bfloat16, torch.float16):
+        outputs, target = outputs.float(), target.float() if target.is_floating_point() else target
+    if target.is_floating_point():
+        return functional.mse_loss(outputs, target, reduction="sum") / batch
+    return functional.nll_loss(outputs.flatten(0, 1), target.flatten(), reduction="sum") / batch

@@ -1,0 +1,166 @@
+"""Advice for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.cases.case import FIELDS, Case
+from bench.report.comparisons import WITHIN
+from bench.report.names import axis_value, capital, listed, on_device, short_names
+from bench.report.prices import calls_in_words
+from bench.report.units import NOTHING, duration, duration_in, missing, percent, times
+from bench.report.warned import short
+from bench.store.manifest import Manifest
+from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, Ranked
+from bench.table.cells import REFERENCE
+from bench.table.comparison import UNDECIDED
+from bench.table.ranking import CLOSE, HeldOut
+
+_PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
+_ERROR = "; error: its law misses nine in ten of the cells held out of its fit by less"
+
+
+def show(console: Console, advice: Advice, manifest: Manifest) -> None:
+    """Print what it is about, what it rests on, the ranking, the answer, and the ways without one."""
+    for line in before(advice, manifest):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if advice.ranking:
+        console.print()
+        console.print(table(advice))
+        console.print(f"{_PAYS_OFF}{_ERROR if advice.basis != MEASURED else ''}.\n", style="dim", soft_wrap=True)
+    for line in after(advice):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def before(advice: Advice, manifest: Manifest) -> Iterator[str]:
+    """The case, and what the answer rests on."""
+    yield f"{capital(words(advice.case))}."
+    run = ", ".join(filter(None, [manifest.id, manifest.machine.get("cpu"), f"torch {manifest.machine.get('torch')}"]))
+    if not advice.ranking:
+        return
+    if advice.basis == MEASURED:
+        yield f"Measured: this very case is in the run ({run})."
+        return
+    lacks = "the run does not hold this case; times are by scaling laws fitted to the cases that it holds"
+    if advice.basis == INTERPOLATED:
+        yield f"Interpolated: {lacks} ({run})."
+    else:
+        yield f"Extrapolated, outside what was measured: {listed(advice.outside)}. {capital(lacks)} ({run})."
+
+
+def after(advice: Advice) -> Iterator[str]:
+    """The answer, and what has none."""
+    names = short_names([way.name for way in advice.ranking] + [name for name, _ in advice.left])
+    if advice.ranking:
+        yield answer(advice, names)
+        for name, others in advice.same.items():
+            who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
+            yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
+        if all(way.gain is None for way in advice.ranking):
+            yield f"{REFERENCE} has no time for this case, so that there is no gain over it."
+    for way in advice.ranking:
+        if way.warnings:
+            yield f"Warning for {names[way.name]}: {short(way.warnings)}."
+    if advice.held_out is not None:
+        yield from came_true(advice.held_out)
+    for name, reason in advice.left:
+        yield f"No answer for {names[name]}: {reason}."
+    for name, count in advice.rivals:
+        nearest = f"{count} of the {advice.around} cases measured nearest to it"
+        yield f"{names[name]} is the fastest, or may be, in {nearest}."
+
+
+def answer(advice: Advice, names: dict[str, str]) -> str:
+    """The way to take, or those between which it can't be told."""
+    if len(advice.ranking) == 1:
+        return f"{names[advice.ranking[0].name]} alone has a time for it: there is nothing to choose between."
+    if not advice.fastest:
+        return "Which is the fastest can't be told: one pass gives no interval."
+    told = [names[name] for name in advice.fastest]
+    among = "Of those with an answer, " if advice.rivals else ""
+    if len(told) > 1 and advice.standing == UNDECIDED:
+        return capital(f"{among}undecided between {listed(told)}: {_WHY_UNDECIDED[advice.basis]}.")
+    best = next(way for way in advice.ranking if way.name == advice.fastest[0])
+    over = "" if best.gain is None or best.name == REFERENCE else f", {_gain(best)} over {REFERENCE}"
+    simplest = f" It ties with {listed(told[1:])} {WITHIN}, and is the simplest." if len(told) > 1 else ""
+    return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.{simplest}")
+
+
+def came_true(found: HeldOut) -> Iterator[str]:
+    """How good such predictions were where the truth is known."""
+    yield (
+        f"Of {found.cases} measured cases of this setting, each left out in turn, the way ranked first was the fastest "
+        f"in {found.close}, to within {percent(CLOSE)}."
+    )
+    if worst := max(found.losses):
+        median = _share(found.median_loss)
+        yield f"Where it was not the fastest, it was slower by {median} in the median, by {_share(worst)} at worst."
+    yield (
+        f"The fastest was ruled out in {found.cases - found.among} of {found.cases}; {found.wrongly} of "
+        f"{found.ruled_out} ways ruled out were faster than the first."
+    )
+
+
+_CLOSE = "they are closer than their intervals and the errors of their laws allow to tell"
+_WHY_UNDECIDED = {
+    MEASURED: "the ratio of the first to another, from the same rounds, does not tell",
+    INTERPOLATED: _CLOSE,
+    EXTRAPOLATED: _CLOSE,
+}
+_ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
+           EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured"}  # fmt: skip
+
+
+def table(advice: Advice) -> Table:
+    """The ranking, fastest first."""
+    predicted = advice.basis != MEASURED
+    names = short_names([way.name for way in advice.ranking])
+    found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    headings = ["way", "time per call", f"gain over {REFERENCE}", "build", "pays off"]
+    for heading in [*headings, *(["error"] if predicted else [])]:
+        found.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=True)
+    for way in advice.ranking:
+        mark = " (extrapolated)" if advice.basis == INTERPOLATED and way.basis == EXTRAPOLATED else ""
+        fields = [
+            names[way.name] + mark,
+            duration_in(way.seconds.value, way.seconds.low, way.seconds.high),
+            _gain(way),
+            duration(way.build_seconds),
+            _pays_off(way),
+        ]
+        found.add_row(*fields, *([_error(way)] if predicted else []))
+    return found
+
+
+def words(case: Case) -> str:
+    """A case in full: `training on this CPU, hidden 128, 512 steps, batch 1, ...`; an input as wide as the hidden state
+    goes without saying."""
+    first = ["hidden_size", "seq_len", "batch_size"]
+    rest = [axis for axis in FIELDS if axis not in (*first, "mode", "device")]
+    axes = [axis for axis in [*first, *rest] if axis != "input_size" or case.input_size != case.hidden_size]
+    told = [axis_value(axis, getattr(case, axis)) for axis in axes]
+    return ", ".join([f"{case.mode} {on_device(case.device)}", *told])
+
+
+def _gain(way: Ranked) -> str:
+    if way.gain is None:
+        return NOTHING
+    return "1×" if way.name == REFERENCE else times(way.gain.value, way.gain.low, way.gain.high)
+
+
+def _pays_off(way: Ranked) -> str:
+    """Calls after which building it has paid; REFERENCE is what it is held against."""
+    if way.gain is None or way.name == REFERENCE:
+        return NOTHING
+    return "unclear" if missing(way.payback) else calls_in_words([way.payback]).removesuffix("s").removesuffix(" call")
+
+
+def _error(way: Ranked) -> str:
+    return "not known" if missing(way.error) else _share(way.error)
+
+
+def _share(value: float) -> str:
+    return percent(float(f"{value:.2g}"))

@@ -1,0 +1,218 @@
+"""What was measured of the gradients as Markdown tables: horizons, rates, losses, first inputs, theory.
+
+Do gradients vanish or explode? Two sentences, and the files of `python -m bench gradients`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.report.names import listed, steps
+from bench.report.pictures.curves import panels
+from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
+from bench.report.units import NOTHING, percent
+from bench.store.files import write_atomically
+from bench.why.gradients import DEFAULT
+from bench.why.gradients.file import EXPLODES, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
+
+_FIRST_INPUT = (4, 16, 64, 256, 1024)
+"""The lengths at which the table shows the first input's gradient, where they were measured."""
+
+_ENDS = {VANISHES: "fell", EXPLODES: "grew"}
+
+
+def tables(found: dict[str, Any]) -> list[str]:
+    """The lines of four tables, each below the sentence that says what it holds."""
+    seeds, longest = len(found["seeds"]), found["lengths"][-1]
+    lengths = [length for length in _FIRST_INPUT if length in found["lengths"]]
+    return [
+        f"Steps back until the norm of the gradient is {found['factor']:g} times smaller or larger than at the last "
+        f"step, and in brackets its factor per step; medians of {counted_seeds(found)}, {steps(longest)}, hidden "
+        f"{found['hidden_size']}, torch {found['torch']}:",
+        "",
+        *_by_kind(found, _reach),
+        "",
+        f"Norms that were lost, of all {seeds} × {longest + 1}: underflowed below the smallest normal number, and "
+        "overflowed to infinity or to no number at all. float32 and bfloat16 have the same range:",
+        "",
+        *_by_kind(found, _lost),
+        "",
+        "The gradient with respect to the first input, over that of a sequence of one step; float32, medians:",
+        "",
+        *_first_input(found, lengths),
+        "",
+        "Against theory: without a nonlinearity, the factor per step must be the spectral radius (float64):",
+        "",
+        *_theory(found["theory"]),
+    ]
+
+
+def _by_kind(found: dict[str, Any], field: Callable[[Row], str]) -> list[str]:
+    """A row for each beginning, a column for each nonlinearity and dtype."""
+    kinds = list(dict.fromkeys((row["nonlinearity"], row["dtype"]) for row in found["setups"]))
+    columns = [setups(found, *kind) for kind in kinds]
+    starts = {start: row for rows in columns for start, row in rows.items()}
+    lines = _head("spectral radius", [", ".join(kind) for kind in kinds])
+    for start, row in starts.items():
+        lines.append(_line(_begun(row), [field(rows[start]) if start in rows else NOTHING for rows in columns]))
+    return lines
+
+
+def _first_input(found: dict[str, Any], lengths: Sequence[int]) -> list[str]:
+    """A row for each nonlinearity and beginning, a column for each length."""
+    lines = _head("network", [f"{length} steps" for length in lengths])
+    for nonlinearity in dict.fromkeys(row["nonlinearity"] for row in found["setups"]):
+        for row in setups(found, nonlinearity, "float32").values():
+            norms = dict(zip(found["lengths"], row["first_input"]["median"], strict=True))
+            ratios = [_ratio(norms[length], norms[found["lengths"][0]]) for length in lengths]
+            lines.append(_line(f"{nonlinearity}, {_begun(row)}", ratios))
+    return lines
+
+
+def _theory(rows: Sequence[dict[str, Any]]) -> list[str]:
+    lines = _head("begun with", ["spectral radius", "measured factor per step", "largest difference of a seed"])
+    for row in rows:
+        error = NOTHING if row["largest_error"] is None else percent(row["largest_error"])
+        lines.append(_line(str(row["beginning"]), [f"{row['radius']:.4f}", _digits(row["rate"], "{:.4f}"), error]))
+    return lines
+
+
+def _reach(row: Row) -> str:
+    """`fell: 9 (×0.455)`, with the share of seeds where they differ."""
+    rates = [rate for rate in row["rates"] if rate is not None]
+    factor = f" (×{statistics.median(rates):.3f})" if rates else ""
+    if end(row) == NEITHER:
+        return f"neither{factor}"
+    count, seeds = row["ends"].count(end(row)), len(row["ends"])
+    share = "" if count == seeds else f" in {count} of {seeds}"
+    return f"{_ENDS[end(row)]}{share}: {span(row)[1]}{factor}"
+
+
+def _lost(row: Row) -> str:
+    """`12000 under, 3 over`, or nothing."""
+    counts = {"under": row["underflows"], "over": row["overflows"]}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or NOTHING
+
+
+def _ratio(value: float | None, base: float | None) -> str:
+    """Two digits; what overflowed has none."""
+    if value is None:
+        return "overflow"
+    return f"{value / base:.1e}" if base and value else "0" if base else NOTHING
+
+
+def _begun(row: Row) -> str:
+    return f"{row['radius']:.2f} (torch's own)" if row["beginning"] == DEFAULT else str(row["beginning"])
+
+
+def _digits(value: float | None, form: str) -> str:
+    return NOTHING if value is None else form.format(value)
+
+
+def _head(first: str, others: Sequence[str]) -> list[str]:
+    return [_line(first, others), f"|---|{'---:|' * len(others)}"]
+
+
+def _line(first: str, others: Sequence[str]) -> str:
+    return f"| {' | '.join([first, *others])} |"
+
+
+TITLE = "How far back the gradient reaches"
+
+_GONE = "is down to a thousandth"
+
+_LESSONS = {
+    VANISHES: "what lies further back hardly moves the weights at first, so that the network learns well from short "
+    "sequences and not from long ones",
+    EXPLODES: "on longer sequences the earliest steps drown the latest, and training diverges unless gradients are "
+    "clipped",
+    NEITHER: "it can learn from sequences of that length",
+}
+
+
+def write(found: dict[str, Any], folder: Path) -> None:
+    """Write gradients.md, gradients.png and gradients.svg; the same table gives the same bytes. Raises OSError."""
+    write_atomically(folder / "gradients.md", markdown(found).encode())
+    with style(text_as_paths=True):
+        figure = sheet(panels(found), 2, TITLE, [])
+        write_atomically(folder / "gradients.svg", svg_bytes(figure))
+        write_atomically(folder / "gradients.png", png_bytes(figure))
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """Sentences and tables, as Markdown."""
+    return "\n".join([*(f"- {text}" for text in sentences(found)), "", *tables(found), ""])
+
+
+def sentences(found: dict[str, Any]) -> list[str]:
+    """Two: what torch's initialisation does, and what scaling the recurrent weights changes; both in float32."""
+    return [_with_default(found), _with_scaled(found)]
+
+
+def _with_default(found: dict[str, Any]) -> str:
+    row = setups(found, "tanh", "float32")[DEFAULT]
+    other = setups(found, "relu", "float32").get(DEFAULT)
+    asides = []
+    if end(row) != NEITHER:
+        low, _, high = span(row)
+        asides.append(
+            f"{low} to {high} over {counted_seeds(found)}" if low < high else f"the same for {counted_seeds(found)}"
+        )
+    if other and end(other) == end(row) != NEITHER:
+        asides.append(f"{span(other)[1]} with relu")
+    told = f" ({'; '.join(asides)})" if asides else ""
+    return (
+        f"With torch's initialisation the gradient of the loss in a tanh network of hidden size {found['hidden_size']} "
+        f"{_fate(found, row)}{told}: {_LESSONS[end(row)]}."
+    )
+
+
+def _with_scaled(found: dict[str, Any]) -> str:
+    own = setups(found, "tanh", "float32")[DEFAULT]["radius"]
+    scaled = {
+        name: {start: row for start, row in setups(found, name, "float32").items() if start != DEFAULT}
+        for name in ("tanh", "relu")
+    }
+    at_one = [f"{_fate(found, rows['1.0'])} with {name}" for name, rows in scaled.items() if "1.0" in rows]
+    if all(text.startswith(_GONE) for text in at_one):
+        at_one[1:] = [text.removeprefix(f"{_GONE} ") for text in at_one[1:]]
+    told = [f"at 1.0, which would keep the gradient of a linear network, it {listed(at_one)}"] if at_one else []
+    told += [f"with {name} it {_outlook(found, rows)}" for name, rows in scaled.items() if rows]
+    return (
+        f"Scaling the recurrent weights to another spectral radius, the size of their largest eigenvalue (torch's own: "
+        f"{own:.2f}), moves that horizon: {'; '.join(told)}."
+    )
+
+
+def _fate(found: dict[str, Any], row: Row) -> str:
+    """How the gradient of a setup ends, as what is said of it."""
+    if end(row) == NEITHER:
+        return f"stays within a factor of {found['factor']:g} over {_whole(found)}"
+    verb = _GONE if end(row) == VANISHES else "is up a thousandfold"
+    return f"{verb} {steps(span(row)[1])} back"
+
+
+def _outlook(found: dict[str, Any], rows: Mapping[str, Row]) -> str:
+    """Up to which radius the gradients of a nonlinearity vanish, which ones keep them, and where they explode."""
+    by_end = {name: [start for start in rows if end(rows[start]) == name] for name in (VANISHES, NEITHER, EXPLODES)}
+    gone, kept, burst = by_end.values()
+    parts = []
+    if gone:
+        verb = "vanishes even at" if len(gone) == len(rows) else "still vanishes at"
+        parts.append(f"{verb} {gone[-1]} ({steps(span(rows[gone[-1]])[1])})")
+    if kept:
+        parts.append(f"lasts {_whole(found)} at {listed(kept)}")
+    if burst:
+        row = rows[burst[0]]
+        count = row["ends"].count(EXPLODES)
+        seeds = "" if count == len(row["ends"]) else f"in {count} of {counted_seeds(found)}, "
+        parts.append(f"explodes at {burst[0]} ({seeds}a thousandfold {steps(span(row)[1])} back)")
+    return listed(parts)
+
+
+def _whole(found: dict[str, Any]) -> str:
+    longest = found["lengths"][-1]
+    return f"all {steps(longest)}" if longest > 1 else "the one step"

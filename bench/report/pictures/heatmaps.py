@@ -1,0 +1,194 @@
+"""Heatmaps over hidden size and sequence length: speed-ups over the baseline, and the GPU's over the CPU.
+
+The picture of winners: a tile for each case, in the colour and with the letters of the way that won it, or of the
+first of a tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bench.cases.case import MODES
+from bench.report.comparisons import FASTER, SLOWER, apart, side
+from bench.report.facets import Setting
+from bench.report.names import axis_value, codes
+from bench.report.pictures.drawing import FONT, Tile, draw_heat, draw_tile, heat_axes
+from bench.report.pictures.palette import COLOURS, Look, ink_on
+from bench.report.pictures.render import BOTTOM, TOP, Entry, Panel
+from bench.report.pictures.scene import Group, Picture, Scene
+from bench.report.trends import matched
+from bench.report.units import missing, times
+from bench.table.cells import REFERENCE, reached
+from bench.table.comparison import TIED, UNDECIDED
+from bench.table.winners import Winner
+
+WIDE = "◊"
+"""Marks an interval that is wider than the precision asked for."""
+
+
+def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> list[Panel]:
+    """For each mode, one heatmap for each contender; or for the one that main pictures tell of alone."""
+    cells = setting.cells[setting.cells["speedup"].notna() & (setting.cells["implementation"] != scene.baseline)]
+    names = [name for name in scene.names if name in set(cells["implementation"])]
+    if only_focus and names:
+        names = ["whole"] if "whole" in names else names[-1:]
+    panels = []
+    for mode in ("inference", "training"):
+        for name in names:
+            rows = cells[(cells["mode"] == mode) & (cells["implementation"] == name)]
+            if len(rows) > 1:
+                short = scene.label(name)
+                title = f"{mode.capitalize()}: speed-up of {short} over {scene.label(scene.baseline)}"
+                panels.append(_panel(title, title, _tiles(rows, scene.precision)))
+    return panels
+
+
+def _tiles(rows: pd.DataFrame, precision: float | None) -> list[Tile]:
+    narrow = reached(rows, precision) if precision else pd.Series(True, index=rows.index)
+    return [
+        Tile(int(row["seq_len"]), int(row["hidden_size"]), float(row["speedup"]), side(row) in (FASTER, SLOWER),
+             _number(row["speedup"]) + ("" if narrow[index] else f" {WIDE}"))
+        for index, row in rows.iterrows()
+    ]  # fmt: skip
+
+
+def _number(ratio: float) -> str:
+    """A ratio short enough for a tile."""
+    return f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
+
+
+def _panel(title: str, alt: str, tiles: Sequence[Tile]) -> Panel:
+    columns, rows = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
+    told = "; ".join(f"hidden {tile.row}, {tile.column} steps: {tile.text}" for tile in tiles)
+    height = TOP + BOTTOM + max(0.42 * len(rows), 1.0 if len(rows) > 1 else 0.6)
+    return Panel(title, f"{alt}. {told}.", partial(draw_heat, tiles=tiles, columns=columns, rows=rows), height, 0.62)
+
+
+def crossover_panels(scene: Scene) -> list[Panel]:
+    """Where both are present: the CPU's time over the GPU's, for each implementation, mode and setting of both."""
+    panels = []
+    for name in scene.names:
+        cells = scene.cells[scene.cells["implementation"] == name]
+        both = matched(cells, "device", "cpu", "cuda")
+        for mode in ("inference", "training"):
+            pairs = [pair for pair in both if pair[0]["mode"] == mode]
+            for fixed, part in _by_setting(scene, pairs):
+                tiles = [
+                    Tile(int(cpu["seq_len"]), int(cpu["hidden_size"]), cpu["seconds"] / gpu["seconds"],
+                         apart(cpu, gpu, "seconds") != 0, _number(cpu["seconds"] / gpu["seconds"]))
+                    for cpu, gpu in part
+                ]  # fmt: skip
+                if len(tiles) > 1:
+                    title = f"{mode.capitalize()}: {scene.label(name)}" + (f" · {fixed}" if fixed else "")
+                    panels.append(_panel(title, f"Time on the CPU over time on the GPU, {title}", tiles))
+    return panels
+
+
+Pair = tuple[pd.Series, pd.Series]
+
+
+def _by_setting(scene: Scene, pairs: Sequence[Pair]) -> list[tuple[str, list[Pair]]]:
+    """Pairs by the setting of their CPU half; its title, less the device, tells them apart."""
+    found = []
+    for setting in scene.settings:
+        cases = set(setting.cells["case"])
+        part = [pair for pair in pairs if pair[0]["case"] in cases]
+        if part:
+            found.append((" · ".join(word for word in setting.title.split(" · ") if word != "CPU"), part))
+    return found
+
+
+TIE = "="
+"""Behind the letters of the first of a tie."""
+OPEN = "?"
+"""Written on a tile where more than two may be the fastest."""
+_ROOM_FOR_GAINS = 9
+"""Columns beyond which a tile has room for its letters alone."""
+
+
+@dataclass(frozen=True)
+class WinnerTile:
+    """One square: where, its colours, the letters of the winner, and the gain below them."""
+
+    column: int
+    row: int
+    fill: str
+    ink: str
+    code: str
+    gain: str = ""
+
+
+def picture(scene: Scene, won: Mapping[str, Winner]) -> Picture | None:
+    """A panel for each mode and setting that has two or more cases with a winner."""
+    groups = [
+        Group(setting.title, list(_panels(scene, setting, won)), 2, scene.folded(setting)) for setting in scene.settings
+    ]
+    kept = [group for group in groups if group.panels]
+    return Picture("winners", "The fastest way", kept, legend(scene, won)) if kept else None
+
+
+def legend(scene: Scene, won: Mapping[str, Winner]) -> list[Entry]:
+    """The ways that may be the fastest anywhere, as `F  fused-cpu`, and what a tie and an undecided case look like."""
+    letters = codes(scene.short)
+    ways = [
+        Entry(f"{letters[name]}  {scene.label(name)}", Look(scene.looks[name].role, "s", ()))
+        for name in contenders(scene, won)
+    ]
+    there = {winner.standing for winner in won.values()}
+    tied = [Entry(f"{TIE}  ties with another", Look("even", "s", ()))] if TIED in there else []
+    return [*ways, *tied, *([Entry(f"{OPEN}  undecided", Look("even", "s", ()))] if UNDECIDED in there else [])]
+
+
+def contenders(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
+    """The ways that may be the fastest in any case, in their order."""
+    there = {name for winner in won.values() for name in winner.names}
+    return [name for name in scene.names if name in there]
+
+
+def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterator[Panel]:
+    cases = setting.cells.drop_duplicates("case")
+    for mode in MODES:
+        rows = [row for _, row in cases[cases["mode"] == mode].iterrows() if row["case"] in won]
+        if len(rows) < 2:
+            continue
+        tiles = [_tile(scene, row["seq_len"], row["hidden_size"], won[row["case"]]) for row in rows]
+        places = [f"hidden {row['hidden_size']}, {axis_value('seq_len', row['seq_len'])}" for row in rows]
+        told = [f"{at}: {won[row['case']].text(scene.short)}" for at, row in zip(places, rows, strict=True)]
+        columns, high = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
+        draw = partial(draw_winners, tiles=tiles, columns=columns, rows=high)
+        height = TOP + BOTTOM + max(0.5 * len(high), 1.0 if len(high) > 1 else 0.6)
+        title = f"{mode.capitalize()}: the fastest way"
+        yield Panel(title, f"{title}. {'; '.join(told)}.", draw, height, 0.62)
+
+
+def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> WinnerTile:
+    letters = codes(scene.short)
+    if not winner.decided:
+        code = " ".join(letters[name] for name in winner.names) if len(winner.names) == 2 else OPEN
+        return WinnerTile(int(steps), int(hidden_size), COLOURS["even"][0], COLOURS["heat-ink-weak"][0], code)
+    name = winner.names[0]
+    look, gain = scene.looks[name], winner.rows["gain"].iloc[0]
+    shown = "" if missing(gain) or name == REFERENCE else times(gain)
+    code = letters[name] + (TIE if winner.standing == TIED else "")
+    return WinnerTile(int(steps), int(hidden_size), look.colour, ink_on(look), code, shown)
+
+
+def draw_winners(ax: Axes, tiles: Sequence[WinnerTile], columns: Sequence[int], rows: Sequence[int]) -> None:
+    """Letters, and below them the gain where there is room for it."""
+    room = len(columns) <= _ROOM_FOR_GAINS
+    for tile in tiles:
+        x, y = columns.index(tile.column), rows.index(tile.row)
+        draw_tile(ax, x, y, tile.fill)
+        both = room and tile.gain
+        code = tile.code if room else tile.code.replace(" ", "\n")  # two ways stand one above the other
+        large = FONT + 2 if room else FONT if code == tile.code else FONT - 2
+        ax.text(x + 0.5, y + (0.66 if both else 0.48), code, color=tile.ink, fontsize=large, fontweight="bold",
+                ha="center", va="center", linespacing=1.0)  # fmt: skip
+        if both:
+            ax.text(x + 0.5, y + 0.26, tile.gain, color=tile.ink, fontsize=FONT - 0.5, ha="center", va="center")
+    heat_axes(ax, columns, rows)

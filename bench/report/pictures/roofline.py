@@ -1,0 +1,134 @@
+"""The roofline: operations per second that each cell reached, under what the machine allows at its intensity.
+
+Intensity is operations per byte that must be read or written, both counted from the Case (`bench.why.floor`), as in
+Williams, Waterman and Patterson, Communications of the ACM 52(4), 2009, 65-76.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bench.cases.case import Case
+from bench.report.facets import Setting
+from bench.report.names import axis_value
+from bench.report.pictures.drawing import FONT, dress
+from bench.report.pictures.palette import GRID, INK, MUTED, Look
+from bench.report.pictures.render import Panel
+from bench.report.pictures.scene import Group, Picture, Scene
+from bench.why.floor import NoFloor, floor, levels, peak, work
+from bench.why.limits.limits import Limits
+
+HEIGHT = 3.6
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell: intensity, operations per second, how it looks, and its hidden size."""
+
+    intensity: float
+    rate: float
+    look: Look
+    hidden_size: int
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What a place to read from allows: bytes per second; the flat part is the same for all."""
+
+    name: str
+    rate: float
+
+
+def picture(scene: Scene, limits: Limits) -> Picture | None:
+    """A panel for each mode and setting on the CPU, at the longest sequence measured."""
+    groups = [
+        Group(setting.title, list(_panels(scene, setting, limits)), 2, scene.folded(setting))
+        for setting in scene.settings
+        if setting.device == "cpu"
+    ]
+    kept = [group for group in groups if group.panels]
+    return Picture("roofline", "What was reached of what the machine allows", kept) if kept else None
+
+
+def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
+    longest = setting.cells[setting.cells["seq_len"] == setting.cells["seq_len"].max()]
+    for mode in ("inference", "training"):
+        rows = longest[longest["mode"] == mode]
+        if rows.empty:
+            continue
+        case = Case.parse(rows["case"].iloc[0])
+        try:
+            top = peak(limits, case.dtype, case.threads)
+            roofs = [Roof(name, rate) for name, _, rate in levels(limits, case)]
+            points = [_point(scene, row) for _, row in rows.iterrows()]
+            nearest = min(row["seconds"] / floor(Case.parse(row["case"]), limits).seconds for _, row in rows.iterrows())
+        except NoFloor:
+            return
+        title = f"{mode.capitalize()}, {axis_value('seq_len', case.seq_len)}"
+        alt = (
+            f"Operations per second against operations per byte. {title}. The nearest takes {nearest:.1f} × its floor."
+        )
+        yield Panel(title, alt, partial(draw_roofline, points=points, roofs=roofs, peak=top), HEIGHT)
+
+
+def _point(scene: Scene, row: pd.Series) -> Point:
+    asked = work(Case.parse(row["case"]))
+    size = asked.layers * asked.links * asked.weights + asked.once
+    rate = asked.operations / row["seconds"]
+    return Point(asked.operations / size, rate, scene.looks[row["implementation"]], row["hidden_size"])
+
+
+def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak: float) -> None:
+    """Roofs as lines with their names, cells as marks with their hidden sizes."""
+    intensities = [point.intensity for point in points]
+    left, right = min(intensities) / 12, max(*(6 * each for each in intensities), 1.5 * peak / roofs[-1].rate)
+    low, high = min(point.rate for point in points) / 2, 2.5 * peak
+    _logarithmic(ax, (left, right), (low, high))
+    ax.plot([left, right], [peak, peak], color=INK, linewidth=1.4, zorder=2)
+    _write(ax, right, 1.1 * peak, f"products {peak / 1e9:.0f} GFLOP/s", INK, "right", "bottom")
+    for roof in roofs:
+        end = min(right, peak / roof.rate)
+        ax.plot([left, end], [left * roof.rate, end * roof.rate], color=MUTED, linewidth=1.1, zorder=2)
+        _along(ax, (1.1 * left, 1.1 * left * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
+    for point in points:
+        ax.plot([point.intensity], [point.rate], color=point.look.colour, marker=point.look.marker,
+                markersize=7 * point.look.scale, markeredgewidth=0, zorder=4)  # fmt: skip
+    for size in sorted({point.hidden_size for point in points}):
+        best = max((point for point in points if point.hidden_size == size), key=lambda point: point.rate)
+        _write(ax, 1.18 * best.intensity, best.rate, str(size), INK, "left", "center")
+
+
+def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
+    """Write on a roof's slope, which is one decade up for one across."""
+    (x, y), (x_next, y_next) = ax.transData.transform([at, (10 * at[0], 10 * at[1])])
+    angle = math.degrees(math.atan2(y_next - y, x_next - x))
+    ax.annotate(text, at, (0, 2), textcoords="offset points", color=MUTED, fontsize=FONT - 2, rotation=angle,
+                rotation_mode="anchor", va="bottom", ha="left")  # fmt: skip
+
+
+def _write(ax: Axes, x: float, y: float, text: str, colour: str, across: str, up: str) -> None:
+    ax.text(x, y, text, color=colour, fontsize=FONT - 1.5, ha=across, va=up, zorder=5)
+
+
+def _logarithmic(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
+    """Both axes, with few ticks."""
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.minorticks_off()
+    ax.set_xlim(*across)
+    ax.set_ylim(*up)
+    decades = [10.0**k for k in range(4, 17) if up[0] <= 10.0**k <= up[1]]
+    ax.set_yticks(decades, [f"{tick / 1e9:g}" for tick in decades])
+    ticks = [tick for tick in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if across[0] <= tick <= across[1]]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    dress(ax)
+    ax.grid(True, color=GRID, linewidth=0.8)
+    ax.set_xlabel("operations per byte", color=MUTED, fontsize=FONT, labelpad=3)
+    ax.text(0, 1.03, "GFLOP/s; numbers are hidden sizes", transform=ax.transAxes, color=MUTED, fontsize=FONT,
+            va="bottom", ha="left")  # fmt: skip

@@ -1,0 +1,83 @@
+"""What every picture of a run shares: the measured cells, their settings, names and looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.report.facets import Setting, settings
+from bench.report.names import ordered, short_names
+from bench.report.pictures.palette import Look, looks
+from bench.report.pictures.render import Entry, Panel
+from bench.store.manifest import MEASURED, Manifest
+
+
+@dataclass(frozen=True)
+class Group:
+    """Panels of one setting; `columns` is how many stand side by side where there is room; `folded` ones
+    are closed on the page until asked for."""
+
+    title: str
+    panels: list[Panel]
+    columns: int
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the report: a name for its files, a title, its panels by setting, and its legend where that is
+    another than the implementations'."""
+
+    name: str
+    title: str
+    groups: list[Group]
+    legend: list[Entry] | None = None
+
+    @property
+    def panels(self) -> list[Panel]:
+        """All panels; where there are several settings, the title of each says which it belongs to."""
+        return [
+            replace(panel, title=f"{panel.title} · {group.title}" if group.title else panel.title)
+            for group in self.groups
+            for panel in group.panels
+        ]
+
+    @property
+    def columns(self) -> int:
+        """Panels side by side on a sheet."""
+        return max(group.columns for group in self.groups)
+
+
+class Scene:
+    """A run as its pictures see it."""
+
+    def __init__(self, cells: pd.DataFrame, manifest: Manifest) -> None:
+        self.cells = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()].reset_index(drop=True)
+        self.baseline = manifest.baseline
+        self.precision: float | None = manifest.settings.get("precision")
+        self.names = ordered(cells["implementation"])
+        self.short = short_names(self.names)
+        self.looks: dict[str, Look] = looks(self.names)
+        self.about = dict(zip(cells["implementation"], cells["about"].fillna(""), strict=True))
+        self.settings: list[Setting] = settings(self.cells)
+
+    @property
+    def legend(self) -> list[Entry]:
+        """One entry for each implementation that was measured anywhere."""
+        measured = set(self.cells["implementation"])
+        return [
+            Entry(self.short[name], self.looks[name], self.about[name].replace("`", ""))
+            for name in self.names
+            if name in measured
+        ]
+
+    def folded(self, setting: Setting) -> bool:
+        """With many settings, only the first of each device is open from the start."""
+        return len(self.settings) > 3 and any(
+            other.device == setting.device for other in self.settings[: self.settings.index(setting)]
+        )
+
+    def label(self, name: str) -> str:
+        """The short name of an implementation."""
+        return self.short[name]

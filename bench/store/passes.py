@@ -1,0 +1,155 @@
+"""Pass files: one fresh process's samples, in pytest-benchmark's JSON format.
+
+`pytest bench --benchmark-json` writes the same, and the reader takes both. Samples lie in each benchmark's
+`extra_info`, unrounded, in seconds per call and in the order of the rounds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.cases.case import FIELDS, Case
+from bench.store.files import BrokenFile, take, write_json
+from bench.store.manifest import SCHEMA, CellRecord, Manifest
+
+EVIDENCE = ("waited_seconds", "control_waited_seconds", "switches", "control_switches")
+"""Fields of a benchmark that hold what the operating system knows of its blocks and of the control's of the same
+rounds; null, or absent in files of earlier versions, where it is not known."""
+
+
+def write_pass(
+    folder: Path,
+    number: int,
+    manifest: Manifest,
+    benchmarks: list[dict[str, Any]],
+    failures: list[dict[str, str]],
+    set_aside: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Write a pass in pytest-benchmark's JSON format, whole or not at all; `set_aside` are benchmarks that were taken
+    again because they were disturbed, kept for whoever wants to look. Raises OSError naming the file."""
+    header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures, "set_aside": [*set_aside]}
+    content = {
+        "machine_info": {"rnn_bench": manifest.machine},
+        "commit_info": manifest.commit,
+        "benchmarks": benchmarks,
+        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
+        "version": importlib.metadata.version("pytest-benchmark"),
+        "rnn_bench": header,
+    }
+    write_json(folder / "passes" / f"pass-{number:03}.json", content)
+
+
+def pass_files(folder: Path) -> list[Path]:
+    """The pass files of a run that are there, in order."""
+    return sorted((folder / "passes").glob("pass-*.json"))
+
+
+def extra_info(
+    case: Case, implementation: str, samples: dict[str, Any], control: dict[str, Any], record: CellRecord
+) -> dict[str, Any]:
+    """What a benchmark carries beside pytest-benchmark's statistics; evidence that is not known is null."""
+    ratios = sorted(own / control for own, control in zip(samples["seconds"], control["seconds"], strict=True))
+    return {
+        "schema": SCHEMA,
+        "case": case.id,
+        **case.as_dict(),
+        "implementation": implementation,
+        "calls": samples["calls"],
+        "seconds": samples["seconds"],
+        "control_seconds": control["seconds"],
+        "event_seconds": samples["event_seconds"] or None,
+        "waited_seconds": samples["waited_seconds"] or None,
+        "control_waited_seconds": control["waited_seconds"] or None,
+        "switches": samples["switches"] or None,
+        "control_switches": control["switches"] or None,
+        "control_ratio": ratios[len(ratios) // 2],
+        "peak_bytes": record.peak_bytes,
+        "build_seconds": record.build_seconds,
+        "chosen": samples.get("chosen", ""),
+    }
+
+
+def disturbed_share(benchmarks: Iterable[dict[str, Any]]) -> float:
+    """The share of the time of some benchmarks' blocks in which something else had the core; 0 where not known."""
+    waited = seconds = 0.0
+    for info in (benchmark["extra_info"] for benchmark in benchmarks):
+        if info["waited_seconds"] is not None:
+            waited += info["calls"] * sum(info["waited_seconds"])
+            seconds += info["calls"] * sum(info["seconds"])
+    return waited / seconds if seconds else 0.0
+
+
+def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
+    """One benchmark in pytest-benchmark's format; `pytest-benchmark compare` reads it."""
+    from pytest_benchmark.stats import Stats
+
+    stats = Stats()
+    for seconds in info["seconds"]:
+        stats.update(seconds)
+    param = f"{info['case']}-{info['implementation']}"
+    return {
+        "group": info["case"],
+        "name": f"test_rnn[{param}]",
+        "fullname": f"bench/test_rnn.py::test_rnn[{param}]",
+        "params": {"case": info["case"], "implementation": info["implementation"]},
+        "param": param,
+        "extra_info": info,
+        "options": {"timer": "alternation"},
+        "stats": stats.as_dict() | {"iterations": 1},
+    }
+
+
+def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dict[str, Any]]:
+    """The samples of one pass, checked."""
+    rows = []
+    seen: set[tuple[str, str]] = set()
+    for index, benchmark in enumerate(take(content, path, "benchmarks", list)):
+        where = f"benchmarks[{index}].extra_info"
+        info = take(benchmark, path, "extra_info", dict)
+        if "schema" not in info:
+            raise BrokenFile(f"{path}: the field {where}.schema is missing; this is not a file of this suite")
+        if info["schema"] != SCHEMA:
+            raise BrokenFile(f"{path}: the field {where}.schema is {info['schema']!r}; this version reads {SCHEMA}")
+        try:
+            case = Case.from_dict({name: info[name] for name in FIELDS})
+        except (KeyError, ValueError) as error:
+            raise BrokenFile(f"{path}: the field {where} has no proper case: {error}") from None
+        if take(info, path, "case", str) != case.id:
+            raise BrokenFile(
+                f"{path}: the field {where}.case is {info['case']!r}, but its sizes are those of {case.id}"
+            )
+        blocks = {name: _times(info, path, where, name) for name in ("seconds", "control_seconds")}
+        count = len(blocks["seconds"])
+        for name in ("event_seconds", *EVIDENCE):
+            known = info.get(name) is not None
+            blocks[name] = _times(info, path, where, name, least=name in EVIDENCE) if known else [math.nan] * count
+        for name, values in blocks.items():
+            if len(values) != count:
+                raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")
+        common = {"run": run, "pass": number, **case.as_dict(), "case": case.id}
+        common |= {"implementation": take(info, path, "implementation", str), "calls": take(info, path, "calls", int)}
+        if (case.id, common["implementation"]) in seen:
+            raise BrokenFile(f"{path}: the field {where} is the second of {common['implementation']} on {case.id}")
+        seen.add((case.id, common["implementation"]))
+        rows += [
+            common | {"round": k} | dict(zip(blocks, values, strict=True))
+            for k, values in enumerate(zip(*blocks.values(), strict=True))
+        ]
+    return rows
+
+
+def _times(info: dict[str, Any], path: Path, where: str, name: str, least: bool = False) -> list[float]:
+    """A list of seconds; with `least`, of what may also be nothing. Raises BrokenFile for one that cannot be a time."""
+    values: list[float] = take(info, path, name, list)
+    if not values:
+        raise BrokenFile(f"{path}: the field {where}.{name} is empty")
+    for k, value in enumerate(values):
+        number = type(value) in (int, float) and math.isfinite(value)  # true is an int to isinstance
+        if not number or value < 0 or (value == 0 and not least):
+            raise BrokenFile(f"{path}: the field {where}.{name}[{k}] is {value!r}, which is no time")
+    return values

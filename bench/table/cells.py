@@ -1,0 +1,220 @@
+"""Samples -> one row per Case x Implementation, with intervals and standings. Everything shown to a person starts
+here.
+
+How many passes each cell of a run needs for the precision asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.cases.case import FIELDS, Case
+from bench.store.manifest import MEASURED
+from bench.table import comparison
+from bench.table.comparison import (
+    NOT_PINNED,
+    TAKEN_AGAIN,
+    EstimateWarning,
+    against_the_leader,
+    compare,
+    log_ratios,
+    standings,
+)
+from bench.table.observation import by_pass, with_counted
+from bench.table.reading import Run, read_run
+from bench.table.stats import Estimate, interval_of_ratio, passes_needed
+from bench.why.floor import NoFloor, floor
+from bench.why.limits.limits import Limits
+from bench.why.profile.record import ProfileRecord, label, overhead_share
+
+ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain", "behind")
+"""Columns that come with `_low` and `_high` beside them."""
+
+REFERENCE = "whole"
+"""What gains are over, whatever the baseline: one call of the library, which is there without any effort."""
+
+
+def cells(run: Run) -> pd.DataFrame:
+    """One row per cell of the run, also for those that were not measured.
+
+    Columns: case (id), the fields of Case, implementation, status, reason, about, same_as, needs, lines, passes,
+    rounds; seconds per call, event_seconds, control_ratio (time over the control's), speedup (the baseline's time over
+    this one's, from the same passes and rounds), gain (the same over REFERENCE) and behind (this one's time over that
+    of the case's leader, the same way), each with _low and _high, the ends of the 95 % interval over passes; standing
+    among those of its case, empty where nothing can be said or it doesn't compete (`bench.table.comparison.standings`);
+    step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
+    operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
+    weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.table.comparison`). NaN where nothing is to
+    be said.
+    """
+    measured = measured_samples(run)
+    first = run.manifest.first_passes or None
+    profiles = run.profile.by_cell() if run.profile else {}
+    by_case: dict[str, dict[str, pd.DataFrame]] = {}
+    for (of, name), samples in measured.items():
+        by_case.setdefault(of, {})[name] = samples
+    behind, standing = _standings(run, by_case)
+    rows = []
+    for record in run.manifest.cells:
+        case, cell = Case.parse(record.case), (record.case, record.implementation)
+        row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
+        row |= {"warnings": (), "standing": standing.get(cell, "")}
+        samples = measured.get(cell)
+        if samples is not None:
+            row |= _measured(samples, first) | {"rounds": len(samples)}
+            there = by_case[record.case]
+            for what, other in (("speedup", run.manifest.baseline), ("gain", REFERENCE)):
+                if other in there:
+                    row |= _ends(what, compare(record.case, record.implementation, other, there, first).ratio)
+            row |= _ends("behind", behind[cell]) if cell in behind else {}
+            row["step_seconds"] = row["seconds"] / case.seq_len
+            profile = profiles.get(cell)
+            row |= _gap(case, row, run.limits, record.weights_dtype) | _label(profile, run.limits)
+            row["warnings"] = comparison.joined(
+                warnings(run, samples), comparison.of_profile(profile), comparison.of_gap(row.get("gap"))
+            )
+        rows.append(row)
+    wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "same_as", "needs", "lines"]
+    wanted += ["passes", "rounds", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high"))]
+    wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
+    wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "chosen", "warnings"]
+    return pd.DataFrame(rows).reindex(columns=wanted)
+
+
+Cell = tuple[str, str]
+"""(case id, implementation)."""
+
+
+def _standings(
+    run: Run, by_case: Mapping[str, Mapping[str, pd.DataFrame]]
+) -> tuple[dict[Cell, Estimate], dict[Cell, str]]:
+    """How far each measured cell is behind the leader of its case, and its standing there.
+
+    Two kinds of cells compete with nobody: what computes another network, of rounded weights; and what runs the code of
+    an implementation that is there itself, since one code can't be faster than itself.
+    """
+    records = {(record.case, record.implementation): record for record in run.manifest.cells}
+    first = run.manifest.first_passes or None
+    behind: dict[Cell, Estimate] = {}
+    standing: dict[Cell, str] = {}
+    for case, samples in by_case.items():
+        own = {name: records[case, name] for name in samples}
+        competing = [name for name in samples if not own[name].weights_dtype and own[name].same_as not in samples]
+        found = against_the_leader(case, {name: samples[name] for name in competing}, first)
+        if not found:
+            continue
+        leader = found[0].one
+        found_by = {each.other: each for each in found}
+        for name in samples:
+            each = found_by.get(name) or compare(case, leader, name, samples, first)
+            behind[case, name] = each.ratio
+        standing |= {(case, name): said for name, said in standings(found).items()}
+    return behind, standing
+
+
+def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None, weights_dtype: str) -> dict[str, float]:
+    """The floor and how many times as long it takes; nothing where a limit is missing."""
+    try:
+        least = floor(case, limits, weights_dtype).seconds if limits else math.nan
+    except NoFloor:
+        return {}
+    return {"floor_seconds": least, "gap": row["seconds"] / least}
+
+
+def _label(record: ProfileRecord | None, limits: Limits | None) -> dict[str, Any]:
+    """What bounds a cell, by its profile."""
+    if record is None:
+        return {}
+    found = {"overhead": overhead_share(record.categories), "operators": record.counts.operators / record.steps}
+    try:
+        bound = label(Case.parse(record.profiled), record.categories, record.counts, limits or Limits({}, ""))
+    except NoFloor:
+        return found
+    return found | {"label": bound}
+
+
+def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
+    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't.
+
+    What counts of each block stands beside it; see `bench.table.observation`.
+    """
+    by_cell = dict(list(with_counted(run.samples).groupby(["case", "implementation"], sort=False)))
+    sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
+    return {cell: samples for cell, samples in by_cell.items() if cell in sound}
+
+
+def warnings(run: Run, samples: pd.DataFrame) -> list[EstimateWarning]:
+    """What qualifies whatever is estimated from the samples of one cell of a run."""
+    found = comparison.of_samples(samples, run.manifest.first_passes or None)
+    if again := run.taken_again.get(samples["case"].iloc[0], 0):
+        found.append(EstimateWarning(TAKEN_AGAIN, again))
+    if run.manifest.machine.get("pinned") is False:
+        found.append(EstimateWarning(NOT_PINNED))
+    return found
+
+
+def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
+    """(case, implementation) -> seconds per call by pass, of measured cells.
+
+    Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
+    """
+    first = run.manifest.first_passes or np.inf
+    return {
+        cell: np.exp(by_pass(samples[samples["pass"] <= first].assign(unit=1.0), "counted", "unit")["log"])
+        for cell, samples in measured_samples(run).items()
+        if (samples["pass"] <= first).any()
+    }
+
+
+def log_controls(samples: pd.DataFrame) -> pd.DataFrame:
+    """The same of their time over the control's."""
+    return by_pass(samples, "counted", "control_counted")
+
+
+def _measured(samples: pd.DataFrame, first: int | None) -> dict[str, float]:
+    """The estimates of one cell that need no other."""
+    samples = samples.assign(unit=1.0)
+    row: dict[str, float] = {}
+    found = {
+        "seconds": by_pass(samples, "counted", "unit"),
+        "control_ratio": log_controls(samples),
+    }
+    if samples["event_seconds"].notna().all():
+        found["event_seconds"] = by_pass(samples, "event_seconds", "unit")
+    for name, logs in found.items():
+        if len(logs):
+            row |= _ends(name, interval_of_ratio(logs["log"].tolist(), first, errors=logs["error"].tolist()))
+    row["passes"] = float(len(found["seconds"]))
+    return row
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate as columns."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def reached(frame: pd.DataFrame, precision: float) -> pd.Series:
+    """Whether each speed-up's interval is as narrow as asked for; true for the baseline, whose ratio is 1."""
+    half = np.log(frame["speedup_high"] / frame["speedup_low"]) / 2
+    return (half <= precision) | (frame["speedup"].isna())
+
+
+def passes_wanted(folder: Path, precision: float) -> dict[tuple[str, str], int]:
+    """(case, implementation) -> passes in all, from the spread of the first ones, that make its speed-up's 95 %
+    interval at most ± `precision` (a fraction). The baseline is left out: its ratio to itself is 1."""
+    run = read_run(folder)
+    measured = measured_samples(run)
+    wanted = {}
+    for (case, name), samples in measured.items():
+        baseline = measured.get((case, run.manifest.baseline))
+        if baseline is not None and name != run.manifest.baseline:
+            found = log_ratios(samples, baseline).iloc[: run.manifest.first_passes]
+            if len(found) >= 2:
+                wanted[case, name] = passes_needed(found["log"].tolist(), precision, errors=found["error"].tolist())
+    return wanted

@@ -1,0 +1,221 @@
+"""Warnings: facts that qualify an estimate, carried by it as data. They are worded where they are shown.
+
+Two implementations of a Case held against each other by their paired ratio, and from that which is the fastest.
+
+log_ratios(samples, baseline)       what each pass says of a ratio
+compare(...)                        one Comparison
+against_the_leader(...)             the Comparisons of a case's leader with all others
+standings(comparisons)              who is the fastest, ties with it, or may be it
+
+Rounds are paired: in each, all implementations of a Case take their turn within milliseconds. What the machine and the
+process add to all of them cancels in the ratio of two, not in the times nor in the speed-ups over a third. So two are
+told apart by the interval of their own ratio, never by whether two intervals overlap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.table.observation import SPIKE, by_pass, waited_share
+from bench.table.stats import CONFIDENCE, Estimate, holm, interval_of_ratio, p_above, weighted_mean
+from bench.why.profile.record import AGREED, PROFILED, ProfileRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+DISTURBED = "disturbed"
+"""The share of the blocks' time in which something else had the core; where only switches are known, of the blocks."""
+TAKEN_AGAIN = "taken again"
+"""Passes in which the Case was taken again because it was disturbed, and the calmer of the two counts."""
+DRIFT = "drift"
+"""The control's time in the slowest pass over that in the fastest: the time of a call is a mean of such machines."""
+FEW_ROUNDS = "few rounds"
+"""Rounds of the shortest pass."""
+FEW_PASSES = "few passes"
+"""Passes that the interval rests on."""
+PARTS = "parts"
+"""How far the profile's parts are from adding up to the time measured, as a share of it."""
+GAP = "gap below 1"
+"""Time over floor: a floor that is beaten is no floor."""
+NO_EVIDENCE = "no evidence"
+"""Passes of which nothing is known but times, as in files of earlier versions; they are read by the median."""
+NOT_PINNED = "not pinned"
+"""The system binds no process to a core, so that contenders and control may have met different ones; no value."""
+
+DISTURBED_FROM, DRIFT_FROM, FEW_ROUNDS_BELOW, FEW_PASSES_BELOW = 0.05, SPIKE, 7, 3
+
+
+@dataclass(frozen=True, order=True)
+class EstimateWarning:
+    """Its kind, one of the above, and how much of it there is."""
+
+    kind: str
+    value: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"kind": self.kind, "value": self.value}
+
+
+def of_samples(samples: pd.DataFrame, first_passes: int | None) -> list[EstimateWarning]:
+    """What the samples of a cell say against its estimates; they are as `bench.table.observation.with_counted` gives
+    them."""
+    found = [EstimateWarning(DISTURBED, share) for share in [disturbed(samples)] if share > DISTURBED_FROM]
+    by_pass = samples.groupby("pass")
+    speeds = by_pass["control_counted"].median()
+    if (drift := float(speeds.max() / speeds.min())) > DRIFT_FROM:
+        found.append(EstimateWarning(DRIFT, drift))
+    if (rounds := int(by_pass.size().min())) < FEW_ROUNDS_BELOW:
+        found.append(EstimateWarning(FEW_ROUNDS, rounds))
+    if len(speeds) < min(FEW_PASSES_BELOW, first_passes or FEW_PASSES_BELOW) or len(speeds) < 2:
+        found.append(EstimateWarning(FEW_PASSES, len(speeds)))
+    if blind := int((~by_pass["evidence"].all()).sum()):
+        found.append(EstimateWarning(NO_EVIDENCE, blind))
+    return found
+
+
+def disturbed(samples: pd.DataFrame) -> float:
+    """The share of the time of these blocks in which something else had the core, or of the blocks that were stopped;
+    NaN where neither is known."""
+    known = samples[samples["waited_seconds"].notna()]
+    if len(known):
+        return waited_share(known["seconds"] * known["calls"], known["waited_seconds"] * known["calls"])
+    stopped = samples["switches"].dropna()
+    return float((stopped > 0).mean())
+
+
+def of_profile(record: ProfileRecord | None) -> list[EstimateWarning]:
+    """Parts that don't add up."""
+    if record is None or record.status != PROFILED or abs(record.agreement - 1) <= AGREED:
+        return []
+    return [EstimateWarning(PARTS, abs(record.agreement - 1))]
+
+
+def of_gap(gap: float | None) -> list[EstimateWarning]:
+    """A floor that is beaten."""
+    return [EstimateWarning(GAP, gap)] if gap is not None and gap < 1 else []
+
+
+def joined(*each: Iterable[EstimateWarning]) -> tuple[EstimateWarning, ...]:
+    """All of them, of each kind the worst: the least of what should be more, the most of the rest."""
+    worst: dict[str, EstimateWarning] = {}
+    for warning in (one for some in each for one in some):
+        less_is_worse = warning.kind in (FEW_ROUNDS, FEW_PASSES, GAP)
+        pick = min if less_is_worse else max
+        worst[warning.kind] = pick(worst.get(warning.kind, warning), warning)
+    return tuple(worst.values())
+
+
+TIE = 0.03
+"""Two whose ratio lies within this of 1, either way, are equal for whoever chooses: the gate's usual minimum effect."""
+
+FASTER, SLOWER, TIED, UNDECIDED, UNKNOWN = "faster", "slower", "tie", "undecided", "unknown"
+"""Relations of one implementation to another. UNKNOWN: there is no interval."""
+
+FASTEST = "fastest"
+"""The standing of one that all others are slower than; SLOWER, TIED and UNDECIDED are standings as well."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many times as long as `one` the `other` takes: above 1, `one` is faster.
+
+    `one` and `other` are two implementations of the Case `case`, or two sides of one implementation. `ratio` has its
+    interval at 95 %, or at the level that whoever made it says. `p` is the one-sided p-value of "`one` is not faster",
+    NaN where it is not known.
+    """
+
+    case: str
+    one: str
+    other: str
+    ratio: Estimate
+    warnings: tuple[EstimateWarning, ...] = ()
+    p: float = math.nan
+
+    @property
+    def relation(self) -> str:
+        """What `one` is to `other` for certain: a tie where the whole interval lies within TIE of 1; else faster or
+        slower where it leaves out 1; else undecided."""
+        low, high = self.ratio.low, self.ratio.high
+        if math.isnan(low) or math.isnan(high):
+            return UNKNOWN
+        if low >= 1 / (1 + TIE) and high <= 1 + TIE:
+            return TIED
+        return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+
+
+def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these
+    samples, and its `error` within the pass."""
+    both = baseline.merge(samples, on=["pass", "round"], suffixes=("_base", ""))
+    return by_pass(both.assign(evidence=both["evidence_base"] & both["evidence"]), "counted_base", "counted")
+
+
+def compare(
+    case: str, one: str, other: str, samples: Mapping[str, pd.DataFrame], first: int | None = None
+) -> Comparison:
+    """One implementation against another by their samples, which are as `bench.table.observation.with_counted` gives
+    them; the ratio is NaN where they share no round. `first` is as in `bench.table.stats.interval_of_mean`."""
+    found = log_ratios(samples[one], samples[other])
+    if found.empty:
+        return Comparison(case, one, other, Estimate(math.nan, math.nan, math.nan, 0))
+    logs, errors = found["log"].tolist(), found["error"].tolist()
+    mean, error, freedom = weighted_mean(logs, first, errors)
+    p = p_above(mean, error, freedom, 0.0) if freedom else math.nan
+    return Comparison(case, one, other, interval_of_ratio(logs, first, errors=errors), p=p)
+
+
+def of_row(row: Mapping[str, Any] | pd.Series, ratio: str, other: str = "baseline") -> Comparison:
+    """The Comparison of a row of `bench.table.cells.cells` with whatever its column `ratio` (`speedup`, `gain`) is
+    over."""
+    estimate = Estimate(row[ratio], row[f"{ratio}_low"], row[f"{ratio}_high"], int(row["passes"]))
+    return Comparison(row["case"], row["implementation"], other, estimate, row["warnings"])
+
+
+def against_the_leader(case: str, samples: Mapping[str, pd.DataFrame], first: int | None = None) -> list[Comparison]:
+    """The leader of a case, `one` of each, with every other implementation: the one that none is faster than by the
+    value of their ratio. Nothing for fewer than two.
+
+    Ratios of incomplete passes need not agree on one: then it is the last of as many tries as there are names.
+    """
+    leader = min(samples, key=lambda name: float(samples[name]["counted"].mean()), default="")
+    found: list[Comparison] = []
+    for _ in samples:
+        found = [compare(case, leader, other, samples, first) for other in samples if other != leader]
+        ahead = [each for each in found if each.ratio.value < 1]
+        if not ahead:
+            break
+        leader = min(ahead, key=lambda each: each.ratio.value).other
+    return found
+
+
+def standings(found: Sequence[Comparison]) -> dict[str, str]:
+    """Name -> its standing among those that a leader was compared with (`one` of each), and the leader's own:
+
+        fastest     all others are slower for certain
+        tie         it is the leader or ties with it, and all who don't are slower for certain
+        undecided   it is the leader, or not yet excluded, and so are others: the fastest is one of these
+        slower      slower than the leader for certain
+
+    Nothing for nothing to compare, and where a pair has no interval.
+
+    Choosing the first of k makes k - 1 comparisons at once, with a leader that had luck. Each at 95 % alone, the truly
+    fastest of 16 equal ones would be called slower in 16 % of cases, of five in 7 %. So "slower" is decided by Holm's
+    step-down procedure over the k - 1, one-sided at 2.5 %: in simulations of 2 to 16 implementations and 3 to 10 passes
+    (equal ones, two or three equal ones far ahead, a staircase, one that scatters five times as much) the truly fastest
+    was lost in at most 2.7 % of cases, and a wrong one named as the fastest in no more. The last rival to be excluded
+    is held against the usual 95 % interval, and rivals that are far behind cost nothing: where two are in front, k
+    hardly matters. A tie claims that every one of its pairs is within TIE, so that each at 95 % is enough
+    (intersection-union test: R. L. Berger, Technometrics 24, 1982, 295-300).
+    """
+    if not found or any(each.relation == UNKNOWN for each in found):
+        return {}
+    apart = [each for each in found if each.relation != TIED]
+    excluded, _ = holm({each.other: each.p for each in apart}, (1 - CONFIDENCE) / 2, len(found))
+    first = UNDECIDED if len(excluded) < len(apart) else TIED if len(apart) < len(found) else FASTEST
+    named = {found[0].one: first} | {each.other: first for each in found}
+    return named | dict.fromkeys(excluded, SLOWER)

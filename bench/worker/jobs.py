@@ -1,0 +1,114 @@
+"""What a worker can be asked to do, by the kind of the job; see `bench.worker` for what each is given and tells."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cases.case import Case
+from bench.host.clock import Ledger
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a job is done at: its description, the devices present, where time is put down, whom to tell, and what one
+    is told further, line by line."""
+
+    job: dict[str, Any]
+    present: list[str]
+    ledger: Ledger
+    tell: Callable[..., None]
+    lines: Iterable[str]
+
+
+def survey(desk: Desk) -> None:
+    """Survey the cells whose device is here; the others are no part of this run."""
+    from bench.host.machine import pin
+    from bench.worker.surveyor import Surveyor
+
+    tree = Path(desk.job["tree"]) if desk.job.get("tree") else None
+    surveyor = Surveyor(desk.job["max_call"], desk.ledger, desk.job.get("memory", True), tree)
+    for case_id, name in desk.job["cells"]:
+        case = Case.parse(case_id)
+        if case.device in desk.present:
+            desk.tell("start", case=case_id, implementation=name)
+            pin(case.threads)
+            desk.tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
+
+
+def check(desk: Desk) -> None:
+    """Hold one implementation against the reference, case by case."""
+    from bench.host.machine import pin
+    from bench.measure import spotcheck, state
+    from bench.measure.fault import line_of
+    from bench.measure.parity import ParityError, Reference
+    from bench.measure.parity import check as compare
+    from bench.store.manifest import DIFFERS, EQUAL, FAILED
+    from bench.worker.surveyor import failure
+    from rnn_impls import registry
+
+    name = desk.job["implementation"]
+    before = state.now()
+    try:
+        implementation = registry.load(name)
+    except ValueError as error:
+        desk.tell("refused", reason=str(error))
+        return
+    imported = state.changes(before)
+    for case in map(Case.parse, desk.job["cases"]):
+        if case.device not in desk.present:
+            continue
+        desk.tell("start", case=case.id)
+        pin(case.threads)
+        status, reason, largest = EQUAL, "", None
+        try:
+            if imported:
+                raise state.StateChanged(f"{imported} when it is imported")
+            with state.kept("when it is built or called"):
+                largest = compare(Reference.of(case), implementation)
+                spotcheck.check(case, implementation)
+        except ParityError as error:
+            status, reason = DIFFERS, str(error)
+        except (state.StateChanged, spotcheck.Remembers) as error:  # where it shows is no line of the file
+            status, reason = FAILED, str(error)
+        except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
+            status, reason = failure(error)
+            reason += line_of(error, name) if status == FAILED else ""
+        desk.tell("checked", case=case.id, status=status, reason=reason, error=largest)
+
+
+def turns(desk: Desk) -> None:
+    """Be one of several that take turns."""
+    from bench.worker.blocks import take_turns
+
+    take_turns(desk.lines, desk.tell, desk.job.get("delay", {}))
+
+
+def limits(desk: Desk) -> None:
+    """Measure what this machine allows."""
+    from bench.host.machine import cores
+    from bench.why.limits.sitting import measure_limits
+
+    measure_limits(desk.present, sorted({1, cores(), *desk.job["threads"]}), desk.tell)
+
+
+def profile(desk: Desk) -> None:
+    """Find out where the time of some cells goes."""
+    from bench.why.profile.profiler import profile_cells
+
+    profile_cells(desk.job, desk.tell)
+
+
+def gradients(desk: Desk) -> None:
+    """Find out how far back gradients reach."""
+    from bench.why.gradients.setups import measure as measure_gradients
+
+    desk.tell("gradients", found=measure_gradients())
+
+
+JOBS: dict[str, Callable[[Desk], None]] = {
+    "survey": survey, "check": check, "turns": turns, "limits": limits, "profile": profile, "gradients": gradients,
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""The survey: what must be known of a cell before it is timed.
+
+Is it available here, does it compute the network, about how long is a call, how long did building it take, how much
+memory does a call need, and does it give that back. None of these calls is a sample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+from bench.cases.case import Case
+from bench.host.clock import Ledger
+from bench.measure import state
+from bench.measure.fault import reason_of
+from bench.measure.memory import LEAKY_CALLS, footprint, left_bytes
+from bench.measure.parity import ParityError, Reference, check
+from bench.measure.problem import Feed, Problem
+from bench.measure.workload import Workload, seconds_per_call
+from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
+from bench.worker.tree import outside
+from rnn_impls import registry
+from rnn_impls.interface import Implementation, Unavailable
+
+PREFIX_STEPS = 4
+"""Steps of the short sequence by which the length of a whole call is foreseen."""
+
+
+class Surveyor:
+    """Surveys cells one after the other; cells of one Case share its reference."""
+
+    def __init__(self, max_call: float, ledger: Ledger, memory: bool = True, tree: Path | None = None) -> None:
+        """`max_call` in seconds; without `memory` neither a cell's peak nor leaks are asked for. With a `tree`, all
+        that it holds has to be imported from it."""
+        self.max_call = max_call
+        self.memory, self.tree = memory, tree
+        self.ledger = ledger
+        self._reference: Reference | None = None
+        self._feed: Feed | None = None
+
+    def survey(self, case: Case, name: str) -> CellRecord:
+        """The record of one cell; whatever the implementation raises becomes its status and reason."""
+        record = CellRecord(case.id, name)
+        try:
+            registry.select(name, case.device)
+        except ValueError as error:  # another tree may not have it
+            record.status, record.reason = MISSING, str(error)
+            return record
+        try:
+            with state.kept("when it is imported"):
+                implementation = registry.load(name)
+        except (ValueError, state.StateChanged) as error:  # it does not import, is no network, or changes others'
+            record.status, record.reason = FAILED, str(error)
+            return record
+        try:
+            record.about = registry.describe(name)
+            record.weights_dtype = implementation.rounds_weights_to
+            record.needs = list(getattr(implementation, "needs", ()))  # another tree may not know of it
+            record.same_as = vars(implementation).get("same_in", {}).get(case.mode, "")  # its own word, not its base's
+            with state.kept("when it is built or called"):
+                self._survey(case, implementation, record)
+        except ParityError as error:
+            record.status, record.reason = FAILED, f"not equal to the reference: {error}"
+        except Exception as error:  # a user's implementation may raise anything; the rest of the run goes on
+            record.status, record.reason = failure(error)
+        if self.tree is not None and (elsewhere := outside(self.tree)):
+            record.status, record.reason = FAILED, elsewhere
+        return record
+
+    def _survey(self, case: Case, implementation: type[Implementation], record: CellRecord) -> None:
+        with self.ledger.on("survey"):
+            foreseen = self._foreseen_seconds(case, implementation)
+        if foreseen > self.max_call:
+            record.status, record.call_seconds = LEFT_OUT, foreseen
+            record.reason = f"one call would take about {foreseen:.1f} s, more than --max-call {self.max_call:g} s"
+            return
+        with self.ledger.on("parity"):
+            if self._reference is None or self._reference.asked != case:
+                self._reference = self._feed = None  # let go of the last ones before making the next
+                self._reference = Reference.of(case)
+            record.parity_error = check(self._reference, implementation)
+            record.parity_seq_len = self._reference.case.seq_len
+        with self.ledger.on("survey"):
+            whole = self._reference.case.seq_len == case.seq_len
+            problem = self._reference.problem if whole else Problem.of(case)
+            self._feed = self._feed or Feed(problem)
+            start = time.perf_counter()
+            workload = Workload(case, implementation, problem, self._feed)
+            record.build_seconds = time.perf_counter() - start + workload.module.compile_seconds
+            record.chosen = getattr(workload.module, "chosen", "")  # another tree may not know of it
+            record.call_seconds = seconds_per_call(workload, case.device)
+        if not self.memory:
+            return
+        with self.ledger.on("memory"):
+            found = footprint(workload)
+            record.peak_bytes = None if found is None else found.peak
+            left = left_bytes(workload) if found is not None and found.left > 0 else 0
+        if left:  # thousands of calls would take all the memory there is
+            record.status = FAILED
+            record.reason = f"leaks memory: each of {LEAKY_CALLS} calls in a row left {left} bytes or more behind"
+
+    def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> float:
+        """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out."""
+        if case.seq_len <= 2 * PREFIX_STEPS:
+            return 0.0
+        short = dataclasses.replace(case, seq_len=PREFIX_STEPS)
+        workload = Workload(short, implementation, Problem.of(short))
+        with state.kept("when it is called"):
+            return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """What an exception makes of a case: its status, and the reason for a reader."""
+    if isinstance(error, Unavailable):
+        return UNAVAILABLE, str(error)
+    # torch's words for a dtype that a device does not have; a forgotten method raises without them
+    return UNAVAILABLE if "not implemented for" in str(error) else FAILED, reason_of(error)
