@@ -5,10 +5,17 @@ parameters for, by name:
 
 - either `shape`, a `NetworkShape`, where it has a parameter of that name;
 - or `input_size` and `hidden_size`, and of `num_layers`, `nonlinearity` and `output_size` those that it has. One
-  without `num_layers` has one layer, one without `nonlinearity` is a tanh network; other networks are unavailable to
-  it. One without `output_size` computes hidden states alone, and is given the head that `whole` has.
+  without `num_layers` has one layer, one without `nonlinearity` is a tanh network or one of your own; others are
+  unavailable to it. One without `output_size` computes hidden states alone, and is given the head that `whole` has.
 
-Its forward takes inputs (T, B, I) and hidden (L, B, H), and returns outputs (T, B, O or H) and hidden (L, B, H).
+Its forward takes inputs (T, B, I) and hidden (L, B, H), and returns outputs (T, B, O or H) and hidden (L, B, H). A line
+in the class says what is otherwise:
+
+    batch_first = True                       inputs and outputs are (B, T, ...), as torch.nn.RNN has it
+    takes_hidden = False                     it is called with the inputs alone, begins with zeros, and may return the
+                                             outputs alone where it has one layer
+    sizes = {"hidden_size": "d_model"}       what its constructor calls a size
+    networks = ("my_cell.py:Leaky",)         the networks that it computes; without it any is tried
 
 Its `weight_map` is a dict, or a method that returns one, from the names of the weights to where each lives: the dotted
 path of a parameter, such as "cell.weight_ih", or the parameter itself or a view of a part of one. Where the parameters
@@ -20,7 +27,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -30,6 +37,8 @@ from rnn_impls.interface import Head, Implementation, NetworkShape, Unavailable
 SIZES = ("input_size", "hidden_size")
 USUAL = {"num_layers": 1, "nonlinearity": "tanh"}
 """What a network has whose constructor does not ask."""
+OTHERWISE = ("batch_first", "takes_hidden", "sizes")
+"""Attributes by which a class says that it is called in another way."""
 
 
 class Adapter(Implementation):
@@ -54,11 +63,16 @@ class Adapter(Implementation):
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """The module's own, with the head on top where it has none."""
-        results: tuple[Tensor, Tensor] = self.module(inputs, hidden)
+        results = self.call(inputs, hidden)
         if self.head is None or not isinstance(results, tuple):
             return results
         outputs, hidden = results
         return self.head(outputs), hidden
+
+    def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The module, called as it wants to be: inputs (T, B, I), hidden (L, B, H) -> (T, B, O or H), (L, B, H)."""
+        results: Any = self.module(inputs, hidden)
+        return results  # type: ignore[no-any-return] # whatever it returns: parity looks at it
 
     def __call__(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Straight to forward: going through two modules would make it slower than an `Implementation`."""
@@ -102,21 +116,45 @@ class Adapter(Implementation):
         wanted = [name for name in self.shape.weight_shapes() if self.head is None or not name.endswith("_ho")]
         found: dict[str, Tensor] = {}
         for path, parameter in self.module.named_parameters():
-            name = path.rpartition(".")[2]
+            name = self._with_layer(path.rpartition(".")[2], wanted)
             if name in found:
                 raise ValueError(f"{self.name} has two parameters called {name}; declare a weight_map")
-            if name in wanted or name.startswith("bias_l"):
+            if name in wanted or self.shape.summed(name):
                 found[name] = parameter
-        missing = [name for name in wanted if name not in found and f"bias_l{name.rpartition('_l')[2]}" not in found]
+        summed = {weight for name in found for weight in self.shape.summed(name) or ()}
+        missing = [name for name in wanted if name not in found and name not in summed]
         if missing:
             raise ValueError(
                 f"{self.name} declares no weight_map and has no parameter called {missing[0]}; {self._its_parameters()}"
             )
         return found
 
+    def _with_layer(self, name: str, wanted: list[str]) -> str:
+        """A parameter's name as a weight's: of one layer it may leave out the number."""
+        longer = f"{name}_l0"
+        known = longer in wanted or self.shape.summed(longer)
+        return longer if self.shape.num_layers == 1 and name not in wanted and known else name
+
     def _its_parameters(self) -> str:
         names = [path for path, _ in self.module.named_parameters()]
         return f"its parameters are {', '.join(names)}" if names else "it has no parameters"
+
+
+class Otherwise(Adapter):
+    """One that says that it is called in another way; see OTHERWISE."""
+
+    takes_hidden: ClassVar[bool] = True
+
+    def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """With the batch first or no hidden state, as it has it; the results as everybody else's."""
+        batch_first = bool(getattr(self.module, "batch_first", False))
+        given = inputs.transpose(0, 1) if batch_first else inputs
+        results: Any = self.module(given, hidden) if self.takes_hidden else self.module(given)
+        if isinstance(results, Tensor) and not self.takes_hidden and self.shape.num_layers == 1:
+            results = results, results.select(1 if batch_first else 0, -1).unsqueeze(0)
+        if batch_first and isinstance(results, tuple) and len(results) == 2:
+            results = results[0].transpose(0, 1), results[1]
+        return results  # type: ignore[no-any-return] # whatever it returns: parity looks at it
 
 
 def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, Any]:
@@ -128,25 +166,32 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     name = getattr(build, "__name__", "it")
     if "shape" in asked:
         return {"shape": shape}
+    own = getattr(build, "sizes", {})
+    called = {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
     kinds = {parameter.kind for parameter in asked.values()}
     # `nn.RNN` itself and what derives from it take anything by name, but know of no head.
     takes = set(asked) | ({*SIZES, *USUAL} if inspect.Parameter.VAR_KEYWORD in kinds else set())
-    sizes = (*SIZES, *USUAL, "output_size")
     unknown = [
         parameter.name
         for parameter in asked.values()
-        if parameter.name not in sizes
+        if parameter.name not in called.values()
         and parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    if unknown or not takes.issuperset(SIZES):
-        told = f"asks for {unknown[0]}" if unknown else f"takes no {next(s for s in SIZES if s not in takes)}"
-        raise ValueError(f"{name} {told}; what it can be given is {', '.join(sizes)}, or shape alone")
-    for axis, usual in USUAL.items():
-        if axis not in takes and getattr(shape, axis) != usual:
-            raise Unavailable(f"{name} takes no {axis}, and so has {usual} alone" if axis == "nonlinearity" else
-                              f"{name} takes no {axis}, and so has one layer")  # fmt: skip
-    return {size: getattr(shape, size) for size in sizes if size in takes}
+    if unknown or not takes.issuperset(called[size] for size in SIZES):
+        told = f"asks for {unknown[0]}" if unknown else f"takes no {next(s for s in SIZES if called[s] not in takes)}"
+        listed = ", ".join(called.values())
+        raise ValueError(
+            f"{name} {told}; what it can be given is {listed}, or shape alone; a size that it calls otherwise: "
+            'sizes = {"hidden_size": "..."}'
+        )
+    if called["num_layers"] not in takes and shape.num_layers > 1:
+        raise Unavailable(f"{name} takes no num_layers, and so has one layer")
+    kind = shape.network.nonlinearity
+    if called["nonlinearity"] not in takes and kind not in ("", USUAL["nonlinearity"]):
+        raise Unavailable(f"{name} takes no nonlinearity, and so has {USUAL['nonlinearity']} alone")
+    given = {size: getattr(shape, size) for size in called if size != "nonlinearity"} | {"nonlinearity": kind}
+    return {called[size]: given[size] for size in called if called[size] in takes and given[size] != ""}
 
 
 def adapted(found: object) -> type[Implementation]:
@@ -169,5 +214,24 @@ def adapted(found: object) -> type[Implementation]:
 @functools.cache
 def _adapter(build: Any) -> type[Adapter]:
     """One class of adapters for each class or function."""
-    about = {"build": staticmethod(build), "__doc__": build.__doc__, "devices": tuple(getattr(build, "devices", ()))}
-    return type(f"Adapted{getattr(build, '__name__', '')}", (Adapter,), about)
+    about: dict[str, Any] = {"build": staticmethod(build), "__doc__": build.__doc__}
+    about |= {name: tuple(getattr(build, name, ())) for name in ("devices", "networks")}
+    base: type[Adapter] = Adapter
+    if any(hasattr(build, name) for name in OTHERWISE):
+        base, takes_hidden = Otherwise, bool(getattr(build, "takes_hidden", True))
+        about |= {
+            "takes_hidden": takes_hidden,
+            "starts_at_zero": not takes_hidden,
+            "taken_as": tuple(_otherwise(build)),
+        }
+    return type(f"Adapted{getattr(build, '__name__', '')}", (base,), about)
+
+
+def _otherwise(build: Any) -> Iterator[str]:
+    """What a class says of how it is called, for a reader."""
+    if getattr(build, "batch_first", False):
+        yield "batch first"
+    if not getattr(build, "takes_hidden", True):
+        yield "without a hidden state"
+    for size, name in getattr(build, "sizes", {}).items():
+        yield f"{size} called {name}"

@@ -22,9 +22,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from rnn_impls.hoisted import FUNCTIONS
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.weights import Plain
 
@@ -33,19 +31,19 @@ CHUNK = 16
 _spent: dict[tuple[object, ...], float] = {}
 """Seconds of the longest preparation in this process, by what was prepared."""
 
-Steps = Callable[[Tensor, Tensor, Tensor], Tensor]
+Step = Callable[..., tuple[Tensor, Tensor]]
 
 
-def steps_of(nonlinearity: str, count: int) -> Steps:
-    """A function of so many steps: ahead (count, B, H), state (B, H), W_hh^T (H, H) -> states (count, B, H)."""
-    squash = FUNCTIONS[nonlinearity]
+def steps_of(after: Step, count: int) -> Step:
+    """A function of so many steps: ahead (count, B, ...), state (B, H), and what each step reads -> outputs
+    (count, B, H), state (B, H). `after` is that of `rnn_impls.networks.network.Parts`."""
 
-    def steps(ahead: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
-        states = []
+    def steps(ahead: Tensor, state: Tensor, *read: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = []
         for number in range(count):
-            state = squash(torch.addmm(ahead[number], state, recurrent))
-            states.append(state)
-        return torch.stack(states)
+            output, state = after(ahead[number], state, *read)
+            outputs.append(output)
+        return torch.stack(outputs), state
 
     return steps
 
@@ -62,8 +60,9 @@ class CompiledStep(Plain):
         if shutil.which("c++") is None and not torch.cuda.is_available():
             raise Unavailable("torch.compile needs a C++ compiler, and there is none (c++)")
         # Functions of this object's own: a compiled function that another size has used is compiled anew.
-        self._several = torch.compile(steps_of(shape.nonlinearity, self.count), dynamic=False)
-        self._one = torch.compile(steps_of(shape.nonlinearity, 1), dynamic=False) if self.count > 1 else self._several
+        self._parts = [self.bound(layer).parts() for layer in range(shape.num_layers)]
+        self._several = [self._compiled(parts.after, self.count) for parts in self._parts]
+        self._one = [self._compiled(parts.after, 1) for parts in self._parts] if self.count > 1 else self._several
         self._ready = False
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
@@ -92,19 +91,24 @@ class CompiledStep(Plain):
         with torch.compiler.set_stance("fail_on_recompile"):
             return super().forward(inputs, hidden)
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """One product for all inputs, then as many steps at a time as were compiled."""
-        w_ih, w_hh, bias = self.weights(number)
-        ahead, recurrent = functional.linear(inputs, w_ih, bias), w_hh.t()
+    @staticmethod
+    def _compiled(after: Step, count: int) -> Step:
+        found: Step = torch.compile(steps_of(after, count), dynamic=False)
+        return found
+
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """What needs no state for all inputs at once, then as many steps at a time as were compiled."""
+        parts = self._parts[number]
+        ahead, read = parts.ahead(inputs), parts.read()
         whole = len(ahead) // self.count * self.count
-        parts = []
+        outputs = []
         for part in ahead[:whole].split(self.count):
-            parts.append(self._several(part, state, recurrent))
-            state = parts[-1][-1]
+            output, state = self._several[number](part, state, *read)
+            outputs.append(output)
         for part in ahead[whole:].split(1) if whole < len(ahead) else ():
-            parts.append(self._one(part, state, recurrent))
-            state = parts[-1][-1]
-        return torch.cat(parts)
+            output, state = self._one[number](part, state, *read)
+            outputs.append(output)
+        return torch.cat(outputs), state
 
 
 class CompiledChunk(CompiledStep):

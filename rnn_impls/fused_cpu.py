@@ -114,24 +114,24 @@ class FusedCPU(StackedGrad):
             outputs, _ = self(inputs, hidden)
             outputs.sum().backward()
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One call of the kernel, or of what was chosen instead."""
         if self.chosen == STACKED:
             return super().layer(number, inputs, state)
         w_ih, w_hh, bias = self.weights(number)
-        relu = self.shape.nonlinearity == "relu"
+        relu = self.nonlinearity == "relu"
         if self.chosen == WHOLE:
             whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)
             every: Tensor = whole(
                 inputs, state.unsqueeze(0), (w_ih, w_hh, bias, none), True, 1, 0.0, self.training, False, False
             )[0]
-            return every
+            return every, every[-1]
         threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
         if self.training:
             found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
-            return found
+            return found, found[-1]
         states: Tensor = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
-        return states
+        return states, states[-1]
 
 
 class FusedCPUHalved(FusedCPU):

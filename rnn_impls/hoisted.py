@@ -15,32 +15,32 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_impls.weights import Plain
+from rnn_impls.weights import PlainElman
 
 IN_PLACE = {"tanh": torch.tanh_, "relu": torch.relu_}
 FUNCTIONS = {"tanh": torch.tanh, "relu": torch.relu}
 
 
-class Hoisted(Plain):
+class Hoisted(PlainElman):
     """the input product taken out of the loop, steps in place"""
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One product for all inputs, then one product a step."""
         w_ih, w_hh, bias = self.weights(number)
         ahead = torch.nn.functional.linear(inputs, w_ih, bias)  # (T, B, H): the product that leaves the loop
         recurrent = w_hh.t()
         if torch.is_grad_enabled():
             return self._with_gradients(ahead, recurrent, state)
-        squash = IN_PLACE[self.shape.nonlinearity]
+        squash = IN_PLACE[self.nonlinearity]
         for step in ahead.unbind(0):  # T times (B, H): views, so that each is overwritten by the state it becomes
             state = squash(step.addmm_(state, recurrent))
-        return ahead
+        return ahead, state
 
-    def _with_gradients(self, ahead: Tensor, recurrent: Tensor, state: Tensor) -> Tensor:
+    def _with_gradients(self, ahead: Tensor, recurrent: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Autograd needs every state as it was, so nothing is overwritten."""
-        squash = FUNCTIONS[self.shape.nonlinearity]
+        squash = FUNCTIONS[self.nonlinearity]
         states = []
         for step in ahead.unbind(0):
             state = squash(torch.addmm(step, state, recurrent))
             states.append(state)
-        return torch.stack(states)
+        return torch.stack(states), state

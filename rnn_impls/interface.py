@@ -2,10 +2,8 @@
 
 Shapes, here and everywhere: T steps, B sequences in a batch, I inputs, H hidden units, L layers, O outputs.
 
-The network, for layer l at step t (Elman 1990, as torch.nn.RNN states it):
-
-    h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        f is tanh or relu
-    y_t = log_softmax(W_ho h_t + b_ho)                    on the last layer, only where O > 0
+Which network that is, its formula and its weights, says `rnn_impls.networks`. On the last layer's outputs, and only
+where O > 0, comes a head, y_t = log_softmax(W_ho h_t + b_ho).
 """
 
 from __future__ import annotations
@@ -17,41 +15,85 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from rnn_impls import networks
+from rnn_impls.networks import Network, Products
+from rnn_impls.networks.network import counted_products
+
 
 class Unavailable(Exception):
     """Raised by an implementation that cannot run a network or a device; the text says why, for a reader."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class NetworkShape:
     """The network an implementation has to build.
 
-    `output_size` 0 leaves the output head away: the outputs are then the last layer's hidden states.
+    `output_size` 0 leaves the output head away: the outputs are then the last layer's. `network` is a class of
+    `rnn_impls.networks`; it can be given by its name, and by `nonlinearity="relu"`, what torch.nn.RNN calls it. Raises
+    ValueError for a network that there is not.
     """
 
     input_size: int
     hidden_size: int
-    num_layers: int = 1
-    output_size: int = 0
-    nonlinearity: str = "tanh"
+    num_layers: int
+    output_size: int
+    network: type[Network]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        output_size: int = 0,
+        network: type[Network] | str = networks.DEFAULT,
+        nonlinearity: str = "",
+    ) -> None:
+        named = nonlinearity or network
+        fields = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        fields |= {"output_size": output_size}
+        self.__dict__.update(fields, network=networks.load(named) if isinstance(named, str) else named)
+
+    @property
+    def nonlinearity(self) -> str:
+        """What torch.nn.RNN calls the network. Raises Unavailable for those that it does not compute: who asks is made
+        for its formula, and has a row that says so."""
+        if not self.network.nonlinearity:
+            raise Unavailable(f"made for {' and '.join(networks.BUILTIN)}")
+        return self.network.nonlinearity
 
     def layer_input_size(self, layer: int) -> int:
         """Width of what `layer` reads: I for the first, H for the others."""
         return self.input_size if layer == 0 else self.hidden_size
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every weight of the network by name, torch.nn.RNN's names where it has one, and its shape."""
-        hidden, outputs = self.hidden_size, self.output_size
+        """Every weight of the network and its shape, by the network's name for it and the number of the layer, as
+        torch.nn.RNN has it: `weight_ih_l0`; then those of the head."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in range(self.num_layers):
-            shapes[f"weight_ih_l{layer}"] = (hidden, self.layer_input_size(layer))
-            shapes[f"weight_hh_l{layer}"] = (hidden, hidden)
-            shapes[f"bias_ih_l{layer}"] = (hidden,)
-            shapes[f"bias_hh_l{layer}"] = (hidden,)
-        if outputs:
-            shapes["weight_ho"] = (outputs, hidden)
-            shapes["bias_ho"] = (outputs,)
+            own = self.network.shapes(self.layer_input_size(layer), self.hidden_size)
+            shapes |= {f"{name}_l{layer}": shape for name, shape in own.items()}
+        if self.output_size:
+            shapes["weight_ho"] = (self.output_size, self.hidden_size)
+            shapes["bias_ho"] = (self.output_size,)
         return shapes
+
+    def layers(self, weights: Mapping[str, Tensor]) -> list[Network]:
+        """The layers, bound to weights that have the names above."""
+        names = list(self.network.shapes(self.input_size, self.hidden_size))
+        return [self.network.bound({name: weights[f"{name}_l{k}"] for name in names}) for k in range(self.num_layers)]
+
+    def products(self) -> list[Products]:
+        """Multiply-adds of a step of each layer for one sequence, as the network states them, or else counted."""
+        widths = [self.layer_input_size(layer) for layer in range(self.num_layers)]
+        stated = {width: self.network({}).products(width, self.hidden_size) for width in set(widths)}
+        found = {width: own or counted_products(self.network, width, self.hidden_size) for width, own in stated.items()}
+        return [found[width] for width in widths]
+
+    def summed(self, name: str) -> tuple[str, str] | None:
+        """The two biases that one of this name stands for, such as `bias_l0`; None for any other."""
+        bias, _, layer = name.rpartition("_l")
+        pair = self.network.sums.get(bias)
+        return (f"{pair[0]}_l{layer}", f"{pair[1]}_l{layer}") if pair else None
 
 
 class Implementation(nn.Module):
@@ -63,9 +105,15 @@ class Implementation(nn.Module):
     devices: ClassVar[tuple[str, ...]] = ()
     """Device types it runs on; empty means any."""
 
+    networks: ClassVar[tuple[str, ...]] = ()
+    """Names of the networks it computes; empty means any that it doesn't refuse itself. It is unavailable to others."""
+
     rounds_weights_to: ClassVar[str] = ""
     """A dtype that the matrices W_ih and W_hh are rounded to, for one that says so; it is held against a reference of
     the rounded ones. Empty means that they are used as they are given."""
+
+    starts_at_zero: ClassVar[bool] = False
+    """Whether it takes no notice of the state it is given; it is held against a reference that begins with zeros."""
 
     same_in: ClassVar[Mapping[str, str]] = {}
     """Mode (`inference`, `training`) -> the name of the implementation whose very code this one runs there. The two are
@@ -74,6 +122,9 @@ class Implementation(nn.Module):
     needs: ClassVar[tuple[str, ...]] = ()
     """What has to be there beside torch, for a reader: `("a C++ compiler", "ninja")`. Of two that are equally fast the
     one that needs less comes first."""
+
+    taken_as: ClassVar[tuple[str, ...]] = ()
+    """How the adapter calls a module of somebody's, where that is in another way than usual; `check` says it."""
 
     compile_seconds: float = 0.0
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
@@ -93,7 +144,7 @@ class Implementation(nn.Module):
         """Where each weight lives: its name -> your parameter, or a view of the part of one that holds it.
 
         Names and shapes are those of `NetworkShape.weight_shapes`. torch.nn.RNN has two bias vectors; a cell with
-        only one gives it as `bias_l0`, `bias_l1` ... and gets their sum.
+        only one gives it as `bias_l0`, `bias_l1` ... and gets their sum (`Network.sums`).
         """
         raise NotImplementedError
 
@@ -108,7 +159,7 @@ class Implementation(nn.Module):
         """
         wanted = dict(weights)
         for name, destination in self.weight_map().items():
-            value = _take(wanted, name)
+            value = self._take(wanted, name)
             if tuple(destination.shape) != tuple(value.shape):
                 raise ValueError(
                     f"weight_map gives {name} the shape {tuple(destination.shape)}, it must be {tuple(value.shape)}"
@@ -116,6 +167,15 @@ class Implementation(nn.Module):
             destination.copy_(value)
         if wanted:
             raise ValueError(f"weight_map leaves out {', '.join(wanted)}")
+
+    def _take(self, weights: dict[str, Tensor], name: str) -> Tensor:
+        """Remove and return the weight `name`, or the sum of the two that it stands for."""
+        pair = self.shape.summed(name)
+        if name in weights:
+            return weights.pop(name)
+        if pair is not None and pair[0] in weights:
+            return weights.pop(pair[0]) + weights.pop(pair[1])
+        raise ValueError(f"weight_map names {name!r}, which this network does not have (or has twice)")
 
     @torch.no_grad()
     def gradients(self) -> dict[str, Tensor]:
@@ -136,15 +196,6 @@ class Implementation(nn.Module):
             gradient = torch.empty_like(parameter).copy_(parameter.grad)
             found[name] = gradient.as_strided(view.shape, view.stride(), view.storage_offset() - base.storage_offset())
         return found
-
-
-def _take(weights: dict[str, Tensor], name: str) -> Tensor:
-    """Remove and return the weight `name`; `bias_l0` stands for the sum of the two biases of layer 0."""
-    if name in weights:
-        return weights.pop(name)
-    if name.startswith("bias_l") and f"bias_ih_{name[5:]}" in weights:
-        return weights.pop(f"bias_ih_{name[5:]}") + weights.pop(f"bias_hh_{name[5:]}")
-    raise ValueError(f"weight_map names {name!r}, which this network does not have (or has twice)")
 
 
 class Head(nn.Sequential):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnn_impls.interface import Implementation, NetworkShape
+from rnn_impls.interface import Head, Implementation, NetworkShape
 
 NONLINEARITIES = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -45,34 +45,56 @@ class RNN(nn.Module):
         return torch.zeros(batch_size, self.hidden_size)
 
 
+class Cell(nn.Module):
+    """The same of any other network, whose step is written out in `rnn_impls.networks` or in a file of one's own."""
+
+    def __init__(self, shape: NetworkShape, layer: int, output_size: int) -> None:
+        super().__init__()
+        held = shape.network.held(shape.layer_input_size(layer), shape.hidden_size)
+        for name, size in held.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(size)))
+        self.network = shape.network(dict(self.named_parameters()))
+        self.head = Head(shape) if output_size else None
+
+    def forward(self, current_input: Tensor, prev_state: Tensor) -> tuple[Tensor, Tensor]:
+        """current_input (B, I), prev_state (B, H) -> log-probabilities (B, O) or output (B, H), state (B, H)."""
+        output, state = self.network.step(current_input, prev_state)
+        return (output if self.head is None else self.head(output)), state
+
+    def weight_map(self, layer: int) -> dict[str, Tensor]:
+        """Its parameters, called as the network calls them."""
+        own = {f"{name}_l{layer}": p for name, p in self.named_parameters(recurse=False)}
+        return own | (self.head.weight_map() if self.head is not None else {})
+
+
 class Manual(Implementation):
     """the cell written by hand, stepped in Python"""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        top = shape.num_layers - 1
-        self.layers = nn.ModuleList(
-            RNN(
-                shape.layer_input_size(layer),
-                shape.hidden_size,
-                shape.output_size if layer == top else 0,
-                shape.nonlinearity,
-            )
-            for layer in range(shape.num_layers)
-        )
+        self.layers = nn.ModuleList()
+        for layer in range(shape.num_layers):
+            outputs = shape.output_size if layer == shape.num_layers - 1 else 0
+            if kind := shape.network.nonlinearity:
+                self.layers.append(RNN(shape.layer_input_size(layer), shape.hidden_size, outputs, kind))
+            else:
+                self.layers.append(Cell(shape, layer, outputs))
 
     def weight_map(self) -> dict[str, Tensor]:
         """W_ih and W_hh lie side by side in one matrix (H, I + H), since the cell multiplies them in one product."""
         own = dict(self.named_parameters())
         found: dict[str, Tensor] = {}
-        for layer in range(self.shape.num_layers):
+        for layer, cell in enumerate(self.layers):
+            if isinstance(cell, Cell):
+                found |= cell.weight_map(layer)
+                continue
             matrix = own[f"layers.{layer}.input_to_hidden.weight"]
             width = self.shape.layer_input_size(layer)
             found[f"weight_ih_l{layer}"], found[f"weight_hh_l{layer}"] = matrix[:, :width], matrix[:, width:]
             found[f"bias_l{layer}"] = own[f"layers.{layer}.input_to_hidden.bias"]
-        if self.shape.output_size:
-            found["weight_ho"] = own[f"layers.{layer}.input_to_output.weight"]
-            found["bias_ho"] = own[f"layers.{layer}.input_to_output.bias"]
+            if cell.input_to_output is not None:
+                found["weight_ho"] = own[f"layers.{layer}.input_to_output.weight"]
+                found["bias_ho"] = own[f"layers.{layer}.input_to_output.bias"]
         return found
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,7 +105,7 @@ class Manual(Implementation):
             below = current_input
             for layer, cell in enumerate(self.layers):
                 output, states[layer] = cell(below, states[layer])
-                below = states[layer]
+                below = output
             outputs.append(output)
         return torch.stack(outputs), torch.stack(states)  # (T, B, O or H), (L, B, H)
 

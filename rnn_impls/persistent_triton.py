@@ -34,7 +34,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnn_impls.interface import NetworkShape, Unavailable
-from rnn_impls.weights import Plain
+from rnn_impls.weights import PlainElman
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 WARPS = 8
@@ -211,7 +211,7 @@ class Layer(torch.autograd.Function):
         )
 
 
-class PersistentTriton(Plain):
+class PersistentTriton(PlainElman):
     """experimental, never run on a GPU yet: one Triton kernel for all steps, weights on the chip (needs Triton)"""
 
     devices = ("cuda",)
@@ -239,11 +239,11 @@ class PersistentTriton(Plain):
                 raise Unavailable("Triton finds no C compiler, which it needs to launch a kernel") from error
             raise
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One launch; another for the backward pass."""
-        w_ih, w_hh, bias = self.weights(number)
-        relu = self.shape.nonlinearity == "relu"
-        if not torch.is_grad_enabled():
-            return forward_states(inputs, state, w_ih, w_hh, bias, relu)[1:]
-        found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu)
-        return found
+        own = (*self.weights(number), self.nonlinearity == "relu")
+        if torch.is_grad_enabled():
+            states: Tensor = Layer.apply(inputs, state, *own)
+        else:
+            states = forward_states(inputs, state, *own)[1:]
+        return states, states[-1]

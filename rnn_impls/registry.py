@@ -9,16 +9,14 @@ are listed without torch.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import operator
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
+from rnn_impls.importing import import_file
 from rnn_impls.packages import Offer, offers
 
 if TYPE_CHECKING:
@@ -182,7 +180,7 @@ def load(name: str) -> type[Implementation]:
         module_name, attribute = offer.module, offer.attribute
     where = module_name if offer is None else f"{module_name} of the package {offer.package}"
     try:
-        module = _import_file(Path(module_name)) if is_file else importlib.import_module(module_name)
+        module = import_file(Path(module_name)) if is_file else importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
         told = (str(error).strip().splitlines() or ["without a word"])[0]
         raise ValueError(f"{where} does not import: {type(error).__name__}: {told}") from error
@@ -199,40 +197,3 @@ def load(name: str) -> type[Implementation]:
 def describe(name: str) -> str:
     """First line of an implementation's docstring."""
     return ((load(name).__doc__ or "").strip() or "no description").splitlines()[0]
-
-
-def _import_of_package(path: Path) -> ModuleType:
-    """Import a package's file under its own name. Raises ImportError where that name leads elsewhere."""
-    top = path.parent
-    while (top.parent / "__init__.py").is_file():
-        top = top.parent
-    if (root := str(top.parent)) not in sys.path:
-        sys.path.insert(0, root)
-    parts = path.relative_to(top.parent).with_suffix("").parts
-    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    module = importlib.import_module(name)
-    if Path(module.__file__ or "").resolve() != path:
-        raise ImportError(f"{name} is imported from {module.__file__}")
-    return module
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a file that need not lie on the import path, once per process; it may import files beside it. One that
-    lies beside an `__init__.py` is imported as that package's module, so that its relative imports work."""
-    if (path.resolve().parent / "__init__.py").is_file():
-        return _import_of_package(path.resolve())
-    module_name = f"rnn_impls_file_{path.stem}_{abs(hash(path.resolve()))}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None  # true of every existing .py file
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    if (folder := str(path.resolve().parent)) not in sys.path:
-        sys.path.append(folder)  # at the end, so that nothing in it hides anything
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[module_name]
-        raise
-    return module

@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
-from rnn_impls.hoisted import FUNCTIONS
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.weights import Plain
 
@@ -39,15 +36,14 @@ class Scan(Plain):
         super().__init__(shape)
         self._scan = scan_of_torch()
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """One product for all inputs, then the scan."""
-        w_ih, w_hh, bias = self.weights(number)
-        recurrent, squash = w_hh.t(), FUNCTIONS[self.shape.nonlinearity]
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """What needs no state for all inputs at once, then the scan."""
+        parts = self.bound(number).parts()
+        read = parts.read()
 
         def step(state: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
-            state = squash(torch.addmm(ahead, state, recurrent))
-            return state, state.clone()  # what is kept may not be what is handed on
+            output, state = parts.after(ahead, state, *read)
+            return state, output.clone()  # what is kept may not be what is handed on
 
-        _, states = self._scan(step, state, functional.linear(inputs, w_ih, bias))
-        found: Tensor = states
-        return found
+        last, outputs = self._scan(step, state, parts.ahead(inputs))
+        return outputs, last

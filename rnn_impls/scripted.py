@@ -4,6 +4,9 @@
 `hoisted`, called without Python between them. torch 2.13 says of it: "`torch.jit.script` is deprecated. Please switch
 to `torch.compile` or `torch.export`."
 
+A script is made of source text, which a network of one's own need not have in the form that it takes; its step is
+traced instead, once, and the loop around it scripted.
+
 When it helps: at small sizes, by what Python's loop costs. When it doesn't: the operators are still called one by one,
 and each costs what torch's dispatcher costs. It fuses nothing on a CPU.
 """
@@ -11,48 +14,77 @@ and each costs what torch's dispatcher costs. It fuses nothing on a CPU.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from rnn_impls.interface import NetworkShape, Unavailable
+from rnn_impls.networks import Network
 from rnn_impls.weights import Plain
 
-Steps = Callable[[Tensor, Tensor, Tensor], Tensor]
+Steps = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def tanh_steps(ahead: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
-    """Input products ahead (T, B, H), state (B, H), W_hh^T (H, H) -> states (T, B, H)."""
+def tanh_steps(ahead: Tensor, state: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
+    """Input products ahead (T, B, H), state (B, H), W_hh^T (H, H) -> states (T, B, H), the last of them (B, H)."""
     states = []
     for step in ahead.unbind(0):
         state = torch.tanh(torch.addmm(step, state, recurrent))
         states.append(state)
-    return torch.stack(states)
+    return torch.stack(states), state
 
 
-def relu_steps(ahead: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
+def relu_steps(ahead: Tensor, state: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
     """The same with relu: a script can't be handed a function."""
     states = []
     for step in ahead.unbind(0):
         state = torch.relu(torch.addmm(step, state, recurrent))
         states.append(state)
-    return torch.stack(states)
+    return torch.stack(states), state
 
 
-@cache
-def scripted(nonlinearity: str) -> Steps:
-    """The loop as a script. Raises Unavailable where torch no longer makes any."""
-    loop = tanh_steps if nonlinearity == "tanh" else relu_steps
+class Step(nn.Module):
+    """One step of any network, as a module that has the layer's parameters: what is traced."""
+
+    def __init__(self, network: Network, parameters: dict[str, nn.Parameter]) -> None:
+        super().__init__()
+        self.network = network
+        for name, parameter in parameters.items():
+            self.register_parameter(name, parameter)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, I), state (B, H) -> output (B, H), state (B, H)."""
+        return self.network.step(x, state)
+
+
+class Loop(nn.Module):
+    """All steps: what is scripted."""
+
+    def __init__(self, step: nn.Module) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """inputs (T, B, I), state (B, H) -> outputs (T, B, H), state (B, H)."""
+        outputs = []
+        for x in inputs.unbind(0):
+            output, state = self.step(x, state)
+            outputs.append(output)
+        return torch.stack(outputs), state
+
+
+@contextmanager
+def making_scripts() -> Iterator[None]:
+    """What torch says of scripts is in the table instead. Raises Unavailable where it no longer makes any."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # said in the table instead
-            found: Steps = torch.jit.script(loop)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     except (AttributeError, RuntimeError, NotImplementedError) as error:
         raise Unavailable(f"this torch makes no scripts: {(str(error).splitlines() or [''])[0]}") from error
-    return found
 
 
 class Scripted(Plain):
@@ -60,15 +92,36 @@ class Scripted(Plain):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.steps = [scripted(shape.nonlinearity)]  # in a list: a script is a Module, and would be taken for a part
+        # Lists are no modules: what is in them is not taken for a part of this one.
+        self._elman: list[Steps] = []
+        self._loops: list[nn.Module] = []
+        if kind := shape.network.nonlinearity:
+            with making_scripts():
+                self._elman.append(torch.jit.script(tanh_steps if kind == "tanh" else relu_steps))
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
-        """Call it a few times: the interpreter watches the first calls and rewrites the program for what it saw."""
+        """Trace where that is needed, then call it a few times: the interpreter watches the first calls and rewrites
+        the program for what it saw."""
+        if not self._elman:
+            with making_scripts():
+                self._loops = [self._traced(layer, inputs, hidden) for layer in range(self.shape.num_layers)]
         for _ in range(3):
             with torch.set_grad_enabled(self.training):
                 self(inputs, hidden)
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """One product for all inputs, then the script."""
-        w_ih, w_hh, bias = self.weights(number)
-        return self.steps[0](functional.linear(inputs, w_ih, bias), state, w_hh.t())
+    def _traced(self, layer: int, inputs: Tensor, hidden: Tensor) -> nn.Module:
+        """The loop of a layer, for sequences like these."""
+        width = self.shape.layer_input_size(layer)
+        held = self.shape.network.held(width, self.shape.hidden_size)
+        step = Step(self.bound(layer), {name: getattr(self, f"{name}_l{layer}") for name in held})
+        x = inputs.new_zeros(inputs.shape[1], width)
+        loop: nn.Module = torch.jit.script(Loop(torch.jit.trace(step, (x, hidden[layer].detach()))))
+        return loop
+
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """An Elman network has one product for all inputs before the script, as in `hoisted`."""
+        if not self._elman:
+            found: tuple[Tensor, Tensor] = self._loops[number](inputs, state)
+            return found
+        w_ih, w_hh, bias = (getattr(self, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias"))
+        return self._elman[0](functional.linear(inputs, w_ih, bias), state, w_hh.t())

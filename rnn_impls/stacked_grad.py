@@ -67,9 +67,9 @@ class StackedGrad(Hoisted):
 
     same_in: ClassVar[Mapping[str, str]] = {"inference": "hoisted"}
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The function above where a gradient is wanted; a single step has nothing to stack."""
         if not torch.is_grad_enabled() or len(inputs) == 1:
             return super().layer(number, inputs, state)
-        found: Tensor = Layer.apply(inputs, state, *self.weights(number), self.shape.nonlinearity)
-        return found
+        states: Tensor = Layer.apply(inputs, state, *self.weights(number), self.nonlinearity)
+        return states, states[-1]

@@ -1,4 +1,4 @@
-"""Plain parameters under torch.nn.RNN's own names, for implementations that call no module of torch's."""
+"""Plain parameters under the network's own names, for implementations that call no module of torch's."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from rnn_impls.interface import Head, Implementation, NetworkShape
+from rnn_impls.networks import Network
 
 
 class Plain(Implementation):
     """An implementation whose weights are its own parameters: `weight_ih_l0`, `weight_hh_l0`, `bias_l0`, and so on.
 
-    There is one bias a layer, the sum of torch's two. Subclasses write `layer`, which runs one layer over all steps;
-    the head comes after the last one, for all steps at once.
+    There is one bias for each two whose sum counts. Subclasses write `layer`, which runs one layer over all steps; the
+    head comes after the last one, for all steps at once.
     """
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        hidden = shape.hidden_size
+        self._bound: list[Network] = []
         for layer in range(shape.num_layers):
-            own = {
-                "weight_ih": (hidden, shape.layer_input_size(layer)),
-                "weight_hh": (hidden, hidden),
-                "bias": (hidden,),
-            }
-            for name, size in own.items():
-                self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(size)))
+            held = shape.network.held(shape.layer_input_size(layer), shape.hidden_size)
+            own = {name: nn.Parameter(torch.empty(size)) for name, size in held.items()}
+            for name, parameter in own.items():
+                self.register_parameter(f"{name}_l{layer}", parameter)
+            self._bound.append(shape.network(own))
         self.head = Head(shape) if shape.output_size else None
 
     def weight_map(self) -> dict[str, Tensor]:
@@ -33,19 +32,31 @@ class Plain(Implementation):
         own: dict[str, Tensor] = {name: p for name, p in self.named_parameters() if not name.startswith("head.")}
         return own | (self.head.weight_map() if self.head is not None else {})
 
-    def weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """W_ih (H, I or H), W_hh (H, H) and the bias (H) of a layer."""
-        w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
-        return w_ih, w_hh, bias
+    def bound(self, layer: int) -> Network:
+        """A layer's formula, bound to its parameters."""
+        return self._bound[layer]
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> Tensor:
-        """Run one layer: inputs (T, B, I or H), state (B, H) -> its states (T, B, H)."""
+    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one layer: inputs (T, B, I or H), state (B, H) -> its outputs (T, B, H) and last state (B, H)."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Layer after layer, each over the whole sequence."""
         last = []
         for number in range(self.shape.num_layers):
-            inputs = self.layer(number, inputs, hidden[number])
-            last.append(inputs[-1])
+            inputs, state = self.layer(number, inputs, hidden[number])
+            last.append(state)
         return inputs if self.head is None else self.head(inputs), torch.stack(last)
+
+
+class PlainElman(Plain):
+    """The same of an Elman network, for implementations that are made for its formula."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        self.nonlinearity = shape.nonlinearity  # raises Unavailable for other networks
+
+    def weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        """W_ih (H, I or H), W_hh (H, H) and the bias (H) of a layer."""
+        w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
+        return w_ih, w_hh, bias

@@ -155,7 +155,7 @@ def checks() -> dict[str, Callable[[], None]]:
             for batch in (1, 3):
                 for steps in (1, 5):
                     case = dataclasses.replace(
-                        SMALL, nonlinearity=nonlinearity, hidden_size=hidden, batch_size=batch, seq_len=steps
+                        SMALL, network=f"rnn-{nonlinearity}", hidden_size=hidden, batch_size=batch, seq_len=steps
                     )
                     found[f"{nonlinearity}, hidden {hidden}, batch {batch}, {steps} steps"] = partial(equal, case)
     bend = partial(dataclasses.replace, SMALL)

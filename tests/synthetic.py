@@ -18,12 +18,12 @@ from bench.store.passes import benchmark_entry, extra_info
 from bench.table.reading import GRADIENTS as GRADIENTS_FILE
 from bench.table.reading import LIMITS as LIMITS_FILE
 from bench.table.reading import PROFILE as PROFILE_FILE
-from bench.why.floor import work
 from bench.why.limits.limits import Limits, write_limits
 from bench.why.profile.breakdown import CATEGORIES, DISPATCH, GAPS, GRADIENTS, PRODUCTS
 from bench.why.profile.counts import Counts, Product
 from bench.why.profile.record import FAILED as NOT_PROFILED
 from bench.why.profile.record import Profile, ProfileRecord, write_profile
+from bench.why.work import work
 
 CONTROL_SECONDS = 1.2e-4
 

@@ -133,7 +133,7 @@ def test_a_bare_module_is_equal(build: Callable[..., Any], mode: Any, output_siz
 @pytest.mark.parametrize("build", [OwnNames, Inside, ByShape])
 def test_layers_and_relu_where_the_module_takes_them(build: Callable[..., Any]) -> None:
     """What it has a parameter for, it is told."""
-    case = dataclasses.replace(CASE, num_layers=2, nonlinearity="relu")
+    case = dataclasses.replace(CASE, num_layers=2, network="rnn-relu")
     assert check(Reference.of(case), adapted(build)) < 1e-5
 
 

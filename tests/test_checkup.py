@@ -71,7 +71,7 @@ def test_the_cases_are_one_of_each_kind() -> None:
     assert len(found) == len(set(found)) == 18
     assert found == sorted(found)
     for axis, values in (
-        ("mode", {"inference", "training"}), ("nonlinearity", {"tanh", "relu"}), ("batch_size", {1, 3}),
+        ("mode", {"inference", "training"}), ("network", {"rnn-tanh", "rnn-relu"}), ("batch_size", {1, 3}),
         ("seq_len", {1, 7}), ("num_layers", {1, 2}), ("output_size", {0, 5}),
     ):  # fmt: skip
         assert {getattr(case, axis) for case in found} == values
@@ -87,7 +87,7 @@ def test_axes_replace_the_choice() -> None:
     assert {case.input_size for case in found} == {64, 69}
     assert {case.input_size for case in cases(["cpu"], {"input_size": (3,)})} == {3}
     assert {case.device for case in cases(["cpu", "cuda"], {})} == {"cpu", "cuda"}
-    assert varying(found) == ["nonlinearity", "input_size", "num_layers", "batch_size", "seq_len", "output_size"]
+    assert varying(found) == ["network", "input_size", "num_layers", "batch_size", "seq_len", "output_size"]
 
 
 def outcomes(*statuses: str) -> list[Outcome]:

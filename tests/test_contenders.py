@@ -40,7 +40,7 @@ def cases() -> Iterator[Case]:
         ("inference", "training"), ("tanh", "relu"), SIZES
     ):
         yield Case(
-            mode=mode, nonlinearity=squash, seq_len=steps, batch_size=batch, input_size=width, hidden_size=hidden,
+            mode=mode, network=f"rnn-{squash}", seq_len=steps, batch_size=batch, input_size=width, hidden_size=hidden,
             num_layers=layers, output_size=outputs,
         )  # fmt: skip
 
@@ -150,7 +150,9 @@ def test_shared_code_is_declared_and_true(monkeypatch: pytest.MonkeyPatch) -> No
     called: list[int] = []
     own = Hoisted.layer
 
-    def layer(self: Hoisted, number: int, inputs: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+    def layer(
+        self: Hoisted, number: int, inputs: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         called.append(number)
         return own(self, number, inputs, state)
 
@@ -177,7 +179,7 @@ def test_what_is_needed_is_recorded() -> None:
 def test_whatever_is_chosen_is_equal(chosen: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In outputs, states and gradients, for two layers; and no gradient is left of the trying."""
     monkeypatch.setattr("rnn_impls.fused_cpu.fastest", lambda calls: [call() for call in calls.values()] and chosen)
-    case = Case(mode=mode, hidden_size=12, input_size=10, seq_len=7, batch_size=2, num_layers=2, nonlinearity="relu")
+    case = Case(mode=mode, hidden_size=12, input_size=10, seq_len=7, batch_size=2, num_layers=2, network="rnn-relu")
     assert check(Reference.of(case), FusedCPU) < 1e-5
     workload = Workload(case, FusedCPU, Problem.of(case))
     assert workload.module.chosen == chosen

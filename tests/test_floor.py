@@ -12,8 +12,9 @@ from bench.cases.case import Case
 from bench.report.readme import reference
 from bench.run.kept import PROCESSES
 from bench.table.reading import read_run
-from bench.why.floor import CHAIN, COMPUTE, LAUNCH, MARGIN, MEMORY, NoFloor, floor, levels, peak, read_seconds, work
+from bench.why.floor import CHAIN, COMPUTE, LAUNCH, MARGIN, MEMORY, floor, levels, peak, read_seconds
 from bench.why.limits.limits import Limits, read_limits
+from bench.why.work import NoFloor, work
 
 KIB, MIB = 2**10, 2**20
 

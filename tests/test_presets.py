@@ -51,10 +51,10 @@ CONTENTS = {
     ),
     "fastrnns": product(hidden_size=(512,), batch_size=(64,), seq_len=(100,), mode=BOTH),
     "deepbench-train": product(
-        nonlinearity=("relu",), hidden_size=(1760, 2048, 2560), batch_size=(16, 32, 64, 128), seq_len=(50,), mode=BOTH,
+        network=("rnn-relu",), hidden_size=(1760, 2048, 2560), batch_size=(16, 32, 64, 128), seq_len=(50,), mode=BOTH,
     ),
-    "deepbench-device": product(nonlinearity=("relu",), hidden_size=(32,), seq_len=(672,))
-    | product(nonlinearity=("relu",), hidden_size=(64,), seq_len=(96,)),
+    "deepbench-device": product(network=("rnn-relu",), hidden_size=(32,), seq_len=(672,))
+    | product(network=("rnn-relu",), hidden_size=(64,), seq_len=(96,)),
     "cudnn-cliffs": product(
         hidden_size=(256, 264, 384, 392, 512, 1024, 1032), batch_size=(1, 7, 8, 96, 128), seq_len=(128,), mode=BOTH,
         dtype=("float32", "float16"),

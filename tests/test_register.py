@@ -10,6 +10,7 @@ import pytest
 
 from bench.host.process import environment, findings
 from rnn_impls import registry
+from rnn_impls.importing import import_file
 from rnn_impls.whole import Whole
 from tests import warm
 
@@ -66,9 +67,9 @@ def test_a_file_that_is_loaded_twice_registers_once(folder: Path, registered: di
     name = f"{folder / 'conftest.py'}:Mine"
     assert registry.describe(name) == "registered in a conftest"
     assert registered == {"mine": name}
-    registry._import_file(folder / "conftest.py")
+    import_file(folder / "conftest.py")
     del sys.modules[f"rnn_impls_file_conftest_{abs(hash((folder / 'conftest.py').resolve()))}"]
-    registry._import_file(folder / "conftest.py")
+    import_file(folder / "conftest.py")
     assert registered == {"mine": name}
 
 

@@ -104,7 +104,7 @@ def test_an_angle_can_be_asked_for() -> None:
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_timed_results_of_a_right_one_are_right(dtype: str, mode: str) -> None:
     """In every dtype and mode, with a head, layers, and relu."""
-    for more in ({}, {"output_size": 5, "num_layers": 2, "batch_size": 3}, {"nonlinearity": "relu"}):
+    for more in ({}, {"output_size": 5, "num_layers": 2, "batch_size": 3}, {"network": "rnn-relu"}):
         case = Case(hidden_size=16, input_size=8, seq_len=12, dtype=dtype, mode=mode, **more)
         assert failure(seated("manual", case), "manual", blocks=3) == ""
 

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rnn_impls import networks
+
 DEVICES = ("cpu", "cuda", "mps")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 MODES = ("inference", "training")
-NONLINEARITIES = ("tanh", "relu")
 
 Mode = Literal["inference", "training"]
 
@@ -20,13 +21,14 @@ class Case:
     """One network, its input and what is done with it; sizes are counts, never bytes.
 
     Modes: `inference` is the forward pass without a graph, `training` is forward, loss and backward with the
-    gradients cleared first. Raises ValueError naming the field when a value is not possible.
+    gradients cleared first. `network` is a name of `rnn_impls.networks`, or the file and class of one's own. Raises
+    ValueError naming the field when a value is not possible.
     """
 
     device: str = "cpu"
     dtype: str = "float32"
     mode: str = "inference"
-    nonlinearity: str = "tanh"
+    network: str = networks.DEFAULT
     input_size: int = 128
     hidden_size: int = 128
     num_layers: int = 1
@@ -39,6 +41,7 @@ class Case:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; known are {', '.join(known)}")
+        object.__setattr__(self, "network", networks.spelled(self.network))
         for name in SIZES:
             value = getattr(self, name)
             least = 0 if name == "output_size" else 1
@@ -49,10 +52,12 @@ class Case:
     def id(self) -> str:
         """A name that people can read and that `parse` turns back.
 
-        Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else.
+        Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else. The Elman networks go
+        by their nonlinearity there, as they always did.
         """
+        network = _IN_IDS.get(self.network, self.network)
         return (
-            f"{self.device}-{self.dtype}-{self.mode}-{self.nonlinearity}-I{self.input_size:04}-H{self.hidden_size:04}"
+            f"{self.device}-{self.dtype}-{self.mode}-{network}-I{self.input_size:04}-H{self.hidden_size:04}"
             f"-L{self.num_layers:02}-B{self.batch_size:04}-T{self.seq_len:04}-O{self.output_size:04}-t{self.threads:02}"
         )
 
@@ -73,18 +78,24 @@ class Case:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Case:
-        """The Case with these fields. Raises ValueError naming a field that is missing or too many."""
+        """The Case with these fields; files of earlier versions have `nonlinearity` where `network` is now. Raises
+        ValueError naming a field that is missing or too many."""
+        fields = {ALIASES.get(name, name): value for name, value in fields.items()}
         if wrong := set(FIELDS) ^ set(fields):
             raise ValueError(f"a case has exactly the fields {', '.join(FIELDS)}; wrong: {', '.join(sorted(wrong))}")
         return cls(**fields)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Case))
-CHOICES = {"device": DEVICES, "dtype": DTYPES, "mode": MODES, "nonlinearity": NONLINEARITIES}
-SIZES = tuple(name for name in FIELDS if name not in CHOICES)
+ALIASES = {"nonlinearity": "network"}
+"""What a field was called before, and may be still."""
+CHOICES = {"device": DEVICES, "dtype": DTYPES, "mode": MODES}
+SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network"))
 
 _ID = re.compile(
-    r"(?P<device>[a-z]+)-(?P<dtype>[a-z0-9]+)-(?P<mode>[a-z]+)-(?P<nonlinearity>[a-z]+)-I(?P<input_size>\d+)"
+    r"(?P<device>[a-z]+)-(?P<dtype>[a-z0-9]+)-(?P<mode>[a-z]+)-(?P<network>.+)-I(?P<input_size>\d+)"
     r"-H(?P<hidden_size>\d+)-L(?P<num_layers>\d+)-B(?P<batch_size>\d+)-T(?P<seq_len>\d+)-O(?P<output_size>\d+)"
     r"-t(?P<threads>\d+)"
 )
+
+_IN_IDS = {name: alias for alias, name in networks.ALIASES.items()}

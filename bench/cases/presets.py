@@ -130,7 +130,7 @@ def deepbench_train() -> Iterable[Grid]:
     baidu-research/DeepBench, code/kernels/rnn_problems.h. DeepBench skips the input product; here it is included."""
     return [
         {
-            "nonlinearity": ("relu",),
+            "network": ("rnn-relu",),
             "hidden_size": (1760, 2048, 2560),
             "batch_size": (16, 32, 64, 128),
             "seq_len": (50,),
@@ -143,7 +143,7 @@ def deepbench_train() -> Iterable[Grid]:
 def deepbench_device() -> Iterable[Grid]:
     """Baidu DeepBench, vanilla RNN, inference on small devices: hidden 32 with 672 steps and hidden 64 with 96,
     batch 1. Source: baidu-research/DeepBench, the device set of its inference problems; relu as in its vanilla RNN."""
-    common: Grid = {"nonlinearity": ("relu",), "batch_size": (1,), "mode": ("inference",)}
+    common: Grid = {"network": ("rnn-relu",), "batch_size": (1,), "mode": ("inference",)}
     return [
         common | {"hidden_size": (32,), "seq_len": (672,)},
         common | {"hidden_size": (64,), "seq_len": (96,)},

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.cases.case import DEVICES, Case
+from bench.cases.case import ALIASES, DEVICES, Case
 from bench.cases.presets import Grid, find
 from rnn_impls import registry
 
@@ -77,7 +77,7 @@ class Settings:
         """The settings behind a manifest's. Raises ValueError naming fields that are missing or too many."""
         if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(fields):
             raise ValueError(f"the settings of the run are not those of this version: {', '.join(sorted(wrong))}")
-        overrides = {axis: tuple(values) for axis, values in fields["overrides"].items()}
+        overrides = {ALIASES.get(axis, axis): tuple(values) for axis, values in fields["overrides"].items()}
         return cls(**fields | {"devices": tuple(fields["devices"]), "overrides": overrides})
 
 

@@ -131,7 +131,7 @@ def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float)
     outcomes: list[Outcome] = []
     alike = 0
     with tempfile.TemporaryDirectory() as folder:
-        for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log")):
+        for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log"), _tell_taken):
             if not outcomes or outcomes[-1].case.device != outcome.case.device:
                 _tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
             if outcomes and outcome.status in (DIFFERS, FAILED) and _in_words(outcome) == _in_words(outcomes[-1]):
@@ -144,6 +144,12 @@ def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float)
     _tell_alike(alike)
     _tell(conclusion(outcomes))
     return is_sound(outcomes)
+
+
+def _tell_taken(how: list[str]) -> None:
+    """How a bare module is called, where that is in another way than usual."""
+    if how:
+        _tell(f"Called {', '.join(how)}.")
 
 
 def _tell_alike(cases: int) -> None:

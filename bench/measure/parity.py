@@ -1,7 +1,7 @@
 """Equal before timed: an implementation's results against a float64 reference.
 
-The reference is the recurrence written out (see `rnn_impls.interface`), differentiated by autograd, in float64 and
-from the very weights and inputs, rounded to the Case's dtype, that the implementation is given.
+The reference is the network's step as it is written out (see `rnn_impls.networks`), differentiated by autograd, in
+float64 and from the very weights and inputs, rounded to the Case's dtype, that the implementation is given.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.cases.case import Case
 from bench.measure import state
 from bench.measure.fault import Fault
-from bench.measure.problem import Problem, loss
+from bench.measure.problem import Problem, loss, network_shape
 from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
 
@@ -86,38 +86,40 @@ class Reference:
     turned: Tensor
 
     @classmethod
-    def of(cls, case: Case, rounds_weights_to: str = "") -> Reference:
+    def of(cls, case: Case, rounds_weights_to: str = "", starts_at_zero: bool = False) -> Reference:
         """Compute the reference of a Case, on its device, on the first steps only where all would cost too much.
 
-        With a dtype, the reference of the network whose matrices W_ih and W_hh are rounded to it.
+        With a dtype, the reference of the network whose matrices are rounded to it; `starts_at_zero` has it begin with
+        zeros, whatever state it is given.
         """
         asked, case = case, dataclasses.replace(case, seq_len=affordable_steps(case))
         problem = Problem.of(case)
+        first = problem.hidden.double() * (0 if starts_at_zero else 1)
         weights = {
             name: rounded(name, value, rounds_weights_to).double().requires_grad_()
             for name, value in problem.weights.items()
         }
         with torch.set_grad_enabled(case.mode == "training"):
-            outputs, hidden = _forward(case, weights, problem.inputs.double(), problem.hidden.double())
+            outputs, hidden = forward(case, weights, problem.inputs.double(), first)
             gradients = {}
             if case.mode == "training":
                 target = problem.target.double() if problem.target.is_floating_point() else problem.target
-                found = torch.autograd.grad(loss(outputs, target), list(weights.values()))
+                found = torch.autograd.grad(loss(outputs, target), list(weights.values()), materialize_grads=True)
                 gradients = dict(zip(weights, found, strict=True))
         with torch.no_grad():
-            turned, _ = _forward(case, weights, -problem.inputs[:TURNED_STEPS].double(), -problem.hidden.double())
+            turned, _ = forward(case, weights, -problem.inputs[:TURNED_STEPS].double(), -first)
         return cls(asked, case, problem, outputs.detach(), hidden.detach(), gradients, turned)
 
 
 def rounded(name: str, weight: Tensor, dtype: str) -> Tensor:
     """A weight as an implementation that rounds its matrices has it."""
-    matrix = name.startswith(("weight_ih", "weight_hh"))
+    matrix = weight.dim() > 1 and not name.endswith("_ho")
     return weight.to(getattr(torch, dtype)).to(weight.dtype) if dtype and matrix else weight
 
 
 def affordable_steps(case: Case) -> int:
     """How many of a Case's steps the reference can pay for; at least 2."""
-    per_step = case.batch_size * case.hidden_size * (case.input_size + case.hidden_size * (2 * case.num_layers - 1))
+    per_step = case.batch_size * max(1, sum(map(sum, network_shape(case).products())))
     passes = 3 if case.mode == "training" else 1  # backward multiplies twice as often as forward
     return min(case.seq_len, max(2, int(REFERENCE_BUDGET / (per_step * passes))))
 
@@ -130,8 +132,8 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     the tensors of the first, so that a state, a result or a place in memory that was kept shows.
     Raises `ParityError` at the first difference, and whatever building or calling the implementation raises.
     """
-    if implementation.rounds_weights_to:  # it computes another network, and says so
-        reference = Reference.of(reference.asked, implementation.rounds_weights_to)
+    if implementation.rounds_weights_to or implementation.starts_at_zero:  # it computes something else, and says so
+        reference = Reference.of(reference.asked, implementation.rounds_weights_to, implementation.starts_at_zero)
     case, problem = reference.case, reference.problem
     tolerance = Tolerance(TOLERANCE[case.dtype], GRADIENT_TOLERANCE[case.dtype])
     # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
@@ -208,8 +210,9 @@ def compare(expected: Expected, results: object, workload: Workload, tolerance: 
     if expected.gradients:
         gradients = workload.module.gradients()
         for name, gradient in gradients.items():
-            # The one bias of a cell gets the gradient that each of nn.RNN's two gets.
-            wanted = expected.gradients[name.replace("bias_l", "bias_ih_l")]
+            # One bias that stands for two gets the gradient that each of them gets.
+            pair = workload.module.shape.summed(name)
+            wanted = expected.gradients[pair[0] if pair else name]
             worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance.gradient))
     return worst
 
@@ -256,21 +259,22 @@ def _check_shape(name: str, got: Tensor, wanted: Tensor) -> None:
         raise ParityError(f"{name} has the shape {tuple(got.shape)}, it must be {tuple(wanted.shape)}")
 
 
-def _forward(case: Case, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """The recurrence, layer by layer: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H), (L, B, H)."""
-    squash = torch.tanh if case.nonlinearity == "tanh" else torch.relu
-    last = []
+def forward(case: Case, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's own step, layer by layer: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H) and hidden
+    (L, B, H)."""
+    states = list(hidden.unbind(0))  # L times (B, H)
     sequence = inputs
-    for layer in range(case.num_layers):
-        w_ih, w_hh = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
-        bias = weights[f"bias_ih_l{layer}"] + weights[f"bias_hh_l{layer}"]
-        projected = sequence @ w_ih.T + bias  # (T, B, H)
-        state, states = hidden[layer], []
-        for step in projected.unbind(0):
-            state = squash(step + state @ w_hh.T)  # (B, H)
-            states.append(state)
-        sequence = torch.stack(states)
-        last.append(state)
-    if case.output_size:
-        sequence = torch.log_softmax(sequence @ weights["weight_ho"].T + weights["bias_ho"], dim=-1)
-    return sequence, torch.stack(last)
+    for number, layer in enumerate(network_shape(case).layers(weights)):
+        outputs = []
+        for x in sequence.unbind(0):  # T times (B, I or H)
+            output, states[number] = layer.step(x, states[number])
+            outputs.append(output)
+        sequence = torch.stack(outputs)
+    return head(case, weights, sequence), torch.stack(states)
+
+
+def head(case: Case, weights: dict[str, Tensor], outputs: Tensor) -> Tensor:
+    """Log-probabilities (T, B, O) of outputs (T, B, H) where a Case has a head; else the outputs."""
+    if not case.output_size:
+        return outputs
+    return torch.log_softmax(outputs @ weights["weight_ho"].T + weights["bias_ho"], dim=-1)

@@ -15,14 +15,25 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.cases.case import Case
+from bench.measure.fault import Fault
+from rnn_impls import networks
 from rnn_impls.interface import NetworkShape
+from rnn_impls.networks import Network
 
 SEED = 20261123
 
 
 def network_shape(case: Case) -> NetworkShape:
-    """The network a Case asks for."""
-    return NetworkShape(case.input_size, case.hidden_size, case.num_layers, case.output_size, case.nonlinearity)
+    """The network a Case asks for. Raises Fault."""
+    return NetworkShape(case.input_size, case.hidden_size, case.num_layers, case.output_size, network_of(case.network))
+
+
+def network_of(name: str) -> type[Network]:
+    """The network of this name. Raises Fault where a file of one's own has none."""
+    try:
+        return networks.load(name)
+    except ValueError as error:
+        raise Fault(str(error)) from None
 
 
 @dataclass(frozen=True)

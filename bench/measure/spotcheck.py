@@ -1,14 +1,14 @@
-"""Are the results of timed calls right, too? A few of them, drawn at random, are looked at.
+"""Are the results of timed calls right, and does whoever is timed remember them?
 
-What parity has seen are an implementation's first calls. One that is right then and takes a short cut later would win;
-so would one that remembers. `nn.RNN`, called once with the inputs of the call that is looked at, says what they give:
-it costs one call where the float64 reference would cost a hundred, and here a short cut is to be told from rounding,
-not one rounding from another. It computes in the Case's dtype, in float32 for shorter ones.
+Right: a few calls, drawn at random, are looked at. What parity has seen are an implementation's first calls; one that
+is right then and takes a short cut later would win. torch's own module of the network, or else the network's step, says
+what the inputs of that call give: it costs one call where the float64 reference would cost a hundred, and here a short
+cut is to be told from rounding, not one rounding from another. It computes in the Case's dtype, in float32 for shorter
+ones.
 
-Does an implementation remember its results? A call with inputs that it was given before then does less.
-
-What counts is not time but the operators that torch runs: whoever looks inputs up does so for new ones, too, and then
-computes besides. A kernel of one's own that is no operator of torch cannot be seen.
+Remembered: a call with inputs that it was given before then does less. What counts is not time but the operators that
+torch runs: whoever looks inputs up does so for new ones, too, and then computes besides. A kernel of one's own that is
+no operator of torch cannot be seen.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from bench.cases.case import Case
-from bench.measure.parity import ParityError, Tolerance, compare, rounded
-from bench.measure.problem import Feed, Problem, loss
+from bench.measure.fault import Fault
+from bench.measure.parity import ParityError, Tolerance, compare, forward, head, rounded
+from bench.measure.problem import Feed, Problem, loss, network_of
 from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
 
@@ -38,7 +38,7 @@ thousandth. Results that are zeros err by 0.6 and gradients by 1."""
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What `nn.RNN` gives, as `bench.measure.parity.Expected` has it."""
+    """What must come out, as `bench.measure.parity.Expected` has it."""
 
     outputs: Tensor
     hidden: Tensor
@@ -52,7 +52,7 @@ class SpotChecks:
         self._case, self._problem, self._feed = case, problem, feed
         self._dtype = torch.float64 if case.dtype == "float64" else torch.float32
         self._angles: list[float] = []
-        self._results: dict[tuple[int, str], Results] = {}
+        self._results: dict[tuple[int, str, bool], Results] = {}
 
     def angle(self, number: int) -> float:
         """The angle of `Feed` at which the n-th check is made."""
@@ -62,48 +62,58 @@ class SpotChecks:
 
     def check(self, number: int, results: object, workload: Workload) -> None:
         """Compare what a call for the n-th angle gave. Raises ParityError saying what is wrong with it."""
-        rounds_to = workload.module.rounds_weights_to
-        if (number, rounds_to) not in self._results:
-            self._results[number, rounds_to] = self._expected(number, rounds_to)
+        own = workload.module
+        key = (number, own.rounds_weights_to, own.starts_at_zero)
+        if key not in self._results:
+            self._results[key] = self._expected(number, own)
         try:
-            compare(self._results[number, rounds_to], results, workload, ALLOWED[workload.case.dtype])
+            compare(self._results[key], results, workload, ALLOWED[workload.case.dtype])
         except ParityError as error:
             raise ParityError(f"wrong in a timed call: {error}") from None
 
-    def _expected(self, number: int, rounds_to: str) -> Results:
-        case, training = self._case, self._case.mode == "training"
+    def _expected(self, number: int, own: Implementation) -> Results:
+        training = self._case.mode == "training"
         inputs, hidden = (given.to(self._dtype) for given in self._feed.fill(1, 0, self.angle(number))[0])
+        if own.starts_at_zero:
+            hidden = torch.zeros_like(hidden)
         weights = {
-            name: rounded(name, weight, rounds_to).to(self._dtype, copy=True).requires_grad_(training)
+            name: rounded(name, weight, own.rounds_weights_to).to(self._dtype, copy=True).requires_grad_(training)
             for name, weight in self._problem.weights.items()
         }
-        network = nn.RNN(
-            case.input_size, case.hidden_size, case.num_layers, nonlinearity=case.nonlinearity,
-            device=case.device, dtype=self._dtype,
-        )  # fmt: skip
-        network.load_state_dict({name: weights[name] for name in network.state_dict()})
         with torch.set_grad_enabled(training):
-            outputs, last = network(inputs, hidden)
-            if case.output_size:
-                scores = functional.linear(outputs, weights["weight_ho"], weights["bias_ho"])
-                outputs = functional.log_softmax(scores, dim=-1)
+            outputs, last = self._network(weights, inputs, hidden)
             gradients = {}
             if training:
-                loss(outputs, self._target()).backward()
-                found = dict(network.named_parameters()) | {k: v for k, v in weights.items() if k.endswith("_ho")}
-                gradients = {name: weight.grad.double() for name, weight in found.items() if weight.grad is not None}
+                found = torch.autograd.grad(
+                    loss(outputs, self._target()), list(weights.values()), materialize_grads=True
+                )
+                gradients = {name: gradient.double() for name, gradient in zip(weights, found, strict=True)}
         return Results(outputs.detach().double(), last.detach().double(), gradients)
+
+    def _network(self, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """By torch's own module, where it has one: it costs one call. Else by the network's step. The module's own
+        parameters take the place of the weights that it has."""
+        case = self._case
+        module = network_of(case.network)({}).library(
+            case.input_size, case.hidden_size, case.num_layers, device=case.device, dtype=self._dtype
+        )
+        if module is None:
+            return forward(case, weights, inputs, hidden)
+        module.load_state_dict({name: weights[name] for name in module.state_dict()})
+        weights |= dict(module.named_parameters())
+        outputs, last = module(inputs, hidden)
+        return head(case, weights, outputs), last
 
     def _target(self) -> Tensor:
         target = self._problem.target
         return target.to(self._dtype) if target.is_floating_point() else target
 
 
-class Remembers(Exception):
+class Remembers(Fault):
     """It does; the text says how that shows."""
 
 
-def check(case: Case, implementation: type[Implementation]) -> None:
+def check_forgets(case: Case, implementation: type[Implementation]) -> None:
     """Call it with new inputs, with others, and with the same again in other tensors. Raises Remembers where the last
     call runs fewer operators than the one before, and whatever building or calling the implementation raises."""
     workload = Workload(case, implementation, Problem.of(case))

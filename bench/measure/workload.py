@@ -29,6 +29,8 @@ class Workload:
         """`feed` is where `renew` takes inputs from; one of its own is made where none is given."""
         if implementation.devices and case.device not in implementation.devices:
             raise Unavailable(f"runs only on {', '.join(implementation.devices)}")
+        if implementation.networks and case.network not in implementation.networks:
+            raise Unavailable(f"computes only {', '.join(implementation.networks)}")
         self.case = case
         self.problem = problem
         self.given: list[Given] = [(problem.inputs, problem.hidden)]

@@ -50,7 +50,7 @@ class Entry:
 
 
 AXES = {
-    "mode": "Mode", "device": "Device", "dtype": "Dtype", "nonlinearity": "Nonlinearity", "input_size": "Input",
+    "mode": "Mode", "device": "Device", "dtype": "Dtype", "network": "Network", "input_size": "Input",
     "hidden_size": "Hidden", "num_layers": "Layers", "batch_size": "Batch", "seq_len": "Steps",
     "output_size": "Output", "threads": "Threads",
 }  # fmt: skip

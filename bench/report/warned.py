@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.report.units import whole_percent
 from bench.table.comparison import (
+    COUNTED,
     DISTURBED,
     DRIFT,
     FEW_PASSES,
@@ -32,6 +33,7 @@ _SHORT: dict[str, Callable[[float], str]] = {
     GAP: lambda gap: f"gap {gap:.2f}×",
     NO_EVIDENCE: lambda passes: "no evidence",
     NOT_PINNED: lambda _: "not pinned",
+    COUNTED: lambda _: "operations counted",
 }
 
 _SENTENCES: dict[str, Callable[[float], str]] = {
@@ -48,6 +50,7 @@ _SENTENCES: dict[str, Callable[[float], str]] = {
     PARTS: lambda share: f"the parts of the profile are up to {whole_percent(share)} off the time measured",
     GAP: lambda gap: f"the floor was beaten, by a gap down to {gap:.2f}×: `python -m bench limits --again` mends it",
     NO_EVIDENCE: lambda passes: "nothing is known of what disturbed the blocks: medians over rounds are shown",
+    COUNTED: lambda _: "the network does not state its operations: torch's flop counter did, and floors rest on that",
     NOT_PINNED: lambda _: "this system binds no process to a core: repeats will differ by more",
 }
 

@@ -135,10 +135,10 @@ class Survey:
 
 KINDS = Preset(
     "checkup",
-    "One of each kind: a step and several, a sequence and several, both nonlinearities, a head, layers.",
+    "One of each kind: a step and several, a sequence and several, both networks, a head, layers.",
     (
         {"seq_len": (1, 7)},
-        {"seq_len": (1, 7), "batch_size": (3,), "nonlinearity": ("tanh", "relu")},
+        {"seq_len": (1, 7), "batch_size": (3,), "network": ("rnn-tanh", "rnn-relu")},
         {"seq_len": (7,), "batch_size": (3,), "output_size": (5,)},
         {"seq_len": (7,), "batch_size": (3,), "num_layers": (2,)},
     ),
@@ -168,8 +168,16 @@ def cases(devices: Iterable[str], overrides: Grid) -> list[Case]:
     return sorted(found)
 
 
-def checkup(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float, log: Path) -> Iterator[Outcome]:
-    """The outcome of each case on the devices asked for, or on every one present, as it is found.
+def checkup(
+    name: str,
+    devices: tuple[str, ...],
+    overrides: Grid,
+    timeout: float,
+    log: Path,
+    taken: Callable[[list[str]], None] = lambda how: None,
+) -> Iterator[Outcome]:
+    """The outcome of each case on the devices asked for, or on every one present, as it is found; `taken` is told how a
+    bare module is called, where that is in another way than usual.
 
     Raises WorkerRefused for an implementation that doesn't import or a device that is not here, ValueError for one that
     takes its process down while it is imported, WorkerDied when no process can be had at all.
@@ -184,6 +192,8 @@ def checkup(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float
                 if found["event"] == "ready":
                     place = name
                     remaining = {key: case for key, case in remaining.items() if case.device in found["devices"]}
+                elif found["event"] == "taken":
+                    taken(found["how"])
                 elif found["event"] == "start":
                     place = found["case"]
                 elif found["event"] == "checked":

@@ -23,8 +23,9 @@ class CellRecord:
     `weights_dtype` is what it rounds its weights to, and is held against; empty where they are used as they are given.
     `same_as` is the implementation whose very code it runs in this mode, empty for one that has its own; `needs` what
     has to be there beside torch; `lines` those of its code (`bench.table.lines`), None where they were not counted;
-    `chosen` what it decided to run for this case when it was prepared, empty for one that has no choice. Runs of
-    earlier versions have none of the four.
+    `chosen` what it decided to run for this case when it was prepared, empty for one that has no choice;
+    `products` those of a step of each layer (`rnn_impls.networks.Products`), where they were counted since the network
+    states none. Runs of earlier versions have none of the five.
     """
 
     case: str
@@ -42,6 +43,7 @@ class CellRecord:
     needs: list[str] = field(default_factory=list)
     lines: int | None = None
     chosen: str = ""
+    products: list[list[int]] | None = None
 
 
 @dataclass

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.case import ALIASES, FIELDS, Case
 from bench.store.files import BrokenFile, take, write_json
 from bench.store.manifest import SCHEMA, CellRecord, Manifest
 
@@ -116,7 +116,7 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
         if info["schema"] != SCHEMA:
             raise BrokenFile(f"{path}: the field {where}.schema is {info['schema']!r}; this version reads {SCHEMA}")
         try:
-            case = Case.from_dict({name: info[name] for name in FIELDS})
+            case = Case.from_dict({name: info[name] for name in (*FIELDS, *ALIASES) if name in info})
         except (KeyError, ValueError) as error:
             raise BrokenFile(f"{path}: the field {where} has no proper case: {error}") from None
         if take(info, path, "case", str) != case.id:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.cases.case import FIELDS, Case
-from bench.store.manifest import MEASURED
+from bench.store.manifest import MEASURED, CellRecord
 from bench.table import comparison
 from bench.table.comparison import (
     NOT_PINNED,
@@ -29,9 +29,10 @@ from bench.table.comparison import (
 from bench.table.observation import by_pass, with_counted
 from bench.table.reading import Run, read_run
 from bench.table.stats import Estimate, interval_of_ratio, passes_needed
-from bench.why.floor import NoFloor, floor
+from bench.why.floor import floor
 from bench.why.limits.limits import Limits
 from bench.why.profile.record import ProfileRecord, label, overhead_share
+from bench.why.work import Counted, NoFloor
 
 ESTIMATES = ("seconds", "event_seconds", "control_ratio", "speedup", "gain", "behind")
 """Columns that come with `_low` and `_high` beside them."""
@@ -50,8 +51,8 @@ def cells(run: Run) -> pd.DataFrame:
     among those of its case, empty where nothing can be said or it doesn't compete (`bench.table.comparison.standings`);
     step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
-    weights_dtype; warnings, a tuple of what qualifies the estimates (`bench.table.comparison`). NaN where nothing is to
-    be said.
+    weights_dtype; products, where any were counted; warnings, a tuple of what qualifies the estimates
+    (`bench.table.comparison`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -75,15 +76,17 @@ def cells(run: Run) -> pd.DataFrame:
             row |= _ends("behind", behind[cell]) if cell in behind else {}
             row["step_seconds"] = row["seconds"] / case.seq_len
             profile = profiles.get(cell)
-            row |= _gap(case, row, run.limits, record.weights_dtype) | _label(profile, run.limits)
+            row |= _gap(record, row, run.limits) | _label(profile, run.limits, record.products)
             row["warnings"] = comparison.joined(
-                warnings(run, samples), comparison.of_profile(profile), comparison.of_gap(row.get("gap"))
-            )
+                warnings(run, samples), comparison.of_profile(profile), comparison.of_gap(row.get("gap")),
+                comparison.of_products(record.products),
+            )  # fmt: skip
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "same_as", "needs", "lines"]
     wanted += ["passes", "rounds", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high"))]
     wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
     wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "chosen", "warnings"]
+    wanted += ["products"] if any(record.products for record in run.manifest.cells) else []
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 
@@ -118,22 +121,24 @@ def _standings(
     return behind, standing
 
 
-def _gap(case: Case, row: Mapping[str, Any], limits: Limits | None, weights_dtype: str) -> dict[str, float]:
+def _gap(record: CellRecord, row: Mapping[str, Any], limits: Limits | None) -> dict[str, float]:
     """The floor and how many times as long it takes; nothing where a limit is missing."""
+    case = Case.parse(record.case)
     try:
-        least = floor(case, limits, weights_dtype).seconds if limits else math.nan
+        least = floor(case, limits, record.weights_dtype, record.products).seconds if limits else math.nan
     except NoFloor:
         return {}
     return {"floor_seconds": least, "gap": row["seconds"] / least}
 
 
-def _label(record: ProfileRecord | None, limits: Limits | None) -> dict[str, Any]:
+def _label(record: ProfileRecord | None, limits: Limits | None, counted: Counted) -> dict[str, Any]:
     """What bounds a cell, by its profile."""
     if record is None:
         return {}
     found = {"overhead": overhead_share(record.categories), "operators": record.counts.operators / record.steps}
     try:
-        bound = label(Case.parse(record.profiled), record.categories, record.counts, limits or Limits({}, ""))
+        case, known = Case.parse(record.profiled), limits or Limits({}, "")
+        bound = label(case, record.categories, record.counts, known, counted)
     except NoFloor:
         return found
     return found | {"label": bound}

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from bench.table.observation import SPIKE, by_pass, waited_share
 from bench.table.stats import CONFIDENCE, Estimate, holm, interval_of_ratio, p_above, weighted_mean
 from bench.why.profile.record import AGREED, PROFILED, ProfileRecord
+from bench.why.work import Counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,8 @@ GAP = "gap below 1"
 """Time over floor: a floor that is beaten is no floor."""
 NO_EVIDENCE = "no evidence"
 """Passes of which nothing is known but times, as in files of earlier versions; they are read by the median."""
+COUNTED = "counted"
+"""The network does not state its operations; they were counted, and floor and laws rest on that. No value."""
 NOT_PINNED = "not pinned"
 """The system binds no process to a core, so that contenders and control may have met different ones; no value."""
 
@@ -93,6 +96,11 @@ def of_profile(record: ProfileRecord | None) -> list[EstimateWarning]:
     if record is None or record.status != PROFILED or abs(record.agreement - 1) <= AGREED:
         return []
     return [EstimateWarning(PARTS, abs(record.agreement - 1))]
+
+
+def of_products(counted: Counted) -> list[EstimateWarning]:
+    """Operations that were counted."""
+    return [EstimateWarning(COUNTED)] if counted else []
 
 
 def of_gap(gap: float | None) -> list[EstimateWarning]:

@@ -25,6 +25,7 @@ from bench.cases.case import FIELDS, Case
 from bench.table.cells import pass_seconds
 from bench.table.reading import Run
 from bench.table.stats import Estimate, interval_of_mean
+from bench.why.work import Counted, layers_of
 
 PARTS = ("fixed", "per_step", "per_product")
 
@@ -58,14 +59,14 @@ class Law(NamedTuple):
         return self.fixed + point.steps * (self.per_step + self.per_product * point.products)
 
 
-def point_of(case: Case) -> Point:
+def point_of(case: Case, counted: Counted = None) -> Point:
     """A Case as the law sees it.
 
-    Multiply-adds of a step: B x H x (I + H) in the first layer, B x H x 2H in each other, B x H x O in the head.
+    Multiply-adds of a step: B times the products of each layer (`bench.why.work.layers_of`), B x H x O in the head.
+    Raises NoFloor where those of the network are not known.
     """
-    others = (case.num_layers - 1) * 2 * case.hidden_size
-    width = case.input_size + case.hidden_size + others + case.output_size
-    return Point(case.hidden_size, case.input_size, case.seq_len, case.batch_size * case.hidden_size * width)
+    products = sum(map(sum, layers_of(case, counted))) + case.hidden_size * case.output_size
+    return Point(case.hidden_size, case.input_size, case.seq_len, case.batch_size * products)
 
 
 def why_not(points: Sequence[Point]) -> str:
@@ -189,10 +190,11 @@ class Laws(NamedTuple):
 def laws(run: Run) -> Laws:
     """The laws of a run, in the order of its cells."""
     groups: dict[tuple[Any, ...], dict[Point, pd.Series]] = {}
+    counted = {record.case: record.products for record in run.manifest.cells}
     for (name, implementation), seconds in pass_seconds(run).items():
         case = Case.parse(name)
         key = (implementation, *(getattr(case, field) for field in SETTING))
-        groups.setdefault(key, {})[point_of(case)] = seconds
+        groups.setdefault(key, {})[point_of(case, counted.get(name))] = seconds
     found = Laws([], [])
     for (implementation, *values), columns in groups.items():
         setting = dict(zip(SETTING, values, strict=True))

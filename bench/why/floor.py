@@ -1,17 +1,11 @@
-"""What a Case asks of any implementation: operations and bytes, counted from its sizes alone.
-
-Shapes: T steps, B sequences, I inputs, H hidden units, L layers, O outputs. A multiply-add is two operations, as
-everywhere (LINPACK counts so). Only products are counted; the nonlinearity and the sums beside them are a hundredth of
-it from hidden 64 on, and a floor may leave out what it likes.
-
-The floor: the least time that any implementation needs for a Case on a machine whose limits are known.
+"""The floor: the least time that any implementation needs for a Case on a machine whose limits are known.
 
     floor   = max(compute, memory, chain, launch) / (1 + MARGIN)
     compute = operations / peak
     memory  = max over levels of (layers x links x what W_hh has beyond + what is read once and lies beyond) / rate
     chain   = links x link
 
-`operations`, `links` (T, in training 2T - 1) and the bytes are counted in `bench.why.floor`; the rest is measured, see
+`operations`, `links` (T, in training 2T - 1) and the bytes are counted in `bench.why.work`; the rest is measured, see
 `bench.why.limits`, and taken at its most favourable. Everything may overlap with everything else, so only the largest
 counts, and nothing else does: no dispatch, no nonlinearity, no writing of states.
 
@@ -43,71 +37,14 @@ from dataclasses import dataclass
 
 from bench.cases.case import Case
 from bench.why.limits.limits import LEVELS, Limits
-
-ITEM_BYTES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
-
-
-@dataclass(frozen=True)
-class Work:
-    """Operations and bytes of one call.
-
-    `free` operations belong to no step: the input products of all steps, and in training the products that give the
-    weights' gradients, can be made at once. `chained` operations belong to `links`, each of which needs the one before:
-    T steps forward, and in training T - 1 backward, since the gradient ends at the first step: nobody asks for that of
-    the initial state. `weights` are the bytes of one layer's W_hh, which every link of every layer reads; `once` the
-    bytes that a call must read or write at least once: inputs, outputs, W_ih, and in training the gradients of the
-    weights.
-    """
-
-    free: float
-    chained: float
-    links: int
-    layers: int
-    weights: int
-    once: int
-
-    @property
-    def operations(self) -> float:
-        """All of them."""
-        return self.free + self.chained
-
-
-def work(case: Case, weights_dtype: str = "") -> Work:
-    """Count the operations and bytes of one call of a Case, for weights of its own dtype or of another.
-
-    Forward, for each layer and step: W_ih x of 2 B I H operations, W_hh h of 2 B H H. Backward: the gradient passed
-    to the step before, 2 B H H, where there is one, and to the layer below, 2 B H H, but none to the inputs and the
-    initial state, which nobody asks for; the gradients of W_ih and W_hh, as much as their products. The head: 2 B H O
-    forward, twice that backward.
-    """
-    steps, batch, hidden, layers = case.seq_len, case.batch_size, case.hidden_size, case.num_layers
-    item = ITEM_BYTES[case.dtype]
-    rounded = ITEM_BYTES[weights_dtype or case.dtype]
-    recurrent = 2.0 * batch * hidden * hidden
-    inputs = 2.0 * batch * hidden * (case.input_size + (layers - 1) * hidden)
-    head = 2.0 * batch * hidden * case.output_size
-    weights = hidden * (case.input_size + (layers - 1) * hidden) + hidden * case.output_size
-    states = steps * batch * (case.input_size + (case.output_size or hidden))
-    recurrent_bytes, once = hidden * hidden * rounded, states * item + weights * rounded
-    if case.mode == "inference":
-        free, chained = steps * (inputs + head), steps * layers * recurrent
-        return Work(free, chained, steps, layers, recurrent_bytes, once)
-    below = 2.0 * batch * hidden * hidden * (layers - 1)
-    backward = inputs + layers * recurrent + below + 2 * head
-    links = 2 * steps - 1
-    free, chained = steps * (inputs + head + backward), links * layers * recurrent
-    gradients = (weights + layers * hidden * hidden) * item
-    return Work(free, chained, links, layers, recurrent_bytes, once + gradients)
-
+from bench.why.work import ITEM_BYTES, Counted, NoFloor, Work, work
+from rnn_impls import networks
+from rnn_impls.networks import Network
 
 COMPUTE, MEMORY, CHAIN, LAUNCH = "compute", "memory", "chain", "launch"
 
 MARGIN = 0.15
 """By how much limits may have been missed."""
-
-
-class NoFloor(Exception):
-    """There is no floor for a Case: the text says which limit is missing."""
 
 
 @dataclass(frozen=True)
@@ -131,19 +68,19 @@ class Floor:
         return max(parts, key=lambda name: parts[name])
 
 
-def floor(case: Case, limits: Limits, weights_dtype: str = "") -> Floor:
+def floor(case: Case, limits: Limits, weights_dtype: str = "", counted: Counted = None) -> Floor:
     """The floor of a Case; for a way that rounds its weights to another dtype, that of the network it computes.
 
     Raises NoFloor naming the limit that is missing.
     """
-    asked = work(case, weights_dtype)
+    asked = work(case, weights_dtype, counted)
     if case.device not in ("cpu", "cuda"):
         raise NoFloor(f"the limits of {case.device} are not measured")
     on_cpu = case.device == "cpu"
     rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.dtype)
     compute, memory = asked.operations / rate, _memory(asked, levels(limits, case))
     if on_cpu:
-        return Floor(compute, memory, chain=asked.links * _link(case, limits))
+        return Floor(compute, memory, chain=asked.links * _link(case, limits, asked.chained > 0))
     return Floor(compute, memory, launch=limits.best("cuda.call.launch") or 0.0)
 
 
@@ -203,11 +140,14 @@ def _memory(asked: Work, places: list[tuple[str, float, float]]) -> float:
     return seconds
 
 
-def _link(case: Case, limits: Limits) -> float:
+def _link(case: Case, limits: Limits, chained: bool) -> float:
     """Seconds that a step waits for its own chain; nothing where the addition was not measured."""
+    if not chained:
+        return 0.0
     addition = limits.best("cpu.chain.add") or 0.0
     tree = math.ceil(math.log2(case.hidden_size)) if ITEM_BYTES[case.dtype] >= 4 and case.hidden_size > 1 else 0
-    return (tree + 2) * addition
+    beside = Network.chain if networks.is_own(case.network) else networks.load(case.network).chain
+    return (tree + beside) * addition
 
 
 def _scaled(limits: Limits, name: str, threads: int) -> float:

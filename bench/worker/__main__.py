@@ -19,8 +19,9 @@ Any job may name a `tree`, the folder whose `rnn_impls` is measured and from whi
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `checked` (a case's outcome), `begun`, `built` and `block` (of turns), `facts`, `limit` and
-`missing` (of the machine), `profile` (a record), `gradients` (a table), `end` (the ledger).
+`cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `begun`, `built` and
+`block` (of turns), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a table), `end`
+(the ledger).
 """
 
 from __future__ import annotations

@@ -43,22 +43,25 @@ def check(desk: Desk) -> None:
     """Hold one implementation against the reference, case by case."""
     from bench.host.machine import pin
     from bench.measure import spotcheck, state
-    from bench.measure.fault import line_of
+    from bench.measure.fault import Fault, line_of
     from bench.measure.parity import ParityError, Reference
     from bench.measure.parity import check as compare
     from bench.store.manifest import DIFFERS, EQUAL, FAILED
     from bench.worker.surveyor import failure
-    from rnn_impls import registry
+    from rnn_impls import networks, registry
 
     name = desk.job["implementation"]
-    before = state.now()
+    before, cases = state.now(), [Case.parse(text) for text in desk.job["cases"]]
     try:
         implementation = registry.load(name)
+        for network in {case.network for case in cases}:
+            networks.load(network)
     except ValueError as error:
         desk.tell("refused", reason=str(error))
         return
     imported = state.changes(before)
-    for case in map(Case.parse, desk.job["cases"]):
+    desk.tell("taken", how=list(implementation.taken_as))
+    for case in cases:
         if case.device not in desk.present:
             continue
         desk.tell("start", case=case.id)
@@ -69,10 +72,10 @@ def check(desk: Desk) -> None:
                 raise state.StateChanged(f"{imported} when it is imported")
             with state.kept("when it is built or called"):
                 largest = compare(Reference.of(case), implementation)
-                spotcheck.check(case, implementation)
+                spotcheck.check_forgets(case, implementation)
         except ParityError as error:
             status, reason = DIFFERS, str(error)
-        except (state.StateChanged, spotcheck.Remembers) as error:  # where it shows is no line of the file
+        except Fault as error:  # where it shows is no line of the file
             status, reason = FAILED, str(error)
         except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
             status, reason = failure(error)

@@ -16,7 +16,7 @@ from bench.measure import state
 from bench.measure.fault import reason_of
 from bench.measure.memory import LEAKY_CALLS, footprint, left_bytes
 from bench.measure.parity import ParityError, Reference, check
-from bench.measure.problem import Feed, Problem
+from bench.measure.problem import Feed, Problem, network_shape
 from bench.measure.workload import Workload, seconds_per_call
 from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.worker.tree import outside
@@ -81,6 +81,7 @@ class Surveyor:
                 self._reference = Reference.of(case)
             record.parity_error = check(self._reference, implementation)
             record.parity_seq_len = self._reference.case.seq_len
+            record.products = counted(case)
         with self.ledger.on("survey"):
             whole = self._reference.case.seq_len == case.seq_len
             problem = self._reference.problem if whole else Problem.of(case)
@@ -116,3 +117,11 @@ def failure(error: Exception) -> tuple[str, str]:
         return UNAVAILABLE, str(error)
     # torch's words for a dtype that a device does not have; a forgotten method raises without them
     return UNAVAILABLE if "not implemented for" in str(error) else FAILED, reason_of(error)
+
+
+def counted(case: Case) -> list[list[int]] | None:
+    """Products of each layer of a network that does not state them; None for one that does."""
+    shape = network_shape(case)
+    if shape.network({}).products(case.input_size, case.hidden_size) is not None:
+        return None
+    return [list(each) for each in shape.products()]

@@ -11,9 +11,9 @@ from bench.cases.case import Case
 from bench.measure.parity import Reference, check
 from bench.measure.problem import Problem
 from bench.measure.workload import Workload
-from bench.why.floor import work
 from bench.why.profile.counts import Counts, Product, copied, count, product, tensors
 from bench.why.profile.tracing import traced
+from bench.why.work import work
 from rnn_impls import registry
 from tests.profile.planted import HERE, SPARE_BYTES, Trace
 

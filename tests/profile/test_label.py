@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from bench.cases.case import Case
-from bench.why.floor import work
 from bench.why.limits.limits import Limits
 from bench.why.profile.breakdown import (
     CATEGORIES,
@@ -32,6 +31,7 @@ from bench.why.profile.record import (
     needs,
     overhead_share,
 )
+from bench.why.work import work
 from tests.profile.planted import Trace
 from tests.test_floor import planted as machine
 

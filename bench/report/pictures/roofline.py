@@ -21,8 +21,9 @@ from bench.report.pictures.drawing import FONT, dress
 from bench.report.pictures.palette import GRID, INK, MUTED, Look
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene
-from bench.why.floor import NoFloor, floor, levels, peak, work
+from bench.why.floor import floor, levels, peak
 from bench.why.limits.limits import Limits
+from bench.why.work import NoFloor, work
 
 HEIGHT = 3.6
 
@@ -67,7 +68,10 @@ def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
             top = peak(limits, case.dtype, case.threads)
             roofs = [Roof(name, rate) for name, _, rate in levels(limits, case)]
             points = [_point(scene, row) for _, row in rows.iterrows()]
-            nearest = min(row["seconds"] / floor(Case.parse(row["case"]), limits).seconds for _, row in rows.iterrows())
+            nearest = min(
+                row["seconds"] / floor(Case.parse(row["case"]), limits, counted=row.get("products")).seconds
+                for _, row in rows.iterrows()
+            )
         except NoFloor:
             return
         title = f"{mode.capitalize()}, {axis_value('seq_len', case.seq_len)}"
@@ -78,7 +82,7 @@ def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
 
 
 def _point(scene: Scene, row: pd.Series) -> Point:
-    asked = work(Case.parse(row["case"]))
+    asked = work(Case.parse(row["case"]), counted=row.get("products"))
     size = asked.layers * asked.links * asked.weights + asked.once
     rate = asked.operations / row["seconds"]
     return Point(asked.operations / size, rate, scene.looks[row["implementation"]], row["hidden_size"])

@@ -22,14 +22,14 @@ from bench.host.clock import Clock, clock_for
 from bench.host.machine import keep_heap, pin
 from bench.measure.alternate import Contender, alternate, calls_per_block, no_garbage_collection
 from bench.measure.fault import reason_of
-from bench.measure.problem import Problem
+from bench.measure.problem import Problem, network_of
 from bench.measure.workload import Workload, seconds_per_call
-from bench.why.floor import work
 from bench.why.profile import breakdown
 from bench.why.profile.counts import count
 from bench.why.profile.record import AGREED, FAILED, ProfileRecord
 from bench.why.profile.trace import Window, folded, read_trace
 from bench.why.profile.tracing import traced
+from bench.why.work import work
 from rnn_impls import registry
 from rnn_impls.interface import Unavailable
 
@@ -40,8 +40,6 @@ EVENTS = 400
 MOST_EVENTS = 12_000
 WINDOWS = (3, 13)
 """At least and at most so many groups; their medians count."""
-TWIN_SIZES = (1, 16)
-"""Hidden sizes that a twin is tried with: some ways run no network of one unit."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,10 @@ class Profiler:
         hollow = twin(workload.case, record.implementation)
         hollow.module.chosen = workload.module.chosen  # the same calls, whatever the twin's own sizes made it decide
         window = self._details(workload, record)
-        seen = record.counts.product_operations >= work(workload.case).operations / 2
+        seen = (
+            record.counts.product_operations
+            >= work(workload.case, counted=workload.module.shape.products()).operations / 2
+        )
         self._measure(workload, hollow, clock, record, window, seen)
         if abs(record.agreement - 1) > AGREED:
             again = dataclasses.replace(record)
@@ -136,7 +137,8 @@ def twin(case: Case, name: str) -> Workload:
     """The hollow twin of a cell: the same calls with next to nothing to compute. Raises Unavailable where the
     implementation runs no such network."""
     reason: Exception = Unavailable("it has no hollow twin")
-    for size in TWIN_SIZES:
+    sizes = network_of(case.network).twin_sizes
+    for size in sizes:
         hollow = dataclasses.replace(
             case, hidden_size=size, input_size=size, batch_size=1, output_size=min(case.output_size, size)
         )
@@ -144,7 +146,7 @@ def twin(case: Case, name: str) -> Workload:
             return Workload(hollow, registry.load(name), Problem.of(hollow))
         except Exception as error:  # a user's implementation may refuse in its own way; the next size is tried
             reason = error
-    raise Unavailable(f"its time can't be told apart: no twin of {TWIN_SIZES} hidden units runs: {reason_of(reason)}")
+    raise Unavailable(f"its time can't be told apart: no twin of {sizes} hidden units runs: {reason_of(reason)}")
 
 
 def _safe(name: str) -> str:

@@ -22,10 +22,11 @@ from typing import Any
 
 from bench.cases.case import Case
 from bench.store.files import BrokenFile, read_json, take, write_json
-from bench.why.floor import MEMORY, NoFloor, floor, levels, peak, read_seconds, work
+from bench.why.floor import MEMORY, floor, levels, peak, read_seconds
 from bench.why.limits.limits import Limits
 from bench.why.profile.breakdown import CATEGORIES, GAPS, OVERHEAD
 from bench.why.profile.counts import Counts, Product
+from bench.why.work import Counted, NoFloor, work
 
 SCHEMA = 1
 PROFILED, FAILED = "profiled", "failed"
@@ -128,13 +129,13 @@ def overhead_share(categories: dict[str, float]) -> float:
     return sum(categories.get(name, 0.0) for name in OVERHEAD) / total if total > 0 else 0.0
 
 
-def label(case: Case, categories: dict[str, float], counts: Counts, limits: Limits) -> str:
+def label(case: Case, categories: dict[str, float], counts: Counts, limits: Limits, counted: Counted = None) -> str:
     """The label of one cell. Raises `bench.why.floor.NoFloor` where it takes a limit that is missing."""
     if overhead_share(categories) > HALF:
         largest = max(OVERHEAD, key=lambda name: categories.get(name, 0.0))
         return LAUNCH_BOUND if case.device == "cuda" and largest == GAPS else OVERHEAD_BOUND
-    if case.device != "cpu" or counts.product_operations < HALF * work(case).operations:
-        return MEMORY_BOUND if floor(case, limits).bound == MEMORY else COMPUTE_BOUND
+    if case.device != "cpu" or counts.product_operations < HALF * work(case, counted=counted).operations:
+        return MEMORY_BOUND if floor(case, limits, counted=counted).bound == MEMORY else COMPUTE_BOUND
     compute, memory = needs(case, counts, limits)
     return MEMORY_BOUND if memory > compute else COMPUTE_BOUND
 

@@ -1,0 +1,74 @@
+"""What is computed: one file, one network. The names of the networks, and the door for one's own.
+
+    network.py    what a network has to say of itself, and what follows from that
+    elman.py      `rnn-tanh` and `rnn-relu`
+    template.py   what `python -m bench new --network` writes: a leaky integrator
+
+To add a network, write its file and put its name into `BUILTIN`. One of your own is named by its file and class,
+`my_cell.py:Leaky`. Neither this package nor `load` imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from rnn_impls.importing import import_file
+from rnn_impls.networks.network import Network, Products
+
+__all__ = ["ALIASES", "BUILTIN", "DEFAULT", "Network", "Products", "is_own", "load", "spelled"]
+
+BUILTIN = {
+    "rnn-tanh": "rnn_impls.networks.elman:Tanh",
+    "rnn-relu": "rnn_impls.networks.elman:Relu",
+}
+"""Name -> module:class, in the order in which reports list them."""
+
+DEFAULT = "rnn-tanh"
+
+ALIASES = {"tanh": "rnn-tanh", "relu": "rnn-relu"}
+"""What `--nonlinearity`, `shape.nonlinearity` and the ids of cases call networks that are told apart by it alone."""
+
+
+def spelled(name: str) -> str:
+    """The one name of a network. Raises ValueError, listing the known ones, for what can be none."""
+    name = ALIASES.get(name, name)
+    if name not in BUILTIN and not is_own(name):
+        known = f"{', '.join(BUILTIN)}, and path/to/file.py:Name for your own"
+        raise ValueError(f"unknown network {name!r}; known are {known}")
+    return name
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is of the form `path/to/file.py:Name`."""
+    path, _, attribute = name.rpartition(":")
+    return path.endswith(".py") and attribute.isidentifier()
+
+
+def load(name: str) -> type[Network]:
+    """The class behind a name; its `name` is set to it.
+
+    Raises ValueError with a readable reason when the file is not there or does not import, has no such class, or the
+    class is no network.
+    """
+    module_name, _, attribute = BUILTIN.get(spelled(name), name).rpartition(":")
+    if spelled(name) in BUILTIN:
+        found = getattr(importlib.import_module(module_name), attribute)
+    else:
+        found = _own(Path(module_name), attribute)
+    found.name = spelled(name)
+    network: type[Network] = found
+    return network
+
+
+def _own(path: Path, attribute: str) -> type[Network]:
+    """A class of a file. Raises ValueError."""
+    if not path.is_file():
+        raise ValueError(f"--network {path}:{attribute}: there is no file {path}")
+    found = getattr(import_file(path), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, Network)):
+        lacks = "no class" if found is None else "no rnn_impls.networks.Network called"
+        raise ValueError(f"{path} has {lacks} {attribute}")
+    if wrong := found.wrong():
+        raise ValueError(f"{attribute} in {path} {wrong}")
+    return found
