@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.cases.axes import AXES, axis_overrides
+from bench.cases.axes import AXES, FORMS, OVERRIDES, Axes
 from bench.cases.settings import Settings, parse_devices
 from bench.run import guard
 
@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--device", default="", help="cpu, cuda, mps, comma-separated; default: every one present")
     group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")
-    for axis in AXES:
-        group.addoption(f"--{axis.replace('_', '-')}", default="", help=f"override {axis}: 64,128 or 1:1024:x2")
+    for axis in OVERRIDES:
+        group.addoption(*AXES[axis].options, dest=axis, default="", help=f"override {axis}: {FORMS}")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -138,7 +138,7 @@ def _settings(config: pytest.Config) -> Settings:
             preset=option.preset,
             devices=parse_devices(option.device),
             implementations=option.impl,
-            overrides=axis_overrides({axis: getattr(option, axis) for axis in AXES}),
+            overrides=Axes({axis: getattr(option, axis) for axis in OVERRIDES}).overrides(),
         )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None

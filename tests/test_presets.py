@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bench.cases import presets
+from bench.cases.axes import parse_axis
 from bench.cases.case import Case
-from bench.cases.presets import HIDDEN, PRESETS, Grid, find, parse_axis, powers
+from bench.cases.presets import HIDDEN, PRESETS, Grid, find, powers
 
 BOTH = ("inference", "training")
 NAMES = [

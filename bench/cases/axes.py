@@ -1,19 +1,124 @@
-"""The axis options that every command shares."""
+"""The axes: the fields of `Case` as people ask for them, in every command and in `pytest bench`.
+
+A new field of `Case` is an axis without a word here. What is particular to one, such as an older name that its option
+still answers to, is said in its line of `AXES`.
+
+Values are written as a list, `64,128`, as a product, `1:1024:x2`, as a sum, `10:50:10`, or mixed.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import typer
+from bench.cases.case import CHOICES, FIELDS, SIZES, Case
+from bench.cases.presets import HIDDEN, Grid
 
-from bench.cases.case import FIELDS
-from bench.cases.presets import Grid, parse_axis
-
-AXES = tuple(name for name in FIELDS if name != "device")
-
-Axis = Annotated[str, typer.Option(help="Override this axis: 64,128 or 1:1024:x2.", rich_help_panel="Axes")]
+FORMS = "64,128 or 1:1024:x2"
+MUST_BE_SAID = ("hidden_size", "seq_len")
+"""Axes without which no single case is meant; the others have a usual value."""
 
 
-def axis_overrides(given: dict[str, str]) -> Grid:
-    """{axis: text as typed} -> the grid that overrides a preset's. Raises ValueError naming the axis."""
-    return {axis: parse_axis(axis, text) for axis, text in given.items() if text}
+@dataclass(frozen=True)
+class Axis:
+    """A field of `Case` as an option. `aliases` are other names, written as fields, that fill it as well; `one_value`
+    is the help where one value is asked for."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    one_value: str = "One value."
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What is typed for it, such as `--hidden-size`; the first is the one that messages name."""
+        return tuple(map(as_option, (self.name, *self.aliases)))
+
+    @property
+    def usual(self) -> str:
+        """Its value, as typed, in a single case where none is given; nothing where it must be said."""
+        if self.name in MUST_BE_SAID:
+            return ""
+        return HIDDEN if self.name == "input_size" else str(getattr(Case, self.name))
+
+
+AXES = {name: Axis(name) for name in FIELDS} | {
+    "input_size": Axis("input_size", one_value="One value; `hidden` is as wide as hidden."),
+}
+OVERRIDES = tuple(name for name in AXES if name != "device")
+"""Axes whose values replace a preset's. Devices are chosen beside the preset: a run takes those present."""
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What was typed for each axis, unchecked; an empty text is no wish."""
+
+    typed: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        """Whether there is any wish."""
+        return any(self.typed.values())
+
+    def overrides(self) -> Grid:
+        """The grid that replaces a preset's. Raises ValueError naming the axis."""
+        return {axis: parse_axis(axis, text) for axis, text in self.typed.items() if text}
+
+    def case(self) -> Case:
+        """The one case that is meant. Raises ValueError naming the option that lacks a value or has several."""
+        if lacking := [as_option(axis) for axis in MUST_BE_SAID if not self.typed[axis]]:
+            raise ValueError(f"say {' and '.join(lacking)}: an answer is for one case")
+        tied = self.typed["input_size"] == HIDDEN
+        fields = {axis: _one(axis, text) for axis, text in self.typed.items() if axis != "input_size" or not tied}
+        case = Case.from_dict(Case().as_dict() | fields)
+        return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
+
+
+def as_option(name: str) -> str:
+    """`hidden_size` -> `--hidden-size`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
+    """The values of an axis as written on the command line, each once. Raises ValueError naming the axis."""
+    values: list[Any] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if axis not in SIZES or (axis == "input_size" and part == HIDDEN):
+            values.append(part)
+        else:
+            values += _numbers(axis, part)
+    if not values:
+        raise ValueError(f"{as_option(axis)} is empty")
+    known = CHOICES.get(axis)
+    for value in values:
+        if known and value not in known:
+            raise ValueError(f"unknown {axis} {value!r}; known are {', '.join(known)}")
+    return tuple(dict.fromkeys(values))
+
+
+def _numbers(axis: str, part: str) -> list[int]:
+    """One number, or `first:last:x2`, or `first:last:10`."""
+    try:
+        if ":" not in part:
+            return [int(part)]
+        first, last, step = part.split(":")
+        start, stop = int(first), int(last)
+        if step.startswith("x"):
+            factor = int(step[1:])
+            if start < 1 or factor < 2:
+                raise ValueError
+            return list(itertools.takewhile(lambda n: n <= stop, (start * factor**k for k in itertools.count())))
+        if int(step) < 1:  # going down, the last value would be left out
+            raise ValueError
+        return list(range(start, stop + 1, int(step)))
+    except ValueError:
+        raise ValueError(f"{as_option(axis)} {part!r}: write numbers as {FORMS} or 10:50:10") from None
+
+
+def _one(axis: str, text: str) -> str | int:
+    """The one value of an axis. Raises ValueError naming the option for none or several."""
+    values = parse_axis(axis, text)
+    if len(values) != 1:
+        raise ValueError(f"{as_option(axis)} {text}: one value is needed here, an answer is for one case")
+    return int(values[0]) if axis in SIZES else str(values[0])

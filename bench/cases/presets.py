@@ -1,4 +1,4 @@
-"""Presets: named, documented sets of Cases, and the little grammar that overrides an axis of one.
+"""Presets: named, documented sets of Cases.
 
 To add a preset, write a function that returns its grids, say in its docstring what it is for and where its numbers
 come from, and mark it with `@preset`. A grid maps axes (fields of `Case`) to their values; what it leaves out keeps
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from bench.cases.case import CHOICES, FIELDS, SIZES, Case
+from bench.cases.case import FIELDS, Case
 
 HIDDEN = "hidden"
 Grid = dict[str, tuple[Any, ...]]
@@ -182,48 +182,6 @@ def glample() -> Iterable[Grid]:
     """The Theano, Torch and TensorFlow comparison of 2016: 30 steps, batch 32 and 128, hidden 128, 512, 1024.
     Source: glample/rnn-benchmarks, README."""
     return [{"hidden_size": (128, 512, 1024), "batch_size": (32, 128), "seq_len": (30,), "mode": BOTH_MODES}]
-
-
-def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
-    """The values of an axis as written on the command line.
-
-    `64,128` is a list, `1:1024:x2` multiplies by 2, `10:50:10` adds 10, and the two forms mix. Raises ValueError
-    naming the axis for anything else.
-    """
-    values: list[Any] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if axis not in SIZES or (axis == "input_size" and part == HIDDEN):
-            values.append(part)
-        else:
-            values += _numbers(axis, part)
-    if not values:
-        raise ValueError(f"--{axis.replace('_', '-')} is empty")
-    known = CHOICES.get(axis)
-    for value in values:
-        if known and value not in known:
-            raise ValueError(f"unknown {axis} {value!r}; known are {', '.join(known)}")
-    return tuple(dict.fromkeys(values))
-
-
-def _numbers(axis: str, part: str) -> list[int]:
-    """One number, or `first:last:x2`, or `first:last:10`."""
-    try:
-        if ":" not in part:
-            return [int(part)]
-        first, last, step = part.split(":")
-        start, stop = int(first), int(last)
-        if step.startswith("x"):
-            factor = int(step[1:])
-            if start < 1 or factor < 2:
-                raise ValueError
-            return list(itertools.takewhile(lambda n: n <= stop, (start * factor**k for k in itertools.count())))
-        if int(step) < 1:  # going down, the last value would be left out
-            raise ValueError
-        return list(range(start, stop + 1, int(step)))
-    except ValueError:
-        raise ValueError(
-            f"--{axis.replace('_', '-')} {part!r}: write numbers as 64,128 or 1:1024:x2 or 10:50:10"
-        ) from None
 
 
 def _expand(grid: Grid) -> Iterable[Case]:

@@ -15,11 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 import rnn_impls
-from bench.cases.axes import AXES, Axis, axis_overrides
+from bench.cases.axes import AXES
 from bench.cases.case import Case
 from bench.cases.presets import PRESETS, Grid
 from bench.cases.settings import parse_devices, parse_seconds
 from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail
+from bench.commands.options import Devices, Overrides, grouped
 from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
 from rnn_impls import registry
@@ -57,19 +58,12 @@ STARTER = Path(rnn_impls.__file__).with_name("starter.py")
 COLOURS = {EQUAL: "green", UNAVAILABLE: "dim", DIFFERS: "red", FAILED: "red"}
 
 
+@grouped
 def check(
+    *,
     implementation: Annotated[str, typer.Argument(help="path/to/file.py:Name, or a name that the suite knows.")],
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    mode: Axis = "",
-    dtype: Axis = "",
-    nonlinearity: Axis = "",
-    input_size: Axis = "",
-    hidden_size: Axis = "",
-    num_layers: Axis = "",
-    batch_size: Axis = "",
-    seq_len: Axis = "",
-    output_size: Axis = "",
-    threads: Axis = "",
+    device: Devices = "",
+    axes: Overrides,
     timeout: Annotated[str, typer.Option(help="Silence after which its process is given up.")] = "120s",
 ) -> None:
     """Does an implementation compute the network? Parity alone; nothing is timed or written.
@@ -78,8 +72,7 @@ def check(
     it does not import.
     """
     with clear_errors():
-        given = {axis: value for axis, value in locals().items() if axis in AXES}
-        overrides, devices = axis_overrides(given), parse_devices(device)
+        overrides, devices = axes.overrides(), parse_devices(device)
         name = _one(implementation)
         try:
             sound = _check(name, devices, overrides, parse_seconds(timeout))
@@ -127,7 +120,7 @@ def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float)
     planned = cases(devices or ("cpu",), overrides)
     told = [axis for axis in varying(planned) if axis != "device"]
     width = max(len(_words(case, told)) for case in planned)
-    same = ["device", *(axis for axis in AXES if axis not in told)]
+    same = [axis for axis in AXES if axis not in told]
     outcomes: list[Outcome] = []
     alike = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -7,19 +7,16 @@ The command that says what to use.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cases.axes import AXES, Axis, axis_overrides
-from bench.cases.case import SIZES, Case
-from bench.cases.presets import HIDDEN, parse_axis
-from bench.cases.settings import Settings, parse_devices
+from bench.cases.axes import Axes
 from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail
 from bench.commands.measuring import Explaining, measure
+from bench.commands.options import RunsFolder, Selection, grouped, one_each, overriding
 from bench.store import folder as run_folders
 
 
@@ -41,35 +38,17 @@ def limits(
         console.print(str(path), soft_wrap=True)
 
 
+@grouped
 def profile(
-    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    impl: Annotated[
-        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
-    ] = "default",
-    mode: Axis = "",
-    dtype: Axis = "",
-    nonlinearity: Axis = "",
-    input_size: Axis = "",
-    hidden_size: Axis = "",
-    num_layers: Axis = "",
-    batch_size: Axis = "",
-    seq_len: Axis = "64",
-    output_size: Axis = "",
-    threads: Axis = "",
+    *,
+    selection: Selection,
+    axes: Annotated[Axes, overriding(seq_len="64")],
     steps: Annotated[int, typer.Option(min=1, help="Most steps of a profiled call.")] = 64,
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+    reports: RunsFolder = REPORTS,
 ) -> None:
     """Say where the time goes: a run of two passes, with a trace and a flame graph's file for every cell."""
     with clear_errors():
-        given = {axis: value for axis, value in locals().items() if axis in AXES}
-        settings = Settings(
-            preset=preset,
-            devices=parse_devices(device),
-            implementations=impl,
-            overrides=axis_overrides(given),
-            passes=2,
-        )
+        settings = selection.settings(axes, passes=2)
         settings.cells()  # every name and size is checked before anything is written
         folder = run_folders.create(reports, "profile")
         manifest = run_folders.begin(folder, settings)
@@ -140,30 +119,16 @@ def gradients(
         console.print(f"\nTable and picture: {folder}", soft_wrap=True)
 
 
-One = Annotated[str, typer.Option(help="One value.", rich_help_panel="Axes")]
-
-
+@grouped
 def advise(
-    hidden_size: One = "",
-    seq_len: One = "",
-    batch_size: One = "1",
-    mode: One = "inference",
-    device: One = "cpu",
-    dtype: One = "float32",
-    nonlinearity: One = "tanh",
-    input_size: Annotated[
-        str, typer.Option(help="One value; `hidden` is as wide as hidden.", rich_help_panel="Axes")
-    ] = HIDDEN,
-    num_layers: One = "1",
-    output_size: One = "0",
-    threads: One = "1",
+    *,
+    axes: Annotated[Axes, one_each()],
     run: Annotated[str, typer.Option(help="A run folder, an id under reports/runs, or `latest`.")] = "latest",
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+    reports: RunsFolder = REPORTS,
 ) -> None:
     """Say which way to take for one case: measured if the run holds it, else predicted from its scaling laws."""
-    given = {axis: value for axis, value in locals().items() if axis not in ("run", "reports")}
     with clear_errors():
-        case = _case(given)
+        case = axes.case()
         folder = run_folders.find(run, reports)
         from bench.report.advice import show
         from bench.table.advice import advise as advised
@@ -174,22 +139,3 @@ def advise(
     show(console, told, found.manifest)
     if not told.ranking:
         fail(f"nothing can be said: {told.reason}", SOMETHING_FAILED)
-
-
-def _case(given: dict[str, str]) -> Case:
-    """The case asked for. Raises ValueError naming the option."""
-    if lacking := [f"--{axis.replace('_', '-')}" for axis in ("hidden_size", "seq_len") if not given[axis]]:
-        raise ValueError(f"say {' and '.join(lacking)}: an answer is for one case")
-    tied = given["input_size"] == HIDDEN
-    fields = {axis: _one(axis, text) for axis, text in given.items() if axis != "input_size" or not tied}
-    case = Case.from_dict(Case().as_dict() | fields)
-    return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
-
-
-def _one(axis: str, text: str) -> str | int:
-    """The one value of an axis. Raises ValueError naming the option for none or several."""
-    option = f"--{axis.replace('_', '-')}"
-    values = parse_axis(axis, text)
-    if len(values) != 1:
-        raise ValueError(f"{option} {text}: one value is needed here, an answer is for one case")
-    return int(values[0]) if axis in SIZES else str(values[0])

@@ -6,98 +6,116 @@ import datetime
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cases.axes import AXES, Axis, axis_overrides
 from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail
+from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
 from bench.report.export import check_writable
 from bench.store import folder as run_folders
 from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
 from bench.table.reading import Run, read_run
 
 MinEffect = Annotated[str, typer.Option(help="Changes smaller than this are of no interest, such as 3%.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
-MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="Write a pull request's comment.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 4 when a cell is inconclusive.")]
 AllowDifferent = Annotated[
     str, typer.Option(help="Keys of machine and software that may differ, comma-separated, or `all`.")
 ]
 
 
-def gate(
-    base: Annotated[str, typer.Option(help="The commit to compare with, such as origin/main.")] = "",
+@dataclass(frozen=True)
+class Other:
+    """What to compare this tree with."""
+
+    base: Annotated[str, typer.Option(help="The commit to compare with, such as origin/main.")] = ""
     base_python: Annotated[
-        str, typer.Option(help="An interpreter to run the base with, such as of another torch.")
-    ] = "",
-    against: Annotated[str, typer.Option(help="A stored run to compare with, such as under reports/reference.")] = "",
-    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "gate",
+        str,
+        typer.Option(help="An interpreter to run the base with, such as of another torch."),
+    ] = ""
+    against: Annotated[str, typer.Option(help="A stored run to compare with, such as under reports/reference.")] = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What of it to compare, apart from the axes."""
+
+    preset: PresetName = "gate"
     impl: Annotated[
         str,
         typer.Option(help="Implementations, as for run; this suite's three where nothing is said in its own checkout."),
-    ] = "",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    mode: Axis = "",
-    dtype: Axis = "",
-    nonlinearity: Axis = "",
-    input_size: Axis = "",
-    hidden_size: Axis = "",
-    num_layers: Axis = "",
-    batch_size: Axis = "",
-    seq_len: Axis = "",
-    output_size: Axis = "",
-    threads: Axis = "",
+    ] = ""
+    device: Devices = ""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Which verdicts fail the command, and where they are written."""
+
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 when a cell is inconclusive.")] = False
+    json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")] = None
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a pull request's comment.")] = None
+
+    def checked(self) -> Telling:
+        """The same with whole paths, which hold wherever the current folder moves. Raises ValueError naming the option
+        whose file can't be written."""
+        check_writable(json=self.json, markdown=self.markdown)
+        json, markdown = (path.resolve() if path else None for path in (self.json, self.markdown))
+        return Telling(self.strict, json, markdown)
+
+
+@grouped
+def gate(
+    *,
+    other: Other,
+    compared: Compared,
+    axes: Overrides,
     min_effect: MinEffect = "3%",
     budget: Annotated[str, typer.Option(help="Most time for all of it.")] = "3m",
-    strict: Strict = False,
-    json: JsonFile = None,
-    markdown: MarkdownFile = None,
+    telling: Telling,
     allow_different: AllowDifferent = "",
-    max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
-    timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "60s",
+    max_call: MaxCall = "5s",
+    timeout: Timeout = "60s",
     reports: Annotated[Path, typer.Option(help="Where stored runs lie.")] = REPORTS,
 ) -> None:
     """Is this tree slower than another commit, another torch, or a stored run?"""
     with clear_errors(), _clear_ends():
-        given = {axis: value for axis, value in locals().items() if axis in AXES}
-        least = _min_effect(min_effect)
-        files = [path.resolve() if path else None for path in (json, markdown)]
-        check_writable(json=json, markdown=markdown)
-        if against:
-            if base or base_python or impl or preset != "gate" or any(given.values()):
+        least, telling = _min_effect(min_effect), telling.checked()
+        if other.against:
+            if other.base or other.base_python or compared.impl or compared.preset != "gate" or axes:
                 raise ValueError("--against measures what the stored run measured; it goes with none of the options "
                                  "that choose a base or cells")  # fmt: skip
-            outcome = _against(read_run(run_folders.find(against, reports)), least, budget, allow_different, timeout)
+            stored = read_run(run_folders.find(other.against, reports))
+            outcome = _against(stored, least, budget, allow_different, timeout)
         else:
             options = {
-                "preset": preset, "devices": parse_devices(device), "overrides": axis_overrides(given),
+                "preset": compared.preset, "devices": parse_devices(compared.device), "overrides": axes.overrides(),
                 "budget": parse_seconds(budget), "max_call": parse_seconds(max_call), "timeout": parse_seconds(timeout),
             }  # fmt: skip
-            outcome = _live(base, base_python, impl, options, least)
-        _end(outcome, strict, *files)
+            outcome = _live(other.base, other.base_python, compared.impl, options, least)
+        _end(outcome, telling)
 
 
+@grouped
 def compare(
+    *,
     run_a: Annotated[str, typer.Argument(help="A run: its folder, its id, or `latest`.")],
     run_b: Annotated[str, typer.Argument(help="Another, which is told to be slower or faster than the first.")],
     min_effect: MinEffect = "3%",
-    strict: Strict = False,
-    json: JsonFile = None,
-    markdown: MarkdownFile = None,
+    telling: Telling,
     allow_different: AllowDifferent = "",
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+    reports: RunsFolder = REPORTS,
 ) -> None:
     """Hold a saved run against another of the same machine, by control-normalised times."""
     with clear_errors(), _clear_ends():
         from bench.gate.saved import compare as hold
 
-        check_writable(json=json, markdown=markdown)
+        telling = telling.checked()
         first, second = (read_run(run_folders.find(name, reports)) for name in (run_a, run_b))
         outcome = hold(first, second, _min_effect(min_effect), _keys(allow_different))
-        _end(outcome, strict, json, markdown)
+        _end(outcome, telling)
 
 
 def trust(
@@ -152,7 +170,7 @@ def _against(stored: Run, min_effect: float, budget: str, allow_different: str, 
         return against(stored, settings, min_effect, _keys(allow_different), bar)
 
 
-def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | None) -> None:
+def _end(outcome: Outcome, telling: Telling) -> None:
     """Show, write, and end with the exit code; the last line is the sentence."""
     from bench.report.export import write
     from bench.report.verdicts import lines, sentence
@@ -168,8 +186,10 @@ def _end(outcome: Outcome, strict: bool, json: Path | None, markdown: Path | Non
         _tell(f"note: {note}")
     console.print()
     _tell(sentence(outcome))
-    write(outcome, strict, json, markdown)  # after the sentence, which a full disk must not swallow
-    raise typer.Exit(outcome.exit_code(strict))
+    write(
+        outcome, telling.strict, telling.json, telling.markdown
+    )  # after the sentence, which a full disk must not swallow
+    raise typer.Exit(outcome.exit_code(telling.strict))
 
 
 @contextmanager

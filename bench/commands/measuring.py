@@ -6,14 +6,14 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bench.cases.axes import AXES, Axis, axis_overrides
 from bench.cases.presets import find
-from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
+from bench.cases.settings import parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console
+from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
 from bench.run.runner import Runner
 from bench.store import folder as run_folders
@@ -21,33 +21,39 @@ from bench.store.manifest import FAILED, Manifest, read_manifest
 from bench.table.reading import read_run
 
 
-def run(
-    preset: Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")] = "quick",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")] = "",
-    impl: Annotated[
-        str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
-    ] = "default",
-    baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
-    mode: Axis = "",
-    dtype: Axis = "",
-    nonlinearity: Axis = "",
-    input_size: Axis = "",
-    hidden_size: Axis = "",
-    num_layers: Axis = "",
-    batch_size: Axis = "",
-    seq_len: Axis = "",
-    output_size: Axis = "",
-    threads: Axis = "",
+@dataclass(frozen=True)
+class Effort:
+    """How much a run measures, and when it gives up."""
+
     passes: Annotated[
         int | None, typer.Option(help="Fresh processes that measure every cell once; default: the preset's, mostly 5.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = "",
-    budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = "",
-    max_call: Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")] = "5s",
-    timeout: Annotated[str, typer.Option(help="Silence after which a worker is given up.")] = "120s",
+    ] = None
+    precision: Annotated[str, typer.Option(help="Add passes until intervals are ± this, such as 3%.")] = ""
+    budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = ""
+    max_call: MaxCall = "5s"
+    timeout: Timeout = "120s"
+
+    def settings(self, preset: str) -> dict[str, Any]:
+        """As fields of `Settings`. Raises ValueError for a preset, a fraction or a time that is none."""
+        return {
+            "passes": find(preset).passes if self.passes is None else self.passes,
+            "precision": parse_fraction(self.precision) if self.precision else None,
+            "budget": parse_seconds(self.budget) if self.budget else None,
+            "max_call": parse_seconds(self.max_call),
+            "timeout": parse_seconds(self.timeout),
+        }
+
+
+@grouped
+def run(
+    *,
+    selection: Selection,
+    baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
+    axes: Overrides,
+    effort: Effort,
     explain: Annotated[bool, typer.Option(help="Say why: floors, and a profile of every cell; half a minute.")] = True,
     resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`, the one begun last.")] = "",
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+    reports: RunsFolder = REPORTS,
 ) -> None:
     """Measure, and write the report."""
     with clear_errors():
@@ -55,21 +61,9 @@ def run(
             folder = run_folders.newest(reports) if resume == "latest" else run_folders.find(resume, reports)
             manifest = read_manifest(folder)
         else:
-            given = {axis: value for axis, value in locals().items() if axis in AXES}
-            settings = Settings(
-                preset=preset,
-                devices=parse_devices(device),
-                implementations=impl,
-                baseline=baseline,
-                overrides=axis_overrides(given),
-                passes=find(preset).passes if passes is None else passes,
-                precision=parse_fraction(precision) if precision else None,
-                budget=parse_seconds(budget) if budget else None,
-                max_call=parse_seconds(max_call),
-                timeout=parse_seconds(timeout),
-            )
+            settings = selection.settings(axes, baseline=baseline, **effort.settings(selection.preset))
             settings.cells()  # every name and size is checked before anything is written
-            folder = run_folders.create(reports, preset)
+            folder = run_folders.create(reports, selection.preset)
             manifest = run_folders.begin(folder, settings)
         code = measure(folder, manifest, reports, Explaining() if explain else None)
     raise typer.Exit(code)
@@ -79,7 +73,7 @@ def report(
     runs: Annotated[list[str], typer.Argument(help="Run folders, ids under reports/runs, `latest`, or the JSON files "
                                                    "of `pytest bench --benchmark-json`.")],
     output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
-    reports: Annotated[Path, typer.Option(help="Where runs/ and latest lie.")] = REPORTS,
+    reports: RunsFolder = REPORTS,
 ) -> None:  # fmt: skip
     """Rebuild reports from the raw files alone."""
     with clear_errors():

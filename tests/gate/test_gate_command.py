@@ -16,7 +16,7 @@ import typer
 
 from bench.cases.case import Case
 from bench.commands.console import clear_errors
-from bench.commands.gating import _end
+from bench.commands.gating import Telling, _end
 from bench.host.process import WorkerDied
 from bench.report.verdicts import markdown, sentence
 from bench.table.outcome import CellVerdict, Outcome
@@ -182,7 +182,7 @@ def test_the_sentence_comes_before_what_cannot_be_written(
     monkeypatch.setattr("bench.report.export.write_json", full)
     outcome = Outcome("base", "head", 0.03, [CellVerdict((CASE, "whole"), "unchanged", 0.0, -0.01, 0.01, 9)])
     with pytest.raises(typer.Exit) as ended, clear_errors():
-        _end(outcome, False, Path("out.json"), None)
+        _end(outcome, Telling(json=Path("out.json")))
     assert ended.value.exit_code == 5
     found = capsys.readouterr()
     assert found.out.strip().splitlines()[-1].startswith("Nothing regressed")
