@@ -106,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def rnn_session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    """What measures: only the contenders that were selected, also by -k, are measured together."""
+    """What measures: only the implementations that were selected, also by -k, are measured together."""
     from bench.run.session import Session
 
     selected: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ from bench.commands import bringing, explaining, gating, measuring
 from bench.commands.explaining import advise, gradients
 
 app = typer.Typer(
-    help="What does each way of running a recurrent network cost on this machine, and did a change make it slower?",
+    help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

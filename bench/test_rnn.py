@@ -1,7 +1,7 @@
 """The benchmarks that pytest collects: `pytest bench`, one test per cell.
 
-The first test of a Case measures all selected contenders of that Case together, in alternation; each test then plays
-its own samples back to pytest-benchmark, whose statistics, JSON, storage, comparison and tables work on them as on
+The first test of a Case measures all selected implementations of it together, in alternation; each test then plays its
+own samples back to pytest-benchmark, whose statistics, JSON, storage, comparison and tables work on them as on
 any others. One pytest process is one pass: see `bench.measure.alternate` for why its spread is not the error.
 """
 

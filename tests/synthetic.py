@@ -28,7 +28,7 @@ from bench.why.work import work
 CONTROL_SECONDS = 1.2e-4
 
 Truth = Callable[[Case, str], float]
-"""Seconds of a case run in one way."""
+"""Seconds of a case run by one implementation."""
 
 MACHINE = {
     "cpu": "Imaginary CPU 9000",
@@ -112,7 +112,7 @@ def write_run(
     build: Truth | None = None,
 ) -> Path:
     """A run folder whose samples scatter around a truth, `true_seconds` unless another is given: `spread` between
-    passes, `noise` between rounds, and a drifting machine, `moods`, shared by all contenders of a round. `broken` maps
+    passes, `noise` between rounds, and a drifting machine, `moods`, shared by all of a round. `broken` maps
     an implementation to (status, reason); `build` says how many seconds a cell takes to build.
 
     `explained` names the files that lie beside the samples: limits, profile, gradients; `unprofiled` maps an
@@ -199,7 +199,7 @@ def _entries(
     draw: random.Random,
     truth: Truth,
 ) -> list[dict[str, Any]]:
-    """One pass's benchmarks of a Case: every contender with its own luck, all on the same moody machine."""
+    """One pass's benchmarks of a Case: every implementation with its own luck, all on the same moody machine."""
     entries = []
     spread, noise, moods = scatter
     mood = [math.exp(draw.gauss(0, moods)) for _ in range(rounds)]
@@ -220,7 +220,7 @@ def _entries(
 def blocks(
     seconds: Sequence[float], calls: int = 1, events: Sequence[float] = (), waited: Sequence[float] | None = None
 ) -> dict[str, Any]:
-    """Samples of one contender as a worker tells them, undisturbed unless waiting is given."""
+    """Samples of one implementation as a worker tells them, undisturbed unless waiting is given."""
     waited = [0.0] * len(seconds) if waited is None else list(waited)
     return {"calls": calls, "seconds": list(seconds), "event_seconds": list(events), "waited_seconds": waited,
             "switches": [int(each > 0) for each in waited]}  # fmt: skip

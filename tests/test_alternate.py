@@ -16,7 +16,7 @@ from bench.measure.alternate import (
     BLOCK_SECONDS,
     CONTROL,
     BadSample,
-    Contender,
+    Timed,
     alike_blocks,
     alternate,
     calls_per_block,
@@ -27,14 +27,14 @@ from bench.table.observation import ratio_of_means
 
 @dataclass
 class FakeMachine:
-    """A clock that moves only by what the contenders spend, at a speed that a mood decides."""
+    """A clock that moves only by what is run on it, at a speed that a mood decides."""
 
     mood: Callable[[], float] = lambda: 1.0
     now: float = 0.0
     blocks: list[int] = field(default_factory=list)
 
     def spend(self, seconds: float) -> Run:
-        """Make a contender whose call costs this long on a machine in normal mood."""
+        """Make a run whose call costs this long on a machine in normal mood."""
 
         def run(calls: int) -> None:
             self.now += calls * seconds * self.mood()
@@ -75,7 +75,7 @@ def idle(calls: int) -> None:
 
 
 def noting(log: list[str], name: str) -> Run:
-    """Make a contender that notes its name."""
+    """Make a run that notes its name."""
     return lambda calls: log.append(name)
 
 
@@ -102,10 +102,10 @@ def drifting(seed: int) -> Callable[[], float]:
 
 
 def test_ratio_is_right_on_a_drifting_machine() -> None:
-    """Right to 1 % over the rounds, while single times of one contender differ threefold and more."""
+    """Right to 1 % over the rounds, while single times of one differ threefold and more."""
     machine = FakeMachine(drifting(1))
-    contenders = {"slow": Contender(machine.spend(4.2e-4), 5), "fast": Contender(machine.spend(1e-4), 20)}
-    samples = alternate(machine, contenders, 400, random.Random(1)).samples
+    timed = {"slow": Timed(machine.spend(4.2e-4), 5), "fast": Timed(machine.spend(1e-4), 20)}
+    samples = alternate(machine, timed, 400, random.Random(1)).samples
     slow, fast = samples["slow"].seconds, samples["fast"].seconds
     assert math.exp(ratio_of_means(slow, fast).log) == pytest.approx(4.2, rel=0.01)
     assert max(slow) / min(slow) > 3
@@ -115,23 +115,23 @@ def test_one_after_the_other_would_have_been_wrong() -> None:
     """The same machine, the same blocks, not alternated: the ratio is off by far more than 1 %."""
     machine = FakeMachine(drifting(1))
     order = random.Random(1)
-    slow = alternate(machine, {"slow": Contender(machine.spend(4.2e-4), 5)}, 400, order).samples["slow"].seconds
-    fast = alternate(machine, {"fast": Contender(machine.spend(1e-4), 20)}, 400, order).samples["fast"].seconds
+    slow = alternate(machine, {"slow": Timed(machine.spend(4.2e-4), 5)}, 400, order).samples["slow"].seconds
+    fast = alternate(machine, {"fast": Timed(machine.spend(1e-4), 20)}, 400, order).samples["fast"].seconds
     assert abs(math.exp(ratio_of_means(slow, fast).log) / 4.2 - 1) > 0.05
 
 
 def test_everyone_runs_once_a_round_in_a_new_order() -> None:
-    """Each round is a permutation of the contenders and the control, and not the same one every time."""
+    """Each round is a permutation of all that is timed, the control among it, and not the same one every time."""
     ran: list[str] = []
-    contenders = {name: Contender(noting(ran, name), 1) for name in ("a", "b", "c", CONTROL)}
+    timed = {name: Timed(noting(ran, name), 1) for name in ("a", "b", "c", CONTROL)}
     clock = ScriptedClock(iter([Reading(1.0)] * 200))
-    result = alternate(clock, contenders, 50, random.Random(1), warmup=False)
+    result = alternate(clock, timed, 50, random.Random(1), warmup=False)
     rounds = [tuple(ran[start : start + 4]) for start in range(0, len(ran), 4)]
     assert len(rounds) == 50
-    assert all(sorted(names) == sorted(contenders) for names in rounds)
+    assert all(sorted(names) == sorted(timed) for names in rounds)
     assert len(set(rounds)) > 10, "of 24 orders"
-    assert {names[0] for names in rounds} == set(contenders), "everyone goes first now and then"
-    assert list(result.samples) == list(contenders)
+    assert {names[0] for names in rounds} == set(timed), "everyone goes first now and then"
+    assert list(result.samples) == list(timed)
 
 
 def test_the_order_is_the_random_generators() -> None:
@@ -139,8 +139,8 @@ def test_the_order_is_the_random_generators() -> None:
 
     def orders(seed: int) -> list[str]:
         ran: list[str] = []
-        contenders = {name: Contender(noting(ran, name), 1) for name in "abcd"}
-        alternate(SteadyClock(), contenders, 10, random.Random(seed))
+        timed = {name: Timed(noting(ran, name), 1) for name in "abcd"}
+        alternate(SteadyClock(), timed, 10, random.Random(seed))
         return ran
 
     assert orders(1) == orders(1)
@@ -150,7 +150,7 @@ def test_the_order_is_the_random_generators() -> None:
 def test_samples_are_seconds_per_call_in_the_order_of_rounds() -> None:
     """A block's time is divided by its calls, the events' too."""
     clock = ScriptedClock(iter([Reading(8.0, 4.0), Reading(16.0, 12.0)]))
-    samples = alternate(clock, {"a": Contender(idle, 4)}, 2, random.Random(1), warmup=False).samples["a"]
+    samples = alternate(clock, {"a": Timed(idle, 4)}, 2, random.Random(1), warmup=False).samples["a"]
     assert samples.calls == 4
     assert samples.seconds == [2.0, 4.0]
     assert samples.event_seconds == [1.0, 3.0]
@@ -158,7 +158,7 @@ def test_samples_are_seconds_per_call_in_the_order_of_rounds() -> None:
 
 def test_without_events_there_are_no_event_times() -> None:
     """On the CPU the list stays empty."""
-    samples = alternate(SteadyClock(), {"a": Contender(idle, 4)}, 2, random.Random(1)).samples["a"]
+    samples = alternate(SteadyClock(), {"a": Timed(idle, 4)}, 2, random.Random(1)).samples["a"]
     assert samples.event_seconds == []
 
 
@@ -166,23 +166,23 @@ def test_without_events_there_are_no_event_times() -> None:
 def test_warm_up_is_short_and_not_recorded(calls: int, warm: list[int]) -> None:
     """One block of two calls comes before the first round, of one where a call fills a block, and is no sample."""
     machine = FakeMachine()
-    result = alternate(machine, {"a": Contender(machine.spend(1.0), calls)}, 3, random.Random(1))
+    result = alternate(machine, {"a": Timed(machine.spend(1.0), calls)}, 3, random.Random(1))
     assert machine.blocks == [*warm, calls, calls, calls]
     assert result.samples["a"].seconds == [1.0, 1.0, 1.0]
 
 
-def test_a_contender_may_go_without_warm_up() -> None:
+def test_one_may_go_without_warm_up() -> None:
     """The others are warmed up all the same."""
     machine = FakeMachine()
-    contenders = {"a": Contender(machine.spend(1.0), 1, warm=False), "b": Contender(machine.spend(1.0), 7)}
-    result = alternate(machine, contenders, 1, random.Random(1))
+    timed = {"a": Timed(machine.spend(1.0), 1, warm=False), "b": Timed(machine.spend(1.0), 7)}
+    result = alternate(machine, timed, 1, random.Random(1))
     assert machine.blocks[0] == 2
     assert sorted(machine.blocks[1:]) == [1, 7]
     assert [len(own.seconds) for own in result.samples.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("fatal_block", [1, 2, 5], ids=["in warm-up", "in the first round", "later"])
-def test_a_contender_that_raises_is_dropped_and_the_others_go_on(fatal_block: int) -> None:
+def test_one_that_raises_is_dropped_and_the_others_go_on(fatal_block: int) -> None:
     """Its exception is kept, its samples are not, and the others have all their rounds."""
     ran = 0
 
@@ -192,8 +192,8 @@ def test_a_contender_that_raises_is_dropped_and_the_others_go_on(fatal_block: in
         if ran == fatal_block:
             raise MemoryError("no more")
 
-    contenders = {"good": Contender(idle, 2), "bad": Contender(fails, 2), CONTROL: Contender(idle, 2)}
-    result = alternate(SteadyClock(), contenders, 8, random.Random(1))
+    timed = {"good": Timed(idle, 2), "bad": Timed(fails, 2), CONTROL: Timed(idle, 2)}
+    result = alternate(SteadyClock(), timed, 8, random.Random(1))
     assert set(result.samples) == {"good", CONTROL}
     assert [len(own.seconds) for own in result.samples.values()] == [8, 8]
     assert isinstance(result.failures["bad"], MemoryError)
@@ -204,7 +204,7 @@ def test_a_contender_that_raises_is_dropped_and_the_others_go_on(fatal_block: in
 def test_a_time_that_cannot_be_is_no_sample(seconds: float) -> None:
     """A clock that stands, goes backwards or breaks is a failure that says which block and what it read."""
     clock = ScriptedClock(iter([Reading(1.0), Reading(seconds)]))
-    result = alternate(clock, {"a": Contender(idle, 1)}, 3, random.Random(1), warmup=False)
+    result = alternate(clock, {"a": Timed(idle, 1)}, 3, random.Random(1), warmup=False)
     assert result.samples == {}
     assert isinstance(result.failures["a"], BadSample)
     assert str(result.failures["a"]).startswith(f"block 1 took {seconds} s, ")
@@ -214,7 +214,7 @@ def test_a_time_that_cannot_be_is_no_sample(seconds: float) -> None:
 def test_an_event_time_that_cannot_be_is_no_sample(seconds: float) -> None:
     """Also when the host's clock is right."""
     clock = ScriptedClock(iter([Reading(1.0, seconds)]))
-    result = alternate(clock, {"a": Contender(idle, 1)}, 1, random.Random(1), warmup=False)
+    result = alternate(clock, {"a": Timed(idle, 1)}, 1, random.Random(1), warmup=False)
     assert isinstance(result.failures["a"], BadSample)
     assert "by the device's events" in str(result.failures["a"])
 
@@ -226,7 +226,7 @@ def test_an_interruption_is_nobodys_failure() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        alternate(SteadyClock(), {"a": Contender(interrupted, 1)}, 1, random.Random(1))
+        alternate(SteadyClock(), {"a": Timed(interrupted, 1)}, 1, random.Random(1))
     assert gc.isenabled()
 
 
@@ -246,10 +246,10 @@ def test_garbage_collection_is_off_inside_and_as_before_outside(enabled: bool) -
 
 
 def test_no_garbage_is_collected_while_measuring() -> None:
-    """Contenders run with collection off."""
+    """What is timed runs with collection off."""
     states: list[bool] = []
-    contenders = {"a": Contender(lambda calls: states.append(gc.isenabled()), 2)}
-    alternate(SteadyClock(), contenders, 3, random.Random(1))
+    timed = {"a": Timed(lambda calls: states.append(gc.isenabled()), 2)}
+    alternate(SteadyClock(), timed, 3, random.Random(1))
     assert states == [False] * 4
     assert gc.isenabled()
 
@@ -257,8 +257,8 @@ def test_no_garbage_is_collected_while_measuring() -> None:
 def test_garbage_collection_can_be_left_alone() -> None:
     """A caller that has switched it off for longer keeps the switch."""
     states: list[bool] = []
-    contenders = {"a": Contender(lambda calls: states.append(gc.isenabled()), 2)}
-    alternate(SteadyClock(), contenders, 1, random.Random(1), collect_garbage=False)
+    timed = {"a": Timed(lambda calls: states.append(gc.isenabled()), 2)}
+    alternate(SteadyClock(), timed, 1, random.Random(1), collect_garbage=False)
     assert states == [True, True]
 
 
@@ -298,13 +298,13 @@ def test_long_calls_make_blocks_by_themselves() -> None:
 def test_evidence_is_kept_per_call() -> None:
     """Waiting is divided by the calls, as the seconds are; switches are of the block."""
     clock = ScriptedClock(iter([Reading(8.0, None, Evidence(4.0, 2))]))
-    samples = alternate(clock, {"a": Contender(idle, 4)}, 1, random.Random(1), warmup=False).samples["a"]
+    samples = alternate(clock, {"a": Timed(idle, 4)}, 1, random.Random(1), warmup=False).samples["a"]
     assert (samples.seconds, samples.waited_seconds, samples.switches) == ([2.0], [1.0], [2])
 
 
 def test_what_is_not_known_is_not_kept() -> None:
     """A clock without evidence leaves the lists empty."""
-    samples = alternate(SteadyClock(), {"a": Contender(idle, 4)}, 2, random.Random(1)).samples["a"]
+    samples = alternate(SteadyClock(), {"a": Timed(idle, 4)}, 2, random.Random(1)).samples["a"]
     assert samples.waited_seconds == samples.switches == []
 
 

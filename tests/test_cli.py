@@ -61,7 +61,7 @@ def test_run_end_to_end(tmp_path: Path) -> None:
     assert (folder / "index.html").read_bytes() == before
 
 
-def test_a_failing_contender_is_exit_1(tmp_path: Path) -> None:
+def test_a_failing_implementation_is_exit_1(tmp_path: Path) -> None:
     """The run goes on, the report is written, and the exit code says that something failed."""
     impl = "manual,tests/faulty.py:Raises"
     code, out, err = bench("run", *SMALL, "--impl", impl, "--passes", "2", "--no-explain", "--reports", str(tmp_path))

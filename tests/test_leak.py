@@ -100,13 +100,13 @@ class LeavesCyclesAndLeaks(LeavesCycles):
 
 
 @pytest.mark.parametrize(
-    ("way", "leaks"),
+    ("implementation", "leaks"),
     [(KeepsOneNumber, True), (LeavesCyclesAndLeaks, True), (FillsACache, False), (LeavesCycles, False)],
 )
 @pytest.mark.parametrize("mode", MODES)
-def test_what_is_a_leak_and_what_is_not(way: type[Implementation], leaks: bool, mode: str) -> None:
+def test_what_is_a_leak_and_what_is_not(implementation: type[Implementation], leaks: bool, mode: str) -> None:
     """However small, however much else there is; but neither a cache that fills nor what is collected."""
-    assert bool(left(way, mode)) is leaks
+    assert bool(left(implementation, mode)) is leaks
 
 
 ON_THE_CPU = [
@@ -119,7 +119,7 @@ ON_THE_CPU = [
 @pytest.mark.parametrize("name", ON_THE_CPU)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sizes", [{}, {"num_layers": 2, "batch_size": 3, "output_size": 3}], ids=["plain", "all"])
-def test_no_way_of_this_suite_leaks(name: str, mode: str, sizes: dict[str, int]) -> None:
+def test_none_of_this_suite_leaks(name: str, mode: str, sizes: dict[str, int]) -> None:
     """The first look finds nothing, so that no second one is needed, which would find nothing either."""
     try:
         workload = build(registry.load(name), mode, **sizes)
@@ -132,16 +132,18 @@ def test_no_way_of_this_suite_leaks(name: str, mode: str, sizes: dict[str, int])
     assert left_bytes(workload) == 0
 
 
-@pytest.mark.parametrize("way", [LeaksMemory, Whole])
-def test_the_public_profiler_says_the_same(way: type[Implementation], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("implementation", [LeaksMemory, Whole])
+def test_the_public_profiler_says_the_same(
+    implementation: type[Implementation], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the private one is not to be had."""
-    known = left(way, "training")
+    known = left(implementation, "training")
 
     def missing(run: object) -> list[object]:
         raise ImportError("no such name")
 
     monkeypatch.setattr(memory, "_memory_events_alone", missing)
-    assert left(way, "training") == known
+    assert left(implementation, "training") == known
 
 
 def test_without_a_profiler_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

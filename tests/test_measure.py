@@ -167,7 +167,7 @@ def test_where_the_process_at_home_is_lost_the_case_is_taken_again() -> None:
         measured(Steps({CONTROL: 9}, HomeLost), {"whole": 5, CONTROL: 2})
 
 
-def test_contenders_are_built_in_random_order() -> None:
+def test_implementations_are_built_in_random_order() -> None:
     """Neither is always the one whose weights lie first in memory, which would favour it by a little every time."""
     firsts = set()
     for seed in range(8):

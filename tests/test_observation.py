@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.host.clock import Evidence, Reading, Run
-from bench.measure.alternate import CONTROL, Contender, Samples, alternate
+from bench.measure.alternate import CONTROL, Samples, Timed, alternate
 from bench.table.observation import clipped, median_of_ratios, ratio_of_means, running_seconds, spikes, waited_share
 
 PASSES, ROUNDS = 5, 150
@@ -45,7 +45,7 @@ class Core:
         self.here, self.until, self.now = False, 0.0, 0.0
         self.todo: list[Work] = []
 
-    def contender(self, work: Callable[[int], Work], calls: int) -> Contender:
+    def timed(self, work: Callable[[int], Work], calls: int) -> Timed:
         """Something whose n-th call does this work."""
         made = 0
 
@@ -55,7 +55,7 @@ class Core:
                 made += 1
                 self.todo.append(work(made))
 
-        return Contender(run, calls)
+        return Timed(run, calls)
 
     def time(self, run: Run, calls: int) -> Reading:
         """The block, as clock and kernel see it."""
@@ -87,16 +87,16 @@ class Core:
 
 
 def passes(own: Callable[[int], Work], calls: int, **core: float) -> list[dict[str, Samples]]:
-    """Passes of a contender beside plain work and the control, each on a core of its own luck."""
+    """Passes of one beside plain work and the control, each on a core of its own luck."""
     found = []
     for seed in range(PASSES):
         machine = Core(seed, **core)
-        contenders = {
-            "plain": machine.contender(lambda _: Work(), calls),
-            "own": machine.contender(own, calls),
-            CONTROL: machine.contender(lambda _: Work(1.5e-4), 13),
+        timed = {
+            "plain": machine.timed(lambda _: Work(), calls),
+            "own": machine.timed(own, calls),
+            CONTROL: machine.timed(lambda _: Work(1.5e-4), 13),
         }
-        found.append(alternate(machine, contenders, ROUNDS, random.Random(seed), collect_garbage=False).samples)
+        found.append(alternate(machine, timed, ROUNDS, random.Random(seed), collect_garbage=False).samples)
     return found
 
 

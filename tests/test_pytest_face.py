@@ -165,7 +165,7 @@ def test_refusals(tmp_path: Path, arguments: list[str], message: str) -> None:
 
 
 def test_failures_and_absences_are_tests_too(tmp_path: Path) -> None:
-    """A contender that is not equal, or kills its process, fails with the reason; one that can't run is skipped."""
+    """One that is not equal, or kills its process, fails with the reason; one that can't run is skipped."""
     impl = "--impl=manual,whole-no-cudnn,tests/faulty.py:OffAtStep3,tests/faulty.py:Raises,tests/faulty.py:Dies"
     code, text = run_pytest("bench", *SMALL, "--seq-len=8", impl, "-rsf", storage=tmp_path)
     assert code == pytest.ExitCode.TESTS_FAILED

@@ -24,7 +24,7 @@ TEXT = README.read_text()
 
 
 def example(marker: str = "example") -> str:
-    """The README's example contender, as written."""
+    """The README's example implementation, as written."""
     found = re.search(rf"<!-- {marker}:begin -->\n```python\n(.*?)```\n<!-- {marker}:end -->", TEXT, re.DOTALL)
     assert found is not None
     return found[1]
@@ -32,7 +32,7 @@ def example(marker: str = "example") -> str:
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize(("marker", "name"), [("example", "MyRNN"), ("bare", "Bare")])
-def test_the_example_contenders_are_equal(tmp_path: Path, mode: str, marker: str, name: str) -> None:
+def test_the_examples_are_equal(tmp_path: Path, mode: str, marker: str, name: str) -> None:
     """They pass parity, and are shorter than 30 lines."""
     path = tmp_path / "my_rnn.py"
     path.write_text(example(marker))
@@ -41,7 +41,7 @@ def test_the_example_contenders_are_equal(tmp_path: Path, mode: str, marker: str
     assert check(Reference.of(case), registry.load(f"{path}:{name}")) < 1e-5
 
 
-def test_the_example_contender_is_measured(tmp_path: Path) -> None:
+def test_the_example_is_measured(tmp_path: Path) -> None:
     """The command below it runs as written, here on the smallest of cases."""
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
@@ -53,7 +53,7 @@ def test_the_example_contender_is_measured(tmp_path: Path) -> None:
     assert table["implementation"].tolist() == [*registry.DEFAULT["cpu"], "my_rnn.py:MyRNN"]
 
 
-def test_the_example_contender_is_checked(tmp_path: Path) -> None:
+def test_the_example_is_checked(tmp_path: Path) -> None:
     """The other command below it, as written: equal in every case it does not decline."""
     (tmp_path / "my_rnn.py").write_text(example())
     (command,) = re.findall(r"^python -m bench check my_rnn.py:MyRNN$", TEXT, re.MULTILINE)

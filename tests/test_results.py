@@ -67,7 +67,7 @@ def test_a_baseline_that_failed_gives_no_speedups(tmp_path: Path) -> None:
 def test_every_sample_comes_back_as_it_was_written(folder: Path) -> None:
     """One row per pass, cell and round, unrounded, with its control and its Case."""
     samples = read_run(folder).samples
-    assert len(samples) == 3 * 8 * 3 * 4, "passes, cases, ways, rounds"
+    assert len(samples) == 3 * 8 * 3 * 4, "passes, cases, implementations, rounds"
     assert not samples.duplicated(["pass", "case", "implementation", "round"]).any()
     keys = ["pass", "case", "implementation"]
     groups = dict(list(samples.groupby(keys)))
@@ -223,7 +223,10 @@ MANIFEST_FAULTS: dict[str, tuple[Change, str]] = {
     "machine no object": (lambda c: c.update(machine="fast"), "the field machine is str"),
     "passes no number": (lambda c: c["settings"].update(passes="many"), r"the field settings\.passes is str"),
     "cell with a stranger": (lambda c: c["cells"][0].update(colour="red"), "the field cells .* 'colour'"),
-    "cell without a way": (lambda c: c["cells"][0].pop("implementation"), "the field cells .* 'implementation'"),
+    "cell without an implementation": (
+        lambda c: c["cells"][0].pop("implementation"),
+        "the field cells .* 'implementation'",
+    ),
     "cell no object": (lambda c: c.update(cells=[3]), "the field cells"),
     "cell of a bad case": (lambda c: c["cells"][0].update(case="big"), "the field cells .* 'big' is not the id"),
     "stranger": (lambda c: c.update(colour="red"), "the field cells or one beside it .* 'colour'"),

@@ -66,7 +66,7 @@ def test_who_remembers_meets_no_input_again(kind: type) -> None:
     """Of all the calls of a pass none has the inputs of another, in a block, over blocks, led in or checked."""
     name = f"{FAULTY}{kind.__name__}"
     seat = seated(name)
-    module = seat.contenders[name].workload
+    module = seat.built[name].workload
     assert module is not None
     remembers: Any = type(module.module)
     before = remembers.hits
@@ -135,7 +135,7 @@ def test_work_in_another_process_is_no_sample() -> None:
     """What a child computes meanwhile would be taken for waiting; it is ended with the worker."""
     name = f"{FAULTY}WorksElsewhere"
     seat = seated(name, Case(hidden_size=64, input_size=64, seq_len=200))
-    workload = seat.contenders[name].workload
+    workload = seat.built[name].workload
     assert workload is not None
     child: Any = workload.module.child
     try:

@@ -12,10 +12,12 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from bench.cases.case import CHOICES, FIELDS, SIZES, Case
+from bench.cases.case import ALIASES, CHOICES, FIELDS, SIZES, Case
 from bench.cases.presets import HIDDEN, Grid
+from rnn_impls import networks
 
 FORMS = "64,128 or 1:1024:x2"
 MUST_BE_SAID = ("hidden_size", "seq_len")
@@ -45,6 +47,7 @@ class Axis:
 
 
 AXES = {name: Axis(name) for name in FIELDS} | {
+    "network": Axis("network", aliases=tuple(ALIASES)),
     "input_size": Axis("input_size", one_value="One value; `hidden` is as wide as hidden."),
 }
 OVERRIDES = tuple(name for name in AXES if name != "device")
@@ -90,11 +93,21 @@ def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
             values += _numbers(axis, part)
     if not values:
         raise ValueError(f"{as_option(axis)} is empty")
+    if axis == "network":
+        values = [_network(value) for value in values]
     known = CHOICES.get(axis)
     for value in values:
         if known and value not in known:
             raise ValueError(f"unknown {axis} {value!r}; known are {', '.join(known)}")
     return tuple(dict.fromkeys(values))
+
+
+def _network(text: str) -> str:
+    """The one name of a network. Raises ValueError for one that there is not, and for a file that there is not."""
+    name = networks.spelled(text)
+    if networks.is_own(name) and not Path(path := name.rpartition(":")[0]).is_file():
+        raise ValueError(f"--network {name}: there is no file {path}")
+    return name
 
 
 def _numbers(axis: str, part: str) -> list[int]:

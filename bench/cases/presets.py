@@ -77,7 +77,7 @@ def find(name: str) -> Preset:
 @partial(preset, case_seconds=0.2)
 def quick() -> Iterable[Grid]:
     """The default: short and long sequences, small and large hidden states, batch 1, inference and training, in
-    about a minute. Source: the sizes at which the three ways differ most in the pilot runs of this suite."""
+    about a minute. Source: the sizes at which the three implementations differ most in the pilot runs of this suite."""
     return [{"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 512), "mode": BOTH_MODES}]
 
 
@@ -167,8 +167,8 @@ def cudnn_cliffs() -> Iterable[Grid]:
 
 @preset
 def contenders() -> Iterable[Grid]:
-    """Where the faster ways are held against `whole`: long sequences, batch 1 and 16, the latter in training up to
-    hidden 512. Source: the sizes at which this suite states what each of them gains."""
+    """Where the faster implementations are held against `whole`: long sequences, batch 1 and 16, the latter in training
+    up to hidden 512. Source: the sizes at which this suite states what each of them gains."""
     long: Grid = {"seq_len": (512,), "hidden_size": powers(64, 1024)}
     return [
         long | {"mode": BOTH_MODES},

@@ -4,9 +4,9 @@ An observation is one pair's log ratio of a cell, head over base: log(1.05) is 5
 the logarithms are taken to be roughly normal. Whenever the number of pairs reaches one of LOOKS:
 
     for each cell not decided, with its t distribution over pairs:
-        a candidate (slower or faster) when its bound lies beyond the minimum effect
+        suspected (slower or faster) when its bound lies beyond the minimum effect
         unchanged                      when both of its bounds lie within it
-    for each candidate, from the pairs that came after it became one, alone:
+    for each that is suspected, from the pairs that came after it was, alone:
         regressed or improved          when its bound lies beyond the minimum effect again
 
 Errors. There are three questions (is it slower, is it faster, is it unchanged), and the first two are asked twice,
@@ -25,7 +25,7 @@ ERROR, and, since the confirming pairs know nothing of the first ones, confirmed
 runs for slower and as much for faster, all cells together, even with every cell just at the limit. Cells that did not
 change at all lie well within it and are called so far more rarely: `python -m bench trust` counts.
 
-The conclusion of a contest: the judge's hearings as verdicts, and what it would take where there is none.
+The conclusion: the judge's hearings as verdicts, and what it would take where there is none.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ ERROR = 0.05
 
 LEAST_CONFIRMING = 3
 """Pairs that confirm, at the least: two make a bound that is never narrow enough."""
-
 
 SUSPECTED = "suspected of having "
 """Before a verdict: the first of the two times that the question is asked."""
@@ -152,8 +151,8 @@ class Judge:
         """Decide what can be decided, at the cost of one look; also called once when the budget ends before time."""
         self._looked += 1
         for change in (REGRESSED, IMPROVED):
-            candidates = {cell: found.confirming for cell, found in self._undecided() if found.suspected == change}
-            enough = {cell: logs for cell, logs in candidates.items() if len(logs) >= LEAST_CONFIRMING}
+            suspected = {cell: found.confirming for cell, found in self._undecided() if found.suspected == change}
+            enough = {cell: logs for cell, logs in suspected.items() if len(logs) >= LEAST_CONFIRMING}
             for found in self._reject(change, {cell: self._p_of(change, logs) for cell, logs in enough.items()}):
                 found.verdict, found.decided = change, True
         p_values = {cell: self._p_of(UNCHANGED, found.logs) for cell, found in self._undecided()}

@@ -1,9 +1,9 @@
-"""One pair: fresh processes of each side, all pinned to the same core, their blocks taken in turn.
+"""One pair: fresh processes of each side, all pinned to the same core, their blocks in alternation.
 
     for each case, in a new random order:
-        both sides build its contenders, in the same random order
+        both sides build its implementations, in the same random order
         for each round:
-            for each contender, in a new random order:
+            for each implementation, in a new random order:
                 one block on one side, one on the other, whichever first
 
 The two blocks are milliseconds apart on one core and run the same calls, so that all the machine does to one it does to
@@ -49,7 +49,7 @@ the rounds grow instead, up to MAX_ROUNDS."""
 
 
 MOST_SPIKES = 0.05
-"""Share of a contender's blocks beyond which long ones are its own doing, not the machine's."""
+"""Share of a cell's blocks beyond which long ones are its own doing, not the machine's."""
 
 
 class SideDied(Exception):
@@ -143,16 +143,16 @@ class Crews:
 
 def measure_pair(crews: Crews, plans: dict[Cell, Plan], order: random.Random) -> Pair:
     """Measure every planned cell once, by this pair. Raises SideDied."""
-    duel = _Duel(crews, order)
     by_case: dict[str, dict[str, Plan]] = {}
     for (case, name), how in plans.items():
         by_case.setdefault(case, {})[name] = how
     cases = list(by_case)
     order.shuffle(cases)
     pair = Pair()
+    both = _PairOfCrews(crews, order, pair)
     blocks: dict[Cell, tuple[Blocks, Blocks]] = {}
     for case in cases:
-        blocks |= duel.measure(case, by_case[case], pair)
+        blocks |= both.measure(case, by_case[case])
     rate = spike_rate([side.counted()[0] for sides in blocks.values() for side in sides])
     for cell, (base, head) in blocks.items():
         pair.logs[cell] = observed(base, head, rate).log
@@ -168,63 +168,61 @@ def observed(base: Blocks, head: Blocks, rate: float) -> Observation:
     return ratio_of_means(clipped(head_counts, rate), clipped(base_counts, rate))
 
 
-def spike_rate(contenders: Sequence[ArrayLike]) -> float:
-    """The share of blocks that are spikes with most contenders of both sides: what the machine does to all. There is no
-    control in a pair; what one contender does itself is left out by the median over them."""
-    found = [np.asarray(blocks, float) for blocks in contenders]
+def spike_rate(cells: Sequence[ArrayLike]) -> float:
+    """The share of blocks that are spikes in most cells of both sides: what the machine does to all. There is no
+    control in a pair; what one implementation does itself is left out by the median over them."""
+    found = [np.asarray(blocks, float) for blocks in cells]
     shares = sorted(spikes(blocks[np.isfinite(blocks)]) / len(blocks) for blocks in found if len(blocks))
     share = shares[len(shares) // 2] if shares else 0.0
     return share if share <= MOST_SPIKES else 0.0
 
 
-class _Duel:
-    """Two crews, and whose turn it is."""
+class _PairOfCrews:
+    """The crews of a pair, told in alternation what to do; what fails goes into `pair`."""
 
-    def __init__(self, crews: Crews, order: random.Random) -> None:
-        self.sides, self.crews, self.order = crews.sides, crews.both, order
-        self.case = ""
+    def __init__(self, crews: Crews, order: random.Random, pair: Pair) -> None:
+        self.sides, self.crews, self.order, self.pair = crews.sides, crews.both, order, pair
 
-    def measure(self, case: str, plans: dict[str, Plan], pair: Pair) -> dict[Cell, tuple[Blocks, Blocks]]:
-        """The blocks of all contenders of one case, base's and head's; those that fail go into `pair`."""
-        self.case = case
+    def measure(self, case: str, plans: dict[str, Plan]) -> dict[Cell, tuple[Blocks, Blocks]]:
+        """The blocks of all implementations of one case that don't fail, base's and head's."""
         names = list(plans)
         self.order.shuffle(names)
         for crew in self.crews:
             crew.begin(case)
         for name in names:
-            self._build((case, name), plans[name].calls, pair)
+            self._build((case, name), plans[name].calls)
         blocks = {(case, name): (Blocks(), Blocks()) for name in names}
         checked = {name: self.order.randrange(plans[name].rounds) for name in names}
         for round_number in range(max(how.rounds for how in plans.values())):
             self.order.shuffle(names)
             for name in names:
-                if (case, name) not in pair.failures and round_number < plans[name].rounds:
+                if (case, name) not in self.pair.failures and round_number < plans[name].rounds:
                     check = round_number == checked[name]
-                    self._blocks((case, name), plans[name].calls, blocks[case, name], pair, check)
-        return {cell: sides for cell, sides in blocks.items() if cell not in pair.failures}
+                    self._blocks((case, name), plans[name].calls, blocks[case, name], check)
+        return {cell: sides for cell, sides in blocks.items() if cell not in self.pair.failures}
 
-    def _build(self, cell: Cell, calls: int, pair: Pair) -> None:
+    def _build(self, cell: Cell, calls: int) -> None:
         """Build a cell on each side, and warm it up."""
         for side in self.order.sample((0, 1), 2):
-            with self._blamed(side, cell, pair):
+            with self._blamed(side, cell):
                 if reason := self.crews[side].build(cell[1]):
                     raise BlockFailed(reason)
                 self.crews[side].block(cell[1], min(2, calls))
 
-    def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], pair: Pair, check: bool) -> None:
+    def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], check: bool) -> None:
         """One block on each side."""
         for side in self.order.sample((0, 1), 2):
-            with self._blamed(side, cell, pair):
+            with self._blamed(side, cell):
                 blocks[side].add(self.crews[side].block(cell[1], calls, check=check), calls)
-            if cell in pair.failures:
+            if cell in self.pair.failures:
                 return
 
     @contextmanager
-    def _blamed(self, side: int, cell: Cell, pair: Pair) -> Iterator[None]:
+    def _blamed(self, side: int, cell: Cell) -> Iterator[None]:
         """What fails is a reason that names the side. Raises SideDied where a process is lost."""
         try:
             yield
         except BlockFailed as error:
-            pair.failures.setdefault(cell, f"{error} (in {self.sides[side].name})")
+            self.pair.failures.setdefault(cell, f"{error} (in {self.sides[side].name})")
         except Lost as loss:
             raise SideDied(f"{self.sides[side].name}: {loss}", cell) from None

@@ -1,4 +1,4 @@
-"""The contest: survey both sides, then pair after pair until every cell is decided or the budget is spent."""
+"""Head against base: survey both sides, then pair after pair until every cell is decided or the budget is spent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WIND_UP = 3.0
 Tell = Callable[[str], None]
 
 
-def contest(
+def measure_pairs(
     sides: tuple[Side, Side],
     settings: Settings,
     min_effect: float,
@@ -58,11 +58,14 @@ def contest(
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
     told = f", {len(outcome.uncompared)} that are not compared" if outcome.uncompared else ""
     tell(f"{len(calls)} cells to compare{told}.")
-    bout = _Bout(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
-    bout.fight()
-    conclude(outcome, bout.judge, bout.given_up, bout.pair_seconds(), bout.warnings())
+    pairs = _Pairs(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
+    pairs.measure()
+    conclude(outcome, pairs.judge, pairs.given_up, pairs.pair_seconds(), pairs.warnings())
     outcome.seconds = time.perf_counter() - begun
     return outcome
+
+
+contest = measure_pairs  # the name that commands and proof still call it by
 
 
 def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[str, Any], allowed: bool) -> list[str]:
@@ -74,8 +77,8 @@ def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[
     return told
 
 
-class _Bout:
-    """The pairs of one contest."""
+class _Pairs:
+    """The pairs of one gate, and what they cost."""
 
     def __init__(
         self, sides: tuple[Side, Side], outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings,
@@ -89,9 +92,9 @@ class _Bout:
         self.given_up: set[Cell] = set()
         self.disturbed: dict[Cell, list[float]] = {}
 
-    def fight(self) -> None:
+    def measure(self) -> None:
         """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
-        with self._pairs() as next_pair:
+        with self._started() as next_pair:
             while self.judge.open and not self.judge.exhausted:
                 if self._elapsed() + self.pair_seconds() + WIND_UP > (self.settings.budget or float("inf")):
                     self._last_look()
@@ -123,7 +126,7 @@ class _Bout:
         return sum(self.spent) / max(1, len(self.spent))
 
     @contextmanager
-    def _pairs(self) -> Iterator[Callable[[], Crews]]:
+    def _started(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
         firsts = itertools.cycle(self.order.sample((0, 1), 2))  # so that neither side is the older one more often
         threads = max((Case.parse(case).threads for case, _ in self.calls), default=1)
@@ -137,10 +140,10 @@ class _Bout:
                 return stack.enter_context(Crews(self.sides, names, self.log, timeout, next(firsts), threads))
 
             def next_pair() -> Crews:
-                pair = waiting.pop() if waiting else start()
+                crews = waiting.pop() if waiting else start()
                 if ahead:
                     waiting.append(start())
-                return pair
+                return crews
 
             yield next_pair
 

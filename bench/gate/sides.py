@@ -39,7 +39,7 @@ class Side:
     def start(self, log: Path, threads: int) -> Worker:
         """A fresh process that takes turns with those of the other side; until then it keeps off as many cores as there
         are threads, on which another pair may be measured."""
-        return Worker(self.job("turns", delay=dict(self.delay), threads=threads), log, self.python)
+        return Worker(self.job("blocks", delay=dict(self.delay), threads=threads), log, self.python)
 
     def crew(self, names: Iterable[str], log: Path, timeout: float, threads: int) -> Crew:
         """Fresh processes that measure these implementations; `log` is what their logs' names begin with."""

@@ -1,12 +1,12 @@
-"""Contenders and control in alternation: the heart of the suite.
+"""Implementations and control in alternation: the heart of the suite.
 
     for each round:
-        for each contender and the control, in a new random order:
+        for each implementation and the control, in a new random order:
             make n calls, a few milliseconds' worth, and keep seconds / n
 
-A shared machine speeds up and slows down over tenths of seconds. Contenders measured one after the other each meet
-another machine; contenders measured within milliseconds of each other meet the same one, and their ratio is right
-though no single time is. Rounds of one process still share its memory layout and its luck, so a whole pass is one
+A shared machine speeds up and slows down over tenths of seconds. What is measured one after the other meets another
+machine each time; what is measured within milliseconds of each other meets the same one, and the ratio is right though
+no single time is. Rounds of one process still share its memory layout and its luck, so a whole pass is one
 observation of the ratio, not as many as it has rounds: see `bench.table.stats`.
 """
 
@@ -38,7 +38,7 @@ class BadSample(Fault):
 
 
 @dataclass(frozen=True)
-class Contender:
+class Timed:
     """Something to run, how many calls make a block of it, and whether it is warmed up. `check`, where there is one,
     runs a block that counts like any other and has a result of it looked at."""
 
@@ -48,10 +48,13 @@ class Contender:
     check: Run | None = None
 
 
+Contender = Timed  # the name that proof and profile still call it by
+
+
 @dataclass
 class Samples:
-    """The blocks of one contender, in the order of the rounds: seconds per call, also of the waiting that is no time of
-    the code; switches of the block as a whole. What is not known is an empty list; see `bench.host.clock`."""
+    """The blocks of one that is timed, in the order of the rounds: seconds per call, also of the waiting that is no
+    time of the code; switches of the block as a whole. What is not known is an empty list; see `bench.host.clock`."""
 
     calls: int
     seconds: list[float] = field(default_factory=list)
@@ -84,12 +87,12 @@ def calls_per_block(seconds_per_call: float) -> int:
 
 
 def alike_blocks(call_seconds: Mapping[str, float]) -> dict[str, int]:
-    """How many calls of each contender make blocks that last alike, one to two BLOCK_SECONDS where calls are so short.
+    """How many calls of each make blocks that last alike, one to two BLOCK_SECONDS where calls are so short.
 
-    A block begins with the caches as another contender left them. That costs it some 35 µs (Intel Xeon, hidden 128),
-    2 % of a block of 2 ms and 3 % of one of 1 ms: two contenders of the same speed, one with a call a block and one
-    with two, differed by 1.5 to 2.5 %. So of all block lengths that are whole numbers of some contender's calls that
-    is taken from which the others' need differ least; calls that are longer make a block by themselves.
+    A block begins with the caches as another's left them. That costs it some 35 µs (Intel Xeon, hidden 128), 2 % of a
+    block of 2 ms and 3 % of one of 1 ms: two of the same speed, one with a call a block and one with two, differed by
+    1.5 to 2.5 %. So of all block lengths that are whole numbers of somebody's calls that is taken from which the
+    others' need differ least; calls that are longer make a block by themselves.
     """
     short = [seconds for seconds in call_seconds.values() if seconds <= 2 * BLOCK_SECONDS]
     lengths = {
@@ -108,7 +111,7 @@ def alike_blocks(call_seconds: Mapping[str, float]) -> dict[str, int]:
 
 def alternate(
     clock: Clock,
-    contenders: Mapping[str, Contender],
+    timed: Mapping[str, Timed],
     rounds: int,
     order: random.Random,
     *,
@@ -116,31 +119,31 @@ def alternate(
     collect_garbage: bool = True,
     fatal: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Alternation:
-    """Measure the contenders in alternation for a number of rounds.
+    """Measure these in alternation for a number of rounds.
 
     First comes a round of two calls, of one where a single call fills a block, that are not kept. Those that are not to
     be warmed up go without.
 
-    A contender that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
+    One that raises is dropped, and the others go on: round k of one stays comparable with round k of another.
     What is `fatal` is raised. Those that have a `check` are checked in one round, drawn for each.
     """
-    checked = {name: order.randrange(rounds) for name, contender in contenders.items() if contender.check}
-    result = Alternation({name: Samples(c.calls) for name, c in contenders.items()}, {})
+    checked = {name: order.randrange(rounds) for name, own in timed.items() if own.check}
+    result = Alternation({name: Samples(own.calls) for name, own in timed.items()}, {})
     with no_garbage_collection() if collect_garbage else nullcontext():
         for round_number in range(-1 if warmup else 0, rounds):
             names = list(result.samples)
             order.shuffle(names)
             for name in names:
-                contender = contenders[name]
+                own = timed[name]
                 try:
                     if round_number >= 0:
-                        check = contender.check if round_number == checked.get(name) else None
-                        _measure(clock, contender.calls, check or contender.run, result.samples[name])
-                    elif contender.warm:
-                        clock.time(contender.run, min(2, contender.calls))
+                        check = own.check if round_number == checked.get(name) else None
+                        _measure(clock, own.calls, check or own.run, result.samples[name])
+                    elif own.warm:
+                        clock.time(own.run, min(2, own.calls))
                 except fatal:
                     raise
-                except Exception as error:  # a contender may raise anything; the rest of the run goes on
+                except Exception as error:  # an implementation may raise anything; the rest of the run goes on
                     result.failures[name] = error
                     del result.samples[name]
     return result
@@ -162,7 +165,7 @@ def check_reading(reading: Reading, what_took: str = "a block") -> None:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Collect now, then not until the end, so that no contender pays for another's garbage."""
+    """Collect now, then not until the end, so that nobody pays for another's garbage."""
     was_enabled = gc.isenabled()
     gc.collect()
     gc.disable()

@@ -56,7 +56,7 @@ class Crew:
     """The processes for some implementations; use it in a with statement, after which they are gone.
 
     They are started at once and get ready on their own. `timeout` bounds every wait for one of them, in seconds.
-    `chosen` is what each contender of the Case decided to run, for those that have a choice.
+    `chosen` is what each implementation of the Case decided to run, for those that have a choice.
     """
 
     names: Iterable[str]
@@ -95,7 +95,7 @@ class Crew:
             seat.begun = False
 
     def build(self, name: str) -> str:
-        """Build a contender of the Case; the reason why that can't be done, or nothing. Raises Lost."""
+        """Build an implementation, or the control; the reason why that can't be done, or nothing. Raises Lost."""
         seat = self._seats.get(seat_of(name)) or self._seats.setdefault(seat_of(name), Seat(self.start(seat_of(name))))
         if not seat.begun:
             self._ask(name, {"case": self.case}, "while its process got ready")
@@ -121,7 +121,7 @@ class Crew:
         )
 
     def _ask(self, name: str, message: dict[str, Any], doing: str) -> dict[str, Any]:
-        """Tell the process of a contender something, and wait for what it answers. A process that is lost is ended;
+        """Tell the process of one of them something, and wait for what it answers. A process that is lost is ended;
         the next that is built there gets a fresh one."""
         place = seat_of(name)
         seat = self._seats[place]

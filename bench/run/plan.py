@@ -1,6 +1,6 @@
 """How much of a pass each Case gets: calls per block and rounds, from the survey's rough seconds per call.
 
-One Case, measured by a crew: its contenders and the control built, warmed up and alternated.
+One Case, measured by a crew: its implementations and the control built, warmed up and alternated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.cases.presets import CASE_SECONDS
 from bench.host.clock import Ledger
-from bench.measure.alternate import CONTROL, Alternation, Contender, alike_blocks, alternate
+from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
 from bench.run.crew import HOME, Crew, Elsewhere, HomeLost, Lost, seat_of
 from bench.store.manifest import MEASURED, CellRecord
 
@@ -34,7 +34,7 @@ CONTROL_CALL_SECONDS = 1.5e-4
 
 @dataclass(frozen=True)
 class CasePlan:
-    """What is to be done with a Case in a pass: calls of a block by contender, rounds, who is warmed up at the start,
+    """What is to be done with a Case in a pass: calls of a block by name, rounds, who is warmed up at the start,
     and how many untimed calls lead in each block of whom. `seconds` is what that should take.
 
     Where processes take turns, one that is back finds its caches as others left them: its first call takes 190 to 600
@@ -51,7 +51,7 @@ class CasePlan:
 
 
 def plan_case(case: str, call_seconds: dict[str, float], case_seconds: float = CASE_SECONDS) -> CasePlan:
-    """Plan a Case for contenders with these seconds per call, to take `case_seconds` where that allows MIN_ROUNDS."""
+    """Plan a Case, given seconds per call by implementation, to take `case_seconds` where that allows MIN_ROUNDS."""
     with_control = {**call_seconds, CONTROL: CONTROL_CALL_SECONDS}
     calls = alike_blocks(with_control)
     short = tuple(name for name, seconds in with_control.items() if seconds <= LONG_CALL_SECONDS)
@@ -109,10 +109,10 @@ class ControlFailed(Exception):
 
 
 def measure(crew: Crew, plan: CasePlan, order: random.Random, ledger: Ledger) -> CaseSamples:
-    """Measure the contenders that a Case's plan names, the control among them, in alternation.
+    """Measure the implementations that a Case's plan names, the control among them, in alternation.
 
-    A contender that cannot be built, raises, gives a wrong result or loses its process is a failure with its reason;
-    the others go on. Where the process was that of others, too, all is taken again without it. Raises ControlFailed.
+    One that cannot be built, raises, gives a wrong result or loses its process is a failure with its reason; the
+    others go on. Where the process was that of others, too, all is taken again without it. Raises ControlFailed.
     """
     failures: dict[str, str] = {}
     lost: dict[str, str] = {}
@@ -147,13 +147,13 @@ def _take(
                 raise
             except Lost as loss:
                 failures[name] = lost[name] = str(loss)
-    contenders = {}
+    timed = {}
     for name in built:
         run = partial(crew.block, name, lead=plan.leads.get(name, 0))
         check = None if name == CONTROL else partial(run, check=True)
-        contenders[name] = Contender(run, plan.calls[name], name in plan.warm, check)
+        timed[name] = Timed(run, plan.calls[name], name in plan.warm, check)
     with ledger.on("alternation"):
-        result = alternate(Elsewhere(), contenders, plan.rounds, order, collect_garbage=False, fatal=HomeLost)
+        result = alternate(Elsewhere(), timed, plan.rounds, order, collect_garbage=False, fatal=HomeLost)
     measured = sum(sum(own.seconds) * own.calls for own in result.samples.values())
     ledger.add("measured", measured)
     ledger.add("alternation", -measured)
@@ -163,7 +163,7 @@ def _take(
 def _case_samples(
     case: str, result: Alternation, chosen: Mapping[str, str], failures: dict[str, str], lost: dict[str, str]
 ) -> CaseSamples:
-    """Split the control from the contenders; turn exceptions into reasons."""
+    """Split the control from the others; turn exceptions into reasons."""
     failures |= {name: str(error) for name, error in result.failures.items()}
     lost |= {name: str(error) for name, error in result.failures.items() if isinstance(error, Lost)}
     if CONTROL in failures:

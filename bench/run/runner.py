@@ -111,8 +111,8 @@ class Runner:
         job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
         return Worker(job | {"cells": cells}, self._log("survey", place))
 
-    def _start_turns(self, number: int, place: str) -> Worker:
-        return Worker({"kind": "turns", "describe": True}, self._log(f"pass-{number:03}", place))
+    def _start_blocks(self, number: int, place: str) -> Worker:
+        return Worker({"kind": "blocks", "describe": True}, self._log(f"pass-{number:03}", place))
 
     def _log(self, stage: str, place: str) -> Path:
         return self.folder / LOGS / f"{stage}-{file_name(place)}.log"
@@ -200,7 +200,7 @@ class Runner:
         order = random.Random()
         names = dict.fromkeys(name for plan in plans for name in plan.calls)
         begun = time.perf_counter()
-        with Crew(names, partial(self._start_turns, number), self.settings.timeout) as crew:
+        with Crew(names, partial(self._start_blocks, number), self.settings.timeout) as crew:
             try:
                 self._check_machine(crew.ready())
                 self._pass_overhead = time.perf_counter() - begun

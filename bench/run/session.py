@@ -42,8 +42,8 @@ class PlaybackClock:
 
 
 class Session:
-    """Remembers what was measured, so that each Case is measured once, all of its contenders together. Use it in a with
-    statement, after which its processes are gone."""
+    """Remembers what was measured, so that each Case is measured once, all of its implementations together. Use it in a
+    with statement, after which its processes are gone."""
 
     def __init__(self, selected: dict[str, list[str]], max_call: float, case_seconds: float, timeout: float) -> None:
         """`selected` is the implementations of each case id that are to be measured together; seconds for times."""
@@ -87,15 +87,15 @@ class Session:
         calls = {r.implementation: r.call_seconds for r in records if r.status == MEASURED and r.call_seconds}
         if calls:
             plan = plan_case(case_id, calls, self.case_seconds)
-            self._crew = self._crew or Crew(plan.calls, self._start_turns, self.timeout).__enter__()
+            self._crew = self._crew or Crew(plan.calls, self._start_blocks, self.timeout).__enter__()
             found = self._found[case_id] = measure(self._crew, plan, self.order, Ledger())
             self._lost.update(found.lost.keys())
 
     def _start_survey(self, place: str, cells: list[Cell]) -> Worker:
         return Worker({"kind": "survey", "max_call": self.max_call, "cells": cells}, self._log("survey", place))
 
-    def _start_turns(self, place: str) -> Worker:
-        return Worker({"kind": "turns"}, self._log("pass", place))
+    def _start_blocks(self, place: str) -> Worker:
+        return Worker({"kind": "blocks"}, self._log("pass", place))
 
     def _log(self, stage: str, place: str) -> Path:
         return Path(self._folder.name, f"{stage}-{file_name(place)}.log")

@@ -11,17 +11,17 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "profile", "cells": [[case id, implementation], ...], "steps": n, "folder": path}: where their time goes,
         at n steps at most; see `bench.why.profile`
     {"kind": "gradients"}: how far back gradients reach; see `bench.why.gradients`
-    {"kind": "turns"}: one of several that take turns, told what to do line by line; see `bench.worker.blocks`. With
-    `describe`
-        its `ready` tells the machine; it gets ready off the cores that others measure on with so many `threads` (1)
+    {"kind": "blocks"}: one of several that take turns, told line by line whose block to time; see
+        `bench.worker.blocks`. With `describe` its `ready` tells the machine; it gets ready off the cores that others
+        measure on with so many `threads` (1)
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
 `cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `begun`, `built` and
-`block` (of turns), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a table), `end`
-(the ledger).
+`block` (while it times blocks), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a
+table), `end` (the ledger).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
     tree.enter(Path(job.get("tree") or "."))
     ledger = Ledger()
-    if job["kind"] == "turns":
+    if job["kind"] == "blocks":
         stand_aside(job.get("threads", 1))
     from bench.host import machine
     from bench.worker import blocks, surveyor  # noqa: F401  # torch: the ledger is told how long it takes
@@ -60,16 +60,16 @@ def main() -> None:
     gc.freeze()  # what the imports left stays; looking through it again costs 0.15 s at every collection
     ledger.add("imports", time.time() - job["started"])
     machine.fix_numerics()
-    if job["kind"] == "turns":
+    if job["kind"] == "blocks":
         machine.keep_heap()
-    if job["kind"] != "turns":  # its core may be measuring another pair
+    if job["kind"] != "blocks":  # its core may be measuring another pair
         machine.pin(1)
     try:
         present = machine.require(job.get("devices", ()))
     except ValueError as error:
         tell("refused", reason=str(error))
         return
-    described = {"machine": machine.describe()} if job.get("describe", job["kind"] != "turns") else {}
+    described = {"machine": machine.describe()} if job.get("describe", job["kind"] != "blocks") else {}
     tell("ready", devices=present, names=_names(job, present), **described)
     JOBS[job["kind"]](Desk(job, present, ledger, tell, lines))
     tell("end", ledger=ledger.seconds)

@@ -1,4 +1,4 @@
-"""The process that takes turns: it builds what it is told to, and times a block when it is told to.
+"""The process that times blocks: it builds what it is told to, and times a block when it is told to.
 
 Told, one line of JSON each, and what is answered:
 
@@ -46,7 +46,7 @@ LEAST_SECONDS = 0.1
 """Of blocks, before either is asked: CPU time of children comes in ticks of 10 ms."""
 
 
-def take_turns(lines: Iterable[str], tell: Callable[..., None], delay: Mapping[str, float]) -> None:
+def time_blocks(lines: Iterable[str], tell: Callable[..., None], delay: Mapping[str, float]) -> None:
     """Do as told until there are no more lines. `delay` slows an implementation by a fraction, to see who notices."""
     seat: Seat | None = None
     with no_garbage_collection():
@@ -65,8 +65,8 @@ def take_turns(lines: Iterable[str], tell: Callable[..., None], delay: Mapping[s
 
 
 @dataclass
-class Contender:
-    """Something to run, with what is known of its blocks so far."""
+class Built:
+    """An implementation that is built, or the control, with what is known of its blocks so far."""
 
     run: Callable[..., object]
     workload: Workload | None = None
@@ -87,14 +87,14 @@ class Seat:
         self.problem = Problem.of(case)
         self.feed = Feed(self.problem)
         self.spots = SpotChecks(case, self.problem, self.feed)
-        self.contenders: dict[str, Contender] = {}
+        self.built: dict[str, Built] = {}
         self.draw = random.Random()
         self.elsewhere = 0.0
 
     def build(self, name: str) -> dict[str, Any]:
-        """Build a contender; what it chose to run, or the reason why that can't be done."""
+        """Build an implementation, or the control; what it chose to run, or the reason why that can't be done."""
         if name == CONTROL:
-            self.contenders[name] = Contender(Control(self.case.device))
+            self.built[name] = Built(Control(self.case.device))
             return {}
         try:
             with state.kept("when it is imported"):
@@ -104,14 +104,14 @@ class Seat:
         except Exception as error:  # a user's implementation may raise anything; the others are still measured
             return {"failure": reason_of(error)}
         run = delayed(workload, self.delay[name]) if name in self.delay else workload
-        self.contenders[name] = Contender(run, workload, registry.isolated(name))
+        self.built[name] = Built(run, workload, registry.isolated(name))
         self.elsewhere = process.cpu_seconds()
         return {"chosen": getattr(workload.module, "chosen", "")}  # another tree may not know of it
 
     def block(self, name: str, calls: int, lead: int, check: bool) -> dict[str, Any]:
         """Time a block; seconds of one call, by the clock of the device, and what is known of it; or the reason why
         there are none."""
-        own = self.contenders[name]
+        own = self.built[name]
         try:
             with state.kept("when it is called"):
                 if lead:
@@ -130,19 +130,19 @@ class Seat:
             "switches": evidence.switches,
         }
 
-    def _led(self, own: Contender, calls: int) -> None:
+    def _led(self, own: Built, calls: int) -> None:
         """Calls that warm this process up after another has run."""
         if own.workload is not None:
             own.workload.renew(calls)
         self.clock.time(own.run, calls)
 
-    def _timed(self, own: Contender, calls: int) -> Reading:
+    def _timed(self, own: Built, calls: int) -> Reading:
         """A block, each call with inputs of its own."""
         if own.workload is not None:
             own.workload.renew(calls)
         return self._read(own, own.run, calls)
 
-    def _checked(self, own: Contender, calls: int) -> Reading:
+    def _checked(self, own: Built, calls: int) -> Reading:
         """A block in two parts; what the last call of the first gave is looked at between them. Raises ParityError."""
         workload = own.workload
         assert workload is not None  # nobody asks that of the control
@@ -161,7 +161,7 @@ class Seat:
         workload.given = rest
         return _together(reading, self._read(own, go_on, len(rest)))
 
-    def _read(self, own: Contender, run: Run, calls: int) -> Reading:
+    def _read(self, own: Built, run: Run, calls: int) -> Reading:
         """What the clock says; the CPU time beside it is put down."""
         cpu = time.process_time()
         reading = self.clock.time(run, calls)
@@ -169,7 +169,7 @@ class Seat:
         own.seconds += reading.seconds
         return reading
 
-    def _elsewhere(self, own: Contender) -> str:
+    def _elsewhere(self, own: Built) -> str:
         """Why these blocks are no measurement of what this process does on its core, if so."""
         before, self.elsewhere = self.elsewhere, process.cpu_seconds()
         own.elsewhere += self.elsewhere - before

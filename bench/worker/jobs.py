@@ -83,11 +83,11 @@ def check(desk: Desk) -> None:
         desk.tell("checked", case=case.id, status=status, reason=reason, error=largest)
 
 
-def turns(desk: Desk) -> None:
-    """Be one of several that take turns."""
-    from bench.worker.blocks import take_turns
+def blocks(desk: Desk) -> None:
+    """Time blocks when told to, as one of several that take turns."""
+    from bench.worker.blocks import time_blocks
 
-    take_turns(desk.lines, desk.tell, desk.job.get("delay", {}))
+    time_blocks(desk.lines, desk.tell, desk.job.get("delay", {}))
 
 
 def limits(desk: Desk) -> None:
@@ -113,5 +113,5 @@ def gradients(desk: Desk) -> None:
 
 
 JOBS: dict[str, Callable[[Desk], None]] = {
-    "survey": survey, "check": check, "turns": turns, "limits": limits, "profile": profile, "gradients": gradients,
+    "survey": survey, "check": check, "blocks": blocks, "limits": limits, "profile": profile, "gradients": gradients,
 }  # fmt: skip

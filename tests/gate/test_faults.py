@@ -19,10 +19,10 @@ import pytest
 
 from bench.cases.case import Case
 from bench.cases.settings import Settings
-from bench.gate import pairs as contests
+from bench.gate import pairs
 from bench.gate.comparable import Surveyed
 from bench.gate.pair import Crews, Pair, Plan
-from bench.gate.pairs import contest
+from bench.gate.pairs import measure_pairs
 from bench.gate.sides import Side
 from bench.store.manifest import CellRecord
 from bench.table.outcome import UNCHANGED, Outcome
@@ -158,17 +158,17 @@ def load_half_way(tmp_path: Path) -> Ended:
 
 
 def simulated(load_from: int) -> Outcome:
-    """A contest on a simulated machine that gets busy; blocks of a round share its mood."""
+    """A gate on a simulated machine that gets busy; blocks of a round share its mood."""
     import random
 
     from bench.table.observation import ratio_of_means
 
-    draw, pairs = random.Random(3), iter(range(1000))
+    draw, numbers = random.Random(3), iter(range(1000))
     case = Case(hidden_size=8, input_size=8, seq_len=2).id
     record = CellRecord(case, "whole", call_seconds=1e-4)
 
     def measured(crews: Crews, plans: dict[Any, Plan], order: random.Random) -> Pair:
-        busy = next(pairs) >= load_from
+        busy = next(numbers) >= load_from
         base, head = [], []
         for _ in range(20):
             mood = (2.0 if busy else 1.0) * draw.lognormvariate(0, 0.3)
@@ -177,10 +177,10 @@ def simulated(load_from: int) -> Outcome:
         return Pair(dict.fromkeys(plans, ratio_of_means(head, base).log))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contests, "measure_pair", measured)
-        patch.setattr(contests, "survey", lambda *_: [Surveyed(records={(case, "whole"): record})] * 2)
-        patch.setattr(contests, "Crews", FakeCrews)
-        return contest((Side("base"), Side("head")), Settings(preset="gate", budget=60), 0.03, Path("log"))
+        patch.setattr(pairs, "measure_pair", measured)
+        patch.setattr(pairs, "survey", lambda *_: [Surveyed(records={(case, "whole"): record})] * 2)
+        patch.setattr(pairs, "Crews", FakeCrews)
+        return measure_pairs((Side("base"), Side("head")), Settings(preset="gate", budget=60), 0.03, Path("log"))
 
 
 class FakeCrews:

@@ -1,4 +1,4 @@
-"""A pair of processes: how it is planned, whose turn it is, and what becomes of what goes wrong; on fake crews."""
+"""A pair of processes: how it is planned, how its sides alternate, what becomes of what goes wrong; on fake crews."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class FakeCrew:
         return str(self.more.get("broken", {}).get(name, ""))
 
     def block(self, name: str, calls: int, lead: int = 0, check: bool = False) -> Reading:
-        """What the truth says; the first block of each contender warms it up and is no turn."""
+        """What the truth says; the first block of each implementation warms it up and does not count."""
         assert name in self.built
         if name in self.more.get("failing", {}):
             raise BlockFailed(self.more["failing"][name])
@@ -75,10 +75,10 @@ class FakeCrew:
         pass
 
 
-def fought(
+def measured(
     monkeypatch: pytest.MonkeyPatch, plans: dict[Cell, Plan], base: dict[str, Any], head: dict[str, Any]
 ) -> tuple[Pair, list[tuple[str, str]], list[FakeCrew]]:
-    """A pair of fake crews, the log of whose turn it was, and the crews."""
+    """A pair of fake crews, the log of whose blocks they were, and the crews."""
     log: list[tuple[str, str]] = []
     seconds = {"manual": 2e-3, "whole": 1e-3}
     sides = (Side("base"), Side("head"))
@@ -91,7 +91,7 @@ def fought(
 
 def test_a_slower_head_is_a_positive_log_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     """Head over base, for each cell by itself."""
-    pair, _, _ = fought(
+    pair, _, _ = measured(
         monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {"seconds": {"manual": 2.2e-3, "whole": 1e-3}}
     )
     assert pair.failures == {}
@@ -100,13 +100,13 @@ def test_a_slower_head_is_a_positive_log_ratio(monkeypatch: pytest.MonkeyPatch) 
     assert set(pair.logs) == set(CELLS)
 
 
-def test_the_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sides_alternate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of one side is next to the other's of the same cell; who is first, and what, changes."""
-    _, log, _ = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 20)), {}, {})
-    turns = list(zip(log[::2], log[1::2], strict=True))
-    assert all(first[1] == second[1] and first[0] != second[0] for first, second in turns)
-    assert {first[0] for first, _ in turns} == {"base", "head"}
-    assert {first[1] for first, _ in turns[::2]} == {"manual", "whole"}
+    _, log, _ = measured(monkeypatch, dict.fromkeys(CELLS, Plan(1, 20)), {}, {})
+    blocks = list(zip(log[::2], log[1::2], strict=True))
+    assert all(first[1] == second[1] and first[0] != second[0] for first, second in blocks)
+    assert {first[0] for first, _ in blocks} == {"base", "head"}
+    assert {first[1] for first, _ in blocks[::2]} == {"manual", "whole"}
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -126,14 +126,14 @@ def test_either_side_may_be_started_first(monkeypatch: pytest.MonkeyPatch, first
 
 def test_rounds_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell with long calls has fewer blocks than its neighbour."""
-    _, log, _ = fought(monkeypatch, {CELLS[0]: Plan(1, 3), CELLS[1]: Plan(1, 9)}, {}, {})
+    _, log, _ = measured(monkeypatch, {CELLS[0]: Plan(1, 3), CELLS[1]: Plan(1, 9)}, {}, {})
     assert (log.count(("base", "manual")), log.count(("head", "whole"))) == (3, 9)
 
 
 @pytest.mark.parametrize("key", ["broken", "failing"])
 def test_a_failure_costs_its_cell(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    """What cannot be built or raises is a reason that names the side; the other contenders are measured."""
-    pair, _, _ = fought(monkeypatch, dict.fromkeys(CELLS[:2], Plan(1, 3)), {}, {key: {"manual": "ValueError: no"}})
+    """What cannot be built or raises is a reason that names the side; the other implementations are measured."""
+    pair, _, _ = measured(monkeypatch, dict.fromkeys(CELLS[:2], Plan(1, 3)), {}, {key: {"manual": "ValueError: no"}})
     assert pair.failures == {CELLS[0]: "ValueError: no (in head)"}
     assert set(pair.logs) == {CELLS[1]}
 
@@ -141,13 +141,13 @@ def test_a_failure_costs_its_cell(monkeypatch: pytest.MonkeyPatch, key: str) -> 
 def test_a_death_names_side_and_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that an implementation that kills again and again can be told from an accident."""
     with pytest.raises(SideDied, match=r"^base: the process was killed by SIGKILL, while it was run$") as death:
-        fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {"dies": 4}, {})
+        measured(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {"dies": 4}, {})
     assert death.value.cell in CELLS
 
 
 def test_each_cell_is_checked_once_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     """On both sides, in one round of all."""
-    _, _, crews = fought(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {})
+    _, _, crews = measured(monkeypatch, dict.fromkeys(CELLS, Plan(1, 3)), {}, {})
     assert [sorted(crew.checked) for crew in crews] == [["manual", "manual", "whole", "whole"]] * 2
 
 
@@ -167,7 +167,7 @@ def test_plans_fill_the_pair() -> None:
 def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head is stopped in every other block for as long as a block takes; it is no slower for that."""
     one = {(CASES[0], "manual"): Plan(1, 10)}
-    pair, _, _ = fought(
+    pair, _, _ = measured(
         monkeypatch, one, {"waited": itertools.repeat(0.0)}, {"waited": itertools.cycle([0.0, 2e-3])}
     )  # fmt: skip
     assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
@@ -177,7 +177,7 @@ def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_side_that_knows_nothing_of_its_waiting_is_read_by_the_median(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interpreter on a system without evidence: nothing is taken off, and it is said that nothing is known."""
     one = {(CASES[0], "manual"): Plan(1, 10)}
-    pair, _, _ = fought(monkeypatch, one, {"waited": itertools.cycle([0.0, 0.0, 0.0, 2e-3])}, {})
+    pair, _, _ = measured(monkeypatch, one, {"waited": itertools.cycle([0.0, 0.0, 0.0, 2e-3])}, {})
     assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
     assert math.isnan(pair.disturbed[CASES[0], "manual"])
 
@@ -194,7 +194,7 @@ def test_what_a_head_does_every_fourth_time_counts() -> None:
     assert observed(base, head, rate).log == pytest.approx(math.log(1.25))
 
 
-def test_spikes_of_most_contenders_are_the_machines() -> None:
+def test_spikes_of_most_cells_are_the_machines() -> None:
     """One block of 40 with all of them is a spike: it is limited. With one of three alone it is that one's own."""
     calm, spiked = [1.0] * 40, [1.0] * 39 + [5.0]
     assert spike_rate([spiked, spiked, calm]) == 1 / 40

@@ -163,12 +163,12 @@ def judged(
 ) -> tuple[Outcome, Outcome]:
     """A gate against a stored run of 20 passes, in some of which `looped` took a third of its time; `now` is by what it
     is slower in both sets of processes. And what all passes say of the first set."""
-    ways = {"implementations": ("manual", "looped")}
-    stored = run(tmp_path / "stored", passes=20, **ways)
+    these = {"implementations": ("manual", "looped")}
+    stored = run(tmp_path / "stored", passes=20, **these)
     own = (stored.samples["implementation"] == "looped") & stored.samples["pass"].isin(half)
     stored.samples.loc[own, "seconds"] /= 3
     monkeypatch.setattr(stored_gate, "_machine", lambda *_: stored.manifest.machine)
-    sets = [slowed(run(tmp_path / f"set-{seed}", seed=seed, **ways), "looped", now) for seed in (2, 3)]
+    sets = [slowed(run(tmp_path / f"set-{seed}", seed=seed, **these), "looped", now) for seed in (2, 3)]
     monkeypatch.setattr(stored_gate, "_measured", lambda *_: sets[0])
     monkeypatch.setattr(stored_gate, "_measured_again", lambda *_: sets[1])
     settings = Settings(preset="smoke")

@@ -1,4 +1,4 @@
-"""The contest: budgets, lost pairs, what is compared and what is not; pairs and surveys are made up."""
+"""Head against base: budgets, lost pairs, what is compared and what is not; pairs and surveys are made up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 
 from bench.cases.case import Case
 from bench.cases.settings import Settings
-from bench.gate import pairs as contests
+from bench.gate import pairs
 from bench.gate.comparable import Surveyed
 from bench.gate.judge import LOOKS
 from bench.gate.pair import Pair, SideDied
-from bench.gate.pairs import contest, told_differences
+from bench.gate.pairs import measure_pairs, told_differences
 from bench.gate.sides import Side
 from bench.report.export import as_json
 from bench.report.verdicts import markdown
@@ -56,7 +56,7 @@ class Ticks:
 
 @pytest.fixture
 def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-    """A contest on made-up pairs: `truth` gives each cell's log ratio, or raises, by the number of the pair."""
+    """A gate on made-up pairs: `truth` gives each cell's log ratio, or raises, by the number of the pair."""
 
     def held(
         truth: Truth = lambda cell, number: 0.0,
@@ -81,12 +81,12 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
             logs = {cell: draw.gauss(truth(cell, number), 0.01) for cell in plans}
             return Pair(logs, disturbed=dict.fromkeys(plans, disturbed))
 
-        monkeypatch.setattr(contests, "measure_pair", measured)
-        monkeypatch.setattr(contests, "survey", lambda *_: surveys)
-        monkeypatch.setattr(contests, "Crews", FakeCrews)
-        monkeypatch.setattr(contests, "time", ticks)
+        monkeypatch.setattr(pairs, "measure_pair", measured)
+        monkeypatch.setattr(pairs, "survey", lambda *_: surveys)
+        monkeypatch.setattr(pairs, "Crews", FakeCrews)
+        monkeypatch.setattr(pairs, "time", ticks)
         settings = Settings(preset="gate", budget=budget)
-        return contest((Side("base"), Side("head")), settings, min_effect, Path("log"))
+        return measure_pairs((Side("base"), Side("head")), settings, min_effect, Path("log"))
 
     return held
 
@@ -136,7 +136,7 @@ def test_each_side_is_started_first_in_every_other_pair(
             assert isinstance(first, int) and threads == 1
             firsts.append(first)
 
-    monkeypatch.setattr("tests.gate.test_contest.FakeCrews", Noted)
+    monkeypatch.setattr("tests.gate.test_pairs.FakeCrews", Noted)
     hold()
     assert len(firsts) >= LOOKS[0]
     assert all({one, other} == {0, 1} for one, other in pairwise(firsts))
