@@ -26,12 +26,11 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.use import use
+from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.files import write_atomically, write_json
 from bench.table.cells import cells
 from bench.table.reading import Run, read_run
-from bench.table.winners import with_winners
 
 __all__ = ["build", "findings", "headlines", "write"]
 
