@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bench.cases.case import Case
-from bench.report import build
+from bench.report.build import build
 from bench.report.names import codes
 from bench.report.pictures.heatmaps import OPEN, TIE
 from bench.report.pictures.palette import COLOURS, looks
