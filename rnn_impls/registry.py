@@ -12,7 +12,7 @@ import importlib
 import inspect
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -86,6 +86,12 @@ def register(name: str) -> Callable[[Found], Found]:
 def known() -> list[str]:
     """Every name there is: this suite's, those of installed packages, registered ones; nothing is imported."""
     return [*BUILTIN, *_offers(), *REGISTERED]
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Each name once: those of BUILTIN first, in its order, then the others as they come."""
+    found = dict.fromkeys(names)
+    return [*(name for name in BUILTIN if name in found), *(name for name in found if name not in BUILTIN)]
 
 
 def isolated(name: str) -> bool:

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from bench import cli
 from bench.cases.case import Case
+from bench.report.advised import beyond, why_left, why_nothing
 from bench.store.manifest import FAILED, UNAVAILABLE
-from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, advise
+from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, NO_LAW, UNTRUSTED, Advice, Left, advise
 from bench.table.cells import cells
 from bench.table.comparison import TIED, UNDECIDED
-from bench.table.law import Fit, Law, Point, point_of
+from bench.table.law import TRUSTED, Fit, Law, Point, point_of
 from bench.table.ranking import CLOSE, error, held_out
 from bench.table.reading import Run, read_run
 from bench.table.winners import AT_ONCE, NEVER
@@ -102,7 +103,7 @@ def test_the_price_is_earned_back(ran: Ran) -> None:
 def test_what_failed_in_the_case_is_left_with_its_reason(ran: Ran) -> None:
     """Its time elsewhere is no answer here."""
     found = advise(ran(broken={"fused-cpu": (UNAVAILABLE, "no compiler\nhere")}), IN_RUN)
-    assert found.left == [("fused-cpu", "unavailable: no compiler here")]
+    assert [(each.name, why_left(each)) for each in found.left] == [("fused-cpu", "unavailable: no compiler here")]
     assert (names(found), found.fastest) == (["whole", "manual"], ["whole"])
 
 
@@ -249,8 +250,9 @@ def test_other_inputs_are_predicted_from_products(ran: Ran) -> None:
 def test_an_untrusted_law_is_left_and_still_heard_of(ran: Ran) -> None:
     """Its way has no time, but the measured cases nearest to it tell who wins there: it is named as a rival."""
     found = advise(ran(lawless), BETWEEN)
-    ((name, reason),) = found.left
-    assert name == "fused-cpu" and "its law misses cells held out of its fit by" in reason
+    (left,) = found.left
+    assert (left.name, left.outcome) == ("fused-cpu", UNTRUSTED) and left.error > TRUSTED
+    assert "its law misses cells held out of its fit by" in why_left(left)
     assert names(found) == ["whole", "manual"]
     assert found.rivals == [("fused-cpu", 4)] and found.around == 4
 
@@ -260,13 +262,13 @@ def test_a_way_without_a_law_has_the_reason(ran: Ran) -> None:
     run = ran()
     few = {case.id for case in grid(hidden=(32,))}
     run.samples = run.samples[(run.samples["implementation"] != "manual") | run.samples["case"].isin(few)]
-    ((name, reason),) = advise(run, BETWEEN).left
-    assert name == "manual" and reason.startswith("no law: ")
+    (left,) = advise(run, BETWEEN).left
+    assert (left.name, left.outcome) == ("manual", NO_LAW) and why_left(left).startswith("no law: ")
     found = advise(ran(broken={"fused-cpu": (FAILED, "it broke")}), BETWEEN)
-    assert found.left == [("fused-cpu", "failed: it broke")]
+    assert found.left == [Left("fused-cpu", FAILED, "it broke")]
     alone = advise(ran(passes=1), BETWEEN)
-    assert alone.ranking == [] and alone.reason == "no way has a law there that can be relied on"
-    assert {reason for _, reason in alone.left} == {"one pass gives its law no interval"}
+    assert alone.ranking == [] and why_nothing(alone) == "no way has a law there that can be relied on"
+    assert {why_left(each) for each in alone.left} == {"one pass gives its law no interval"}
 
 
 # Outside
@@ -289,7 +291,7 @@ def test_beyond_what_was_measured_is_said(ran: Ran, fields: dict[str, int], outs
     """Still a ranking by the laws, marked, with the size that is beyond."""
     case = dataclasses.replace(BETWEEN, **fields)  # type: ignore[arg-type]  # sizes alone
     found = advise(ran(), case)
-    assert (found.basis, found.outside) == (EXTRAPOLATED, outside)
+    assert (found.basis, [beyond(each) for each in found.outside]) == (EXTRAPOLATED, outside)
     assert found.ranking[0].seconds.value == pytest.approx(lawful(case, "fused-cpu"), rel=0.05)
     assert {way.basis for way in found.ranking} == {EXTRAPOLATED}
 
@@ -321,14 +323,14 @@ def test_another_setting_has_no_answer(ran: Ran, fields: dict[str, Any], reason:
     """It says which axis, and what the run has."""
     run = ran(cases=[*grid(), *grid(mode="training"), *grid(batch_size=16)])
     found = advise(run, dataclasses.replace(BETWEEN, **fields))
-    assert (found.ranking, found.reason) == ([], reason)
+    assert (found.ranking, why_nothing(found)) == ([], reason)
 
 
 def test_a_run_without_cells_has_no_answer(ran: Ran) -> None:
     """Nothing is no error."""
     run = ran()
     run.manifest.cells = []
-    assert advise(run, BETWEEN).reason == "the run has no case"
+    assert why_nothing(advise(run, BETWEEN)) == "the run has no case"
 
 
 # The command

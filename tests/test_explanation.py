@@ -10,7 +10,7 @@ import pytest
 
 from bench.cases.case import Case
 from bench.host.process import WorkerDied
-from bench.report import build
+from bench.report.build import build
 from bench.report.operators import with_reasons
 from bench.report.pictures.scene import Scene
 from bench.report.why import why

@@ -13,7 +13,7 @@ import torch
 from bench.host.clock import HostClock, Reading, Run
 from bench.host.machine import describe
 from bench.host.process import WorkerDied
-from bench.report import limits
+from bench.report import limits_table
 from bench.run import kept
 from bench.store.files import BrokenFile
 from bench.why.limits import best, cpu, cuda, sitting
@@ -309,7 +309,7 @@ def test_the_table_says_what_each_limit_is() -> None:
         cpu__call__operator=[1.2e-6, 0.9e-6], cuda__call__graph=[3e-6],
     )  # fmt: skip
     found.facts["cpu.cache.L1"], found.missing["mps"] = 49152, "nobody asked"
-    text = limits.markdown(found)
+    text = limits_table.markdown(found)
     assert "| | 1 thread | 2 threads |" in text
     assert "| CPU: fastest products here, float32 | 250 GFLOP/s (200) | 500 GFLOP/s (400) |" in text
     assert "| CPU: reading from L2 | 240 GB/s |  |" in text

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from bench.gate.sides import Side
-from bench.proof import runs, trust
+from bench.proof import rates, runs, trust
 from bench.proof.neighbour import Neighbour
 from bench.proof.peers import cells, fails, slowed
 from bench.proof.resample import head_against_base, pool, resample
@@ -118,11 +118,11 @@ def test_resampled_runs_find_what_is_planted(rows: list[dict[str, Any]]) -> None
 
 def test_bounds_of_rates() -> None:
     """Clopper and Pearson's: 0 of 30 leaves 9.5 %, 20 of 20 shows 86 %; published in any table."""
-    assert trust.upper(0, 30) == pytest.approx(1 - 0.05 ** (1 / 30))
-    assert trust.lower(20, 20) == pytest.approx(0.05 ** (1 / 20))
-    assert trust.upper(1, 20) == pytest.approx(0.2161, abs=1e-4)
-    assert trust.lower(19, 20) == pytest.approx(0.7839, abs=1e-4)
-    assert (trust.upper(5, 5), trust.lower(0, 5)) == (1.0, 0.0)
+    assert rates.upper(0, 30) == pytest.approx(1 - 0.05 ** (1 / 30))
+    assert rates.lower(20, 20) == pytest.approx(0.05 ** (1 / 20))
+    assert rates.upper(1, 20) == pytest.approx(0.2161, abs=1e-4)
+    assert rates.lower(19, 20) == pytest.approx(0.7839, abs=1e-4)
+    assert (rates.upper(5, 5), rates.lower(0, 5)) == (1.0, 0.0)
 
 
 def test_head_against_base_is_a_mean_over_runs() -> None:
@@ -214,7 +214,7 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     unchanged["cells"][0] |= {"verdict": REGRESSED, "effect": 0.07}
     missed = next(row for row in bad if row["kind"] == KINDS[1].name)
     next(cell for cell in missed["cells"] if cell["implementation"] == missed["slowed"])["verdict"] = UNCHANGED
-    found = trust.figures(bad, resampled=60)
+    found = rates.figures(bad, resampled=60)
     first, second = found["kinds"][:2]
     assert (first["runs"], first["failed"], first["false"]) == (6, 1, 1)
     assert (second["runs"], second["failed"], second["slowed_cells"], second["found_cells"]) == (
@@ -249,7 +249,7 @@ def test_beside_a_neighbour_two_kinds_are_asked_for(tmp_path: Path, monkeypatch:
     found, share = sit(4, tmp_path, lambda told: None, seed=3)
     assert [row["delay"] for row in found] == [0.0, 0.05] * 4
     assert share == 0.68
-    figures = trust.figures(found, resampled=60) | {"neighbour_share": share}
+    figures = rates.figures(found, resampled=60) | {"neighbour_share": share}
     assert [(kind["name"] if "name" in kind else kind["delay"], kind["runs"]) for kind in figures["kinds"]] == [
         (0.0, 4), (0.05, 4),
     ]  # fmt: skip

@@ -30,11 +30,11 @@ def limits(
     with clear_errors():
         from rich.markdown import Markdown
 
-        from bench.report import limits
+        from bench.report import limits_table
         from bench.run import kept
 
         found, path = kept.this_machine(reports, again, lambda text: console.print(text, soft_wrap=True))
-        console.print(Markdown(limits.markdown(found)))
+        console.print(Markdown(limits_table.markdown(found)))
         console.print(str(path), soft_wrap=True)
 
 
@@ -130,7 +130,7 @@ def advise(
     with clear_errors():
         case = axes.case()
         folder = run_folders.find(run, reports)
-        from bench.report.advice import show
+        from bench.report.advised import show, why_nothing
         from bench.table.advice import advise as advised
         from bench.table.reading import read_run
 
@@ -138,4 +138,4 @@ def advise(
         told = advised(found, case)
     show(console, told, found.manifest)
     if not told.ranking:
-        fail(f"nothing can be said: {told.reason}", SOMETHING_FAILED)
+        fail(f"nothing can be said: {why_nothing(told)}", SOMETHING_FAILED)

@@ -77,17 +77,17 @@ def report(
 ) -> None:  # fmt: skip
     """Rebuild reports from the raw files alone."""
     with clear_errors():
-        from bench import report as pages
+        from bench.report.build import build, write
         from bench.table.reading import read_pytest_json
 
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
             if not name.endswith(".json"):
-                console.print(str(pages.build(run_folders.find(name, reports))), soft_wrap=True)
+                console.print(str(build(run_folders.find(name, reports))), soft_wrap=True)
         if files:
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)
-            console.print(str(pages.write(read_pytest_json(files), target)), soft_wrap=True)
+            console.print(str(write(read_pytest_json(files), target)), soft_wrap=True)
 
 
 def accuracy(
@@ -162,15 +162,16 @@ def _explain(
 
 def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     """Write the report, print its headlines, let `latest` point to it."""
-    from bench import report as pages
+    from bench.report.build import write
+    from bench.report.findings import headlines
     from bench.report.warned import sentences
     from bench.table.cells import cells
 
     found = read_run(folder)
-    page = pages.write(found, folder)
+    page = write(found, folder)
     table = cells(found)
     console.print()
-    for line in pages.headlines(table, found.manifest):
+    for line in headlines(table, found.manifest):
         console.print(f"• {line}", highlight=False, markup=False)
     for line in sentences(table):
         console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)

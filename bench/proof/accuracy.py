@@ -1,7 +1,4 @@
-"""What came of the sitting: figures, a table in Markdown, a picture, and the numbers as JSON.
-
-The command: simulate, sit, show.
-"""
+"""The proof of the numbers: simulate, sit, show what came of it as a table, a picture and JSON."""
 
 from __future__ import annotations
 
@@ -23,6 +20,9 @@ from bench.proof.simulation import Coverage, coverage
 from bench.store.files import write_atomically, write_json
 from bench.store.manifest import read_manifest
 from bench.table.stats import coefficient_of_variation
+
+SEEDS_APART = 100
+"""Between the neighbours of two sittings: one has a few processes, each with a seed of its own."""
 
 METHODS = {
     "ours": "this suite",
@@ -216,9 +216,6 @@ def _speedups(repeats: Repeats) -> dict[str, list[float]]:
 def _within(tick: float, speedups: dict[str, list[float]], centre: float) -> bool:
     everything = [value / centre for values in speedups.values() for value in values] + [0.9, 1.1]
     return min(everything) * 0.97 <= tick <= max(everything) * 1.03
-
-
-SEEDS_APART = 100
 
 
 def accuracy(

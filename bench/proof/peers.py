@@ -1,15 +1,11 @@
-"""Two other ways to measure the same speed-up, each in a fresh process, given the same wall time.
+"""What this suite is held against: torch.utils.benchmark and plain pytest-benchmark, each in a fresh process.
 
-`python -m bench.proof.peers blocked_autorange CASE WALL STARTED` prints manual's over whole's seconds by
-`torch.utils.benchmark`; with `pytest_benchmark` it prints three: by the medians, the means and the minima of
-pytest-benchmark's rounds. Both measure one contender after the other, as their documentation shows, each for half of
-the time that is left of WALL seconds since STARTED (as `time.time` gives it); core and thread are those of a run of
-this suite.
-
-The peer: plain pytest-benchmark on the gate's cells, and what its --benchmark-compare-fail makes of two runs.
-
-`measure_peer` runs one test per cell with pytest-benchmark's own timer and defaults, in a fresh process on the core
-and thread of a gate run. Whether two runs pass is decided by pytest-benchmark's own checks.
+- For `python -m bench accuracy`: `python -m bench.proof.peers blocked_autorange CASE WALL STARTED` prints manual's over
+  whole's seconds; with `pytest_benchmark` it prints three, by the medians, the means and the minima of its rounds. Both
+  measure one after the other, as their documentation shows, each for half of the time that is left of WALL seconds
+  since STARTED (as `time.time` gives it); core and thread are those of a run of this suite.
+- For `python -m bench trust`: `measure_peer` runs one test for each of the gate's cells by pytest-benchmark's own timer
+  and defaults, on the core and thread of a gate run; its own --benchmark-compare-fail decides whether two runs pass.
 """
 
 from __future__ import annotations
@@ -46,6 +42,17 @@ def test_rnn(benchmark, name):
     benchmark(RUNS[name], 1)
 """
 """The test file of pytest-benchmark's turn; half a second is left for writing its JSON."""
+
+CHECKS = ("mean:5%", "median:5%", "min:10%")
+
+GATE_FILE = """
+import pytest
+from bench.proof.peers import workload
+
+@pytest.mark.parametrize("case,name", {cells!r})
+def test_rnn(benchmark, case, name):
+    benchmark(workload(case, name), 1)
+"""
 
 
 def workloads(case_id: str) -> dict[str, Run]:
@@ -93,29 +100,6 @@ def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
     return [stats["manual"][figure] / stats["whole"][figure] for figure in ("median", "mean", "min")]
 
 
-def main() -> None:
-    """Measure by the peer that is named first on the command line; print a JSON list of speed-ups."""
-    name, case_id, wall, started = sys.argv[1:]
-    measure = {"blocked_autorange": blocked_autorange, "pytest_benchmark": pytest_benchmark}[name]
-    print(json.dumps(measure(case_id, float(wall), float(started))))
-
-
-if __name__ == "__main__":
-    main()
-
-
-CHECKS = ("mean:5%", "median:5%", "min:10%")
-
-GATE_FILE = """
-import pytest
-from bench.proof.peers import workload
-
-@pytest.mark.parametrize("case,name", {cells!r})
-def test_rnn(benchmark, case, name):
-    benchmark(workload(case, name), 1)
-"""
-
-
 def cells() -> list[tuple[str, str]]:
     """Those of a gate run."""
     return [(case.id, name) for case in find("gate").cases("cpu") for name in THREE_WAYS]
@@ -157,3 +141,14 @@ def slowed(stats: list[dict[str, float]], names: Sequence[str], name: str, facto
         {field: value * (factor if own == name else 1) for field, value in one.items()}
         for one, own in zip(stats, names, strict=True)
     ]
+
+
+def main() -> None:
+    """Measure by the peer that is named first on the command line; print a JSON list of speed-ups."""
+    name, case_id, wall, started = sys.argv[1:]
+    measure = {"blocked_autorange": blocked_autorange, "pytest_benchmark": pytest_benchmark}[name]
+    print(json.dumps(measure(case_id, float(wall), float(started))))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ A pair of an unchanged run in which all cells were measured is one draw; a slowd
 to the cells of one implementation, which is what a delay proportional to their time does. Cells of one pair stay
 together, so that what they share (a process's luck, the machine's mood) is kept.
 
-Head against base where nothing changed: what the gate itself makes of two sides that are the same code.
+`head_against_base` is what the gate itself makes of two sides that are the same code.
 """
 
 from __future__ import annotations

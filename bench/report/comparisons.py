@@ -1,20 +1,19 @@
-"""The measured cells of a run as the findings look at them.
-
-What Comparisons and intervals of a run allow to be said about one case or one pair of implementations.
-"""
+"""What findings are made of: the measured cells as they see them, and Comparisons and standings in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from bench.report.facets import usual_case, varying_axes
-from bench.report.names import axis_value, listed, on_device, ordered, phrase, short_names
+from bench.report.names import axis_value, on_device, phrase, short_names
 from bench.report.units import percent, times
-from bench.table.comparison import FASTER, SLOWER, TIE, TIED, UNDECIDED, UNKNOWN, of_row
+from bench.table.comparison import FASTEST, SLOWER, TIE, of_row
+from bench.table.winners import Winner
+from rnn_impls.registry import ordered
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,14 @@ def side(row: pd.Series) -> str:
     return of_row(row, "speedup").relation
 
 
-def apart(one: pd.Series, other: pd.Series, column: str) -> int:
-    """1 if `one` is larger than `other` by intervals that don't overlap, -1 if smaller, 0 if that can't be said. For
-    cells of two Cases, which share no rounds; two of one Case have a Comparison."""
-    if one[f"{column}_low"] > other[f"{column}_high"]:
-        return 1
-    return -1 if one[f"{column}_high"] < other[f"{column}_low"] else 0
+def prefixed(standing: str, names: Iterable[str]) -> str:
+    """The name of one that is the fastest, `tie: a, b`, `undecided: a, b`."""
+    return ("" if standing == FASTEST else f"{standing}: ") + ", ".join(names)
+
+
+def won_by(winner: Winner, short: Mapping[str, str]) -> str:
+    """Who won a case, or those that tie or that it lies between, by their short names."""
+    return prefixed(winner.standing, [short[name] for name in winner.names])
 
 
 def speedup(row: pd.Series) -> str:
@@ -160,9 +161,3 @@ def of_all(part: pd.DataFrame, everything: pd.DataFrame) -> str:
 def shown_below_one(rows: Sequence[pd.Series]) -> str:
     """A reminder for the reader when a speed-up that is quoted is really a slow-down."""
     return "; below 1× means slower" if any(side(row) == SLOWER for row in rows) else ""
-
-
-__all__ = [
-    "FASTER", "SLOWER", "TIED", "UNDECIDED", "UNKNOWN", "WITHIN", "apart", "counted", "listed", "of_all", "place",
-    "region", "shown_below_one", "side", "slowdown", "speedup",
-]  # fmt: skip

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bench.report.facets import pick, value_range
-from bench.report.names import axis_value, listed, on_device, ordered, phrase, short_names
+from bench.report.names import axis_value, listed, on_device, phrase, short_names
 from bench.table.crossover import Crossover, along_products, along_steps, common, contradicted
 from bench.table.law import SETTING, Fit, Laws, Point, Unfitted
+from rnn_impls.registry import ordered
 
 
 class Words:

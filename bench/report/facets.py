@@ -17,6 +17,7 @@ import pandas as pd
 from bench.cases.case import FIELDS
 from bench.report.names import axis_value, device, listed
 from bench.store.manifest import MEASURED, Manifest
+from bench.table.cells import with_input, with_outcome
 
 SPANNED = ("mode", "hidden_size", "seq_len")
 USUAL = {"hidden_size": 128, "seq_len": 64, "batch_size": 1, "num_layers": 1}
@@ -31,17 +32,6 @@ class Setting:
     title: str
     device: str
     cells: pd.DataFrame
-
-
-def with_input(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add `input`: `hidden` where the input is as wide as the hidden state and grows with it, else its size.
-
-    An input that equals the hidden size but keeps its size beside another hidden size is a fixed one.
-    """
-    others = [name for name in FIELDS if name not in (*SPANNED, "input_size")]
-    hidden_per_input = cells.groupby([*others, "input_size"], sort=False)["hidden_size"].transform("nunique")
-    tied = (cells["input_size"] == cells["hidden_size"]) & (hidden_per_input == 1)
-    return cells.assign(input=cells["input_size"].astype(str).where(~tied, "hidden"))
 
 
 def settings(cells: pd.DataFrame) -> list[Setting]:
@@ -103,17 +93,6 @@ def usual_case(cells: pd.DataFrame) -> str:
         for name, row in cases.iterrows()
     ]
     return min(keys)[-1]
-
-
-NOT_REACHED = "not reached"
-
-
-def with_outcome(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add `outcome`: the status, but `not reached` for a cell that was to be measured and has no sample."""
-    missed = (cells["status"] == MEASURED) & cells["seconds"].isna()
-    why = "no finished pass holds it: the run ended before"
-    reason = cells["reason"].fillna("").where(~missed, why)
-    return cells.assign(outcome=cells["status"].where(~missed, NOT_REACHED), reason=reason)
 
 
 @dataclass(frozen=True)

@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.report import pairs, trends
-from bench.report.comparisons import (
-    FASTER,
-    SLOWER,
-    TIED,
-    UNDECIDED,
-    UNKNOWN,
-    WITHIN,
-    Context,
-    Finding,
-    counted,
-    listed,
-    of_all,
-    place,
-    side,
-    slowdown,
-    speedup,
-)
-from bench.report.names import capital, on_device
+from bench.report import trends
+from bench.report.against_baseline import fast_pair, looped_pair, own
+from bench.report.comparisons import WITHIN, Context, Finding, counted, of_all, place, side, slowdown, speedup
+from bench.report.names import capital, listed, on_device
 from bench.report.units import duration, duration_in, times
 from bench.store.manifest import MEASURED, Manifest
-from bench.table.comparison import FASTEST
+from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, UNKNOWN
 from bench.table.winners import winners
 
 MOST = 8
@@ -44,8 +29,8 @@ def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
         return [Finding("nothing", _why_nothing(cells))]
     context = Context(measured, baseline)
     rules = (
-        caveat, headlines_by_device, pairs.crossover, pairs.own, where_fastest, pairs.fast_pair, pairs.looped_pair,
-        trends.hidden, trends.length, trends.modes, alone, trends.memory,
+        caveat, headlines_by_device, trends.crossover, own, where_fastest, fast_pair, looped_pair, trends.hidden,
+        trends.length, trends.modes, alone, trends.memory,
     )  # fmt: skip
     found = [finding for rule in rules for finding in rule(context)]
     return found[:MOST]

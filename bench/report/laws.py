@@ -19,7 +19,7 @@ from bench.report.crossings import Told, Words, by_length, by_size
 from bench.report.names import axis_value, capital, device, listed, on_device
 from bench.report.tables import AXES, Column, Entry, entries
 from bench.report.units import duration_in, missing, percent
-from bench.table.law import PARTS, Fit, Laws, Unfitted
+from bench.table.law import PARTS, TRUSTED, Fit, Laws, Unfitted
 
 _TITLES = {"fixed": "Fixed", "per_step": "Per step", "per_product": "Per product"}
 _HINTS = {
@@ -150,9 +150,6 @@ def _sentences(lead: str, parts: Iterable[Part], where: Callable[[Fit, Sequence[
     return " ".join(capital(text) for text in [lead + said[0], *said[1:]]) if said else ""
 
 
-TRUSTED = 0.15
-"""The median error on held-out cells beyond which a law is shown, but no crossover drawn from it."""
-
 MOST = 4
 """Longer lists are cut short."""
 
@@ -163,7 +160,7 @@ def findings(found: Laws) -> list[Finding]:
     """How well the laws hold; where two ways, or two devices, cross; which laws are missing or not used, and why."""
     words = Words(found)
     fits = words.sort(found.fits)
-    usable = [fit for fit in fits if fit.held_out_error <= TRUSTED and len(fit.passes) > 1]
+    usable = [fit for fit in fits if fit.trusted]
     return [
         *_quality(words, fits), *ways(words, usable), *devices(words, usable), *_unused(words, fits),
         *_unfitted(words, found.unfitted),

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.report import warned
-from bench.report.comparisons import Finding, place
+from bench.report.comparisons import Finding, place, won_by
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
-from bench.report.names import device, ordered, short_names
+from bench.report.names import device, short_names
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
@@ -18,6 +18,7 @@ from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE, reached
 from bench.table.comparison import joined
 from bench.table.winners import Winner, winners
+from rnn_impls.registry import ordered
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
@@ -118,7 +119,7 @@ def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:
     """The winner of a case, or those that tie; with the gain of the first over REFERENCE where it is another."""
     if winner is None:
         return "–"
-    names = winner.text({name: f"`{each}`" for name, each in short.items()})
+    names = won_by(winner, {name: f"`{each}`" for name, each in short.items()})
     row = winner.rows.iloc[0]
     if not winner.decided or winner.names[0] == REFERENCE or pd.isna(row["gain"]):
         return names

@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ORDER = (
-    "manual", "looped", "whole", "whole-no-cudnn", "rnncell", "hoisted", "stacked-grad", "scripted", "compiled-step",
-    "compiled-chunk", "scan", "fused-cpu", "fused-cpu-bf16", "cuda-graph", "cuda-graph-step", "persistent-triton",
-)  # fmt: skip
-"""Implementations that always come in this order, and whose looks are theirs alone; those that users bring follow in
-the order of the run."""
-
 _PHRASES = {
     "manual": "the cell written by hand",
     "looped": "`nn.RNN` called step by step",
@@ -38,12 +31,6 @@ _CODES = {
 }  # fmt: skip
 
 DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (MPS)"}
-
-
-def ordered(names: Iterable[str]) -> list[str]:
-    """Each implementation once, the known ones first and always in the same order."""
-    found = list(dict.fromkeys(names))
-    return sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:

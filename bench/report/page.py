@@ -15,7 +15,6 @@ from bench.measure.alternate import BLOCK_SECONDS
 from bench.report import tables
 from bench.report.comparisons import WITHIN, Finding
 from bench.report.facets import constants, notices, skipped
-from bench.report.names import ordered
 from bench.report.pictures import palette
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import inline_svg, marker_svg, style
@@ -26,6 +25,7 @@ from bench.report.warned import sentences
 from bench.report.why import Why
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE, reached
+from rnn_impls.registry import ordered
 
 HERE = Path(__file__).parent
 

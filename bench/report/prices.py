@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.facets import with_outcome
-from bench.report.names import device, listed, ordered, short_names
+from bench.report.names import device, listed, short_names
 from bench.report.tables import Column, Entry, entries
 from bench.report.units import NOTHING, duration, missing
 from bench.store.manifest import MEASURED
-from bench.table.cells import REFERENCE
+from bench.table.cells import REFERENCE, with_outcome
 from bench.table.winners import AT_ONCE, NEVER, code_lines, payback
+from rnn_impls.registry import ordered
 
 _FIGURES = {
     "build": ("Build", "construction before the first call, compiling included: the median case, and the longest"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.report import headlines
+from bench.report.findings import headlines
 from bench.report.markdown import compact
 from bench.report.pictures.scene import Scene
 from bench.report.why import why

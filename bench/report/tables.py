@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.facets import varying_axes, with_outcome
+from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
 from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
 from bench.report.warned import short
 from bench.store.manifest import MEASURED, Manifest
-from bench.table.cells import REFERENCE, reached
+from bench.table.cells import REFERENCE, reached, with_outcome
 from bench.table.comparison import TIED, UNDECIDED
 from bench.why.floor import MARGIN
 

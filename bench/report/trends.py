@@ -1,14 +1,18 @@
-"""Findings about how something changes: with hidden size, length, mode, device."""
+"""Findings about how something changes: with hidden size, length, mode, device.
+
+On two devices it is absolute times that are compared: they share no rounds, so that there is no ratio.
+"""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from bench.cases.case import FIELDS
-from bench.report.comparisons import Context, Finding, apart, counted, listed, of_all, place, shown_below_one, speedup
-from bench.report.facets import with_input
-from bench.report.names import axis_value, capital, on_device
-from bench.report.units import duration_in, size
+from bench.report.comparisons import Context, Finding, counted, of_all, place, shown_below_one, speedup
+from bench.report.names import axis_value, capital, listed, on_device
+from bench.report.units import duration, duration_in, size
+from bench.table.cells import with_input
+from bench.table.comparison import apart
 
 _WITH = {"hidden_size": "the hidden size", "seq_len": "the length of the sequence"}
 
@@ -91,6 +95,40 @@ def modes(context: Context) -> list[Finding]:
     where = place(train, context.varying, without=["mode"])
     example = f"at {where} it is {speedup(train)} in training, {speedup(infer)} in inference"
     return [Finding("mode", f"{capital(context.here() + listed(told))}; {example}.")]
+
+
+def crossover(context: Context) -> list[Finding]:
+    """Where the GPU overtakes the CPU, in absolute time, for the focus or else the first implementation on both."""
+    if not {"cpu", "cuda"} <= set(context.devices):
+        return []
+    name = context.focus or context.names[0]
+    frame = context.cells[(context.cells["implementation"] == name) & context.cells["seconds_low"].notna()]
+    both = matched(frame, "device", "cpu", "cuda")
+    if not both:
+        return []
+    cases = pd.DataFrame([cpu for cpu, _ in both]).reset_index(drop=True)
+    verdicts = pd.Series([apart(cpu, gpu, "seconds") for cpu, gpu in both])
+    first, second = (1, -1) if (verdicts == 1).any() else (-1, 1)
+    names = {1: "the GPU is faster than the CPU", -1: "the CPU is faster than the GPU"}
+    text = f"For {context.phrase(name)} {names[first]} {of_all(cases[verdicts == first], cases)}"
+    if len(rest := cases[verdicts == second]):
+        text += f", the CPU in {counted(rest, cases)}"
+    if len(rest := cases[verdicts == 0]):
+        text += f"; in {counted(rest, cases)} the intervals of the two times overlap"
+    return [Finding("device", f"{text}. {_overtakes(context, name, both)}".strip())]
+
+
+def _overtakes(context: Context, name: str, both: list[tuple[pd.Series, pd.Series]]) -> str:
+    """From which hidden size on the GPU is ahead, at the usual length, where there is one such point."""
+    wanted = {row["case"] for row in along(context, name, "hidden_size")}
+    line = sorted((pair for pair in both if pair[0]["case"] in wanted), key=lambda pair: pair[0]["hidden_size"])
+    ahead = [apart(cpu, gpu, "seconds") == 1 for cpu, gpu in line]
+    if not any(ahead) or all(ahead) or ahead != sorted(ahead):
+        return ""
+    cpu, gpu = line[ahead.index(True)]
+    where = place(cpu, context.varying, without=["hidden_size"])
+    times_of_both = f"{duration(gpu['seconds'])} against {duration(cpu['seconds'])}"
+    return f"At {where}, it is ahead from hidden {cpu['hidden_size']} on ({times_of_both} there)."
 
 
 def memory(context: Context) -> list[Finding]:

@@ -1,24 +1,43 @@
-"""Everything the report says of what to use, put together for the page and the summary."""
+"""What to use: winners and regions in words, put together for the page and the summary."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bench.cases.case import MODES
 from bench.report import prices
-from bench.report.facets import varying_axes
-from bench.report.names import capital, codes, listed
+from bench.report.comparisons import prefixed, won_by
+from bench.report.facets import axis_words, value_range, varying_axes
+from bench.report.names import capital, codes, listed, short_names
 from bench.report.pictures import heatmaps
 from bench.report.pictures.palette import chip
 from bench.report.pictures.scene import Picture, Scene
 from bench.report.tables import Column, Entry
+from bench.report.units import times
 from bench.table.cells import REFERENCE
 from bench.table.comparison import UNDECIDED
-from bench.table.regions import Region, gains, regions, where
-from bench.table.winners import Winner, prefix, same_code, winners
+from bench.table.regions import MERGED, Region, regions
+from bench.table.winners import Winner, same_code, winners
+
+GAIN = ("gain", "gain_low", "gain_high")
+COLUMNS = ("fastest", "fastest_gain", "fastest_gain_low", "fastest_gain_high")
+"""What `with_winners` adds: a name, `tie: a, b` or `undecided: a, b`, and the winner's gain over REFERENCE with its
+interval; of a tie that of its first."""
+
+
+def with_winners(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add COLUMNS to each row of a case that has a winner."""
+    found, short = winners(cells), short_names(cells["implementation"])
+    texts = {case: won_by(winner, short) for case, winner in found.items()}
+    decided = {case: winner.rows.iloc[0] for case, winner in found.items() if winner.decided}
+    table = cells.assign(fastest=[texts.get(case, "") for case in cells["case"]])
+    for column, gain in zip(COLUMNS[1:], GAIN, strict=True):
+        table[column] = [float(decided[case][gain]) if case in decided else math.nan for case in cells["case"]]
+    return table
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class Line:
     def sentence(self) -> str:
         """`Training, hidden 64 to 256: `mine`, 5.1× [5.0, 5.2] to 12.0× [11.8, 12.2] over `whole` (12 cases).`"""
         names = listed([f"`{name}`" for name in self.names])
-        who = f"undecided between {names}" if self.standing == UNDECIDED else f"{prefix(self.standing)}{names}"
+        who = f"undecided between {names}" if self.standing == UNDECIDED else prefixed(self.standing, [names])
         gain = f", {self.gain} over `{REFERENCE}`" if self.gain else ""
         cases = "" if self.cases == 1 else f" ({self.cases} cases)"
         return f"{capital(self.where)}: {who}{gain}{cases}."
@@ -83,7 +102,17 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
 
 def _line(region: Region, scene: Scene, varying: list[str]) -> Line:
     names = tuple(scene.label(name) for name in region.names)
-    return Line(where(region, varying), region.standing, names, gains(region), region.cases)
+    gain = " to ".join(times(each.value, each.low, each.high) for each in region.gains)
+    return Line(where(region, varying), region.standing, names, gain, region.cases)
+
+
+def where(region: Region, varying: Sequence[str]) -> str:
+    """`training, hidden 64 to 256, 1 to 512 steps`, with whatever else varies in the run before it."""
+    named = {"input": "input_size"}
+    words = [axis_words(axis, value) for axis, value in region.fixed.items() if named.get(axis, axis) in varying]
+    words.append(listed([str(mode) for mode in region.spans["mode"]]))
+    axes = [axis for axis in MERGED[1:] if axis != "batch_size" or axis in varying]
+    return ", ".join([*words, *(value_range(axis, region.spans[axis]) for axis in axes)])
 
 
 def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bench.report import gradients, laws, operators
-from bench.report.comparisons import Context, Finding, apart, place
+from bench.report.comparisons import Context, Finding, place
 from bench.report.facets import usual_case
 from bench.report.names import axis_value, capital, listed, on_device
 from bench.report.pictures import bars, roofline
@@ -20,6 +20,7 @@ from bench.report.pictures.curves import panels
 from bench.report.pictures.scene import Group, Picture, Scene
 from bench.report.tables import Column, Entry
 from bench.report.units import duration, gap, per_step, times, whole_percent
+from bench.table.comparison import apart
 from bench.table.law import laws as fitted
 from bench.table.reading import Run
 from bench.why.profile.breakdown import DISPATCH, GRADIENTS, OVERHEAD, PRODUCTS

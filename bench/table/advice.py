@@ -1,40 +1,41 @@
-"""A ranking of the ways for one case, and whether it was measured or predicted.
+"""Which implementation to use for one case, by a run: as it was measured there, or else by the laws of its setting.
 
-Advice on a case that the run holds.
+advise(run, case)      the ranking, fastest first, with what it rests on
+    measured(...)      of a case that the run holds
+    predicted(...)     of one that it does not hold, from the laws of those that it holds in the same setting
 
-Advice on a case that the run does not hold, from the laws of those that it holds in the same setting.
-
-Which way is the faster one, and how surely, is that of `bench.table.ranking`; how often that comes true is counted on
-the measured cases of the setting (`bench.table.ranking`).
+Which of two is the faster by their laws, how surely, and how often that comes true is that of `bench.table.ranking`.
+Nothing here is worded; reasons are those that the run recorded.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from bench.cases.case import Case
-from bench.report.facets import value_range, with_outcome
-from bench.report.names import axis_value, listed, ordered
-from bench.report.units import missing
-from bench.table.cells import REFERENCE
+from bench.table.cells import REFERENCE, cells, with_outcome
 from bench.table.comparison import UNDECIDED, EstimateWarning
-from bench.table.law import SETTING, Fit, Point, laws, point_of
-from bench.table.ranking import HeldOut, error, held_out, ranked, ratio, seconds, why_not, within
+from bench.table.law import SETTING, Fit, Laws, Point, laws, point_of
+from bench.table.ranking import HeldOut, error, held_out, ranked, ratio, seconds, within
 from bench.table.reading import Run
 from bench.table.stats import Estimate
 from bench.table.winners import payback, same_code, winners
+from rnn_impls.registry import ordered
 
 MEASURED, INTERPOLATED, EXTRAPOLATED = "measured", "interpolated", "extrapolated"
+
+NO_LAW, UNTRUSTED = "no law", "untrusted"
+"""What became of one that was measured in the setting, beside the outcomes of cells."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One way: seconds per call, gain over REFERENCE (None where that has no time), and its price.
+    """One implementation: seconds per call, gain over REFERENCE (None where that has no time), and its price.
 
     `error` is the share of the time that its law misses nine in ten unseen cells by at most, NaN for what was measured
     and where it is not known; `payback` is that of `bench.table.winners`.
@@ -51,26 +52,52 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Left:
+    """One without an answer: its `outcome` with the reason recorded; or UNTRUSTED, with the median error of its law on
+    cells held out of its fit, NaN for a law of one pass."""
+
+    name: str
+    outcome: str
+    reason: str = ""
+    error: float = math.nan
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """A value of the case that is not among, or beyond, those `measured` along this axis, which are in order."""
+
+    axis: str
+    value: Any
+    measured: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Values of the case, by axis, that the run holds, but in no case together; none if it holds no case at all."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Advice:
-    """What a run says of a case. Without a ranking, `reason` says why.
+    """What a run says of a case. Without a ranking, `reason` says why; None there: no law of `left` can be relied on.
 
     `ranking` has the fastest first, by the ratio to it where that is known; `fastest` those that may be it (none where
-    no interval allows to say so), `left` the ways that have no answer with their reasons, `outside` the sizes that lie
-    beyond what was measured, in words. `rivals` are those of `left` that may be the fastest in some of the `around`
-    cases measured nearest to this one, with in how many: an answer that passes over them in silence would be a wrong
-    one. `standing` says what several `fastest` are: a tie, the one to use first, or undecided; `same` which others run
-    the code of one of the ranking.
+    no interval allows to say so), `left` those without an answer, `outside` the sizes that lie beyond what was
+    measured. `rivals` are those of `left` that may be the fastest in some of the `around` cases measured nearest to
+    this one, with in how many: an answer that passes over them in silence would be a wrong one. `standing` says what
+    several `fastest` are: a tie, the one to use first, or undecided; `same` which others run the code of one of the
+    ranking; `held_out`, of a prediction, what became of such predictions of the setting's measured cases.
     """
 
     case: Case
     basis: str
     ranking: list[Ranked] = field(default_factory=list)
     fastest: list[str] = field(default_factory=list)
-    left: list[tuple[str, str]] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    reason: str = ""
+    left: list[Left] = field(default_factory=list)
+    outside: list[Unmet] = field(default_factory=list)
+    reason: Unmet | Apart | None = None
     held_out: HeldOut | None = None
-    """Of a prediction: what became of such predictions of the cases that were measured in this setting."""
     rivals: list[tuple[str, int]] = field(default_factory=list)
     around: int = 0
     standing: str = UNDECIDED
@@ -78,16 +105,14 @@ class Advice:
 
 
 def advise(run: Run, case: Case) -> Advice:
-    """The ranking of a run's ways for a case."""
-    from bench.table.cells import cells
-
+    """The ranking of a run's implementations for a case."""
     table = cells(run)
     return measured(table, case) or predicted(run, table, case)
 
 
-def measured(cells: pd.DataFrame, case: Case) -> Advice | None:
+def measured(table: pd.DataFrame, case: Case) -> Advice | None:
     """What was measured of this very case; None if nothing was."""
-    rows = with_outcome(cells[cells["case"] == case.id])
+    rows = with_outcome(table[table["case"] == case.id])
     there = rows[rows["outcome"] == MEASURED].set_index("implementation", drop=False)
     if there.empty:
         return None
@@ -97,57 +122,50 @@ def measured(cells: pd.DataFrame, case: Case) -> Advice | None:
     won = winners(there).get(case.id)
     fastest, standing = (list(won.names), won.standing) if won else ([], "")
     same = same_code(there, there.index)
-    return Advice(case, MEASURED, ranking, fastest, left(rows), standing=standing, same=same)
-
-
-def left(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The ways among these cells that were not measured in any of them, and why; the first reason of each."""
-    there = set(rows.loc[rows["outcome"] == MEASURED, "implementation"])
-    lost = rows[~rows["implementation"].isin(there)].drop_duplicates("implementation").set_index("implementation")
-    return [(name, reason(lost.loc[name])) for name in ordered(lost.index)]
-
-
-def reason(row: pd.Series) -> str:
-    """`unavailable: made for one layer`."""
-    return f"{row['outcome']}: {' '.join(str(row['reason']).split()) or 'no reason was recorded'}"
+    return Advice(case, MEASURED, ranking, fastest, _in_order(_unmeasured(rows)), standing=standing, same=same)
 
 
 def _ranked_as_measured(row: pd.Series, base: pd.Series | None) -> Ranked:
-    gain = None if base is None or missing(row["gain"]) else _estimate(row, "gain")
-    calls = float("nan")
+    gain = None if base is None or pd.isna(row["gain"]) else _estimate(row, "gain")
+    calls = math.nan
     if base is not None and gain is not None:
         ends = (gain.value, gain.low, gain.high)
         calls = payback(row["build_seconds"], base["build_seconds"], base["seconds"], ends)
-    return Ranked(
-        row["implementation"], _estimate(row, "seconds"), gain, row["build_seconds"], calls, warnings=row["warnings"]
-    )
+    taken = _estimate(row, "seconds")
+    return Ranked(row["implementation"], taken, gain, row["build_seconds"], calls, warnings=row["warnings"])
 
 
 def _estimate(row: pd.Series, name: str) -> Estimate:
     return Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], int(row["passes"]))
 
 
-def predicted(run: Run, cells: pd.DataFrame, case: Case) -> Advice:
+def _unmeasured(rows: pd.DataFrame) -> list[Left]:
+    """Those that were not measured in any of these cells, each with its first reason."""
+    there = set(rows.loc[rows["outcome"] == MEASURED, "implementation"])
+    lost = rows[~rows["implementation"].isin(there)].drop_duplicates("implementation")
+    return [Left(row["implementation"], row["outcome"], str(row["reason"])) for _, row in lost.iterrows()]
+
+
+def _in_order(found: Iterable[Left]) -> list[Left]:
+    """By implementation."""
+    by_name = {each.name: each for each in found}
+    return [by_name[name] for name in ordered(by_name)]
+
+
+def predicted(run: Run, table: pd.DataFrame, case: Case) -> Advice:
     """What the laws of the run say of this case."""
     setting = {name: getattr(case, name) for name in SETTING}
-    here = with_outcome(cells[(cells[list(SETTING)] == list(setting.values())).all(axis=1)])
+    here = with_outcome(table[(table[list(SETTING)] == list(setting.values())).all(axis=1)])
     if here.empty:
-        return Advice(case, INTERPOLATED, reason=_no_such_setting(cells, setting))
-    found = laws(run)
-    fits = [fit for fit in found.fits if dict(fit.setting) == setting]
-    usable = [fit for fit in fits if not why_not(fit)]
-    untold = {fit.implementation: why_not(fit) for fit in fits}
-    untold |= {
-        each.implementation: f"no law: {each.reason}" for each in found.unfitted if dict(each.setting) == setting
-    }
-    untold |= dict(left(here))
-    lost = [(name, untold[name]) for name in ordered(untold) if untold[name]]
+        return Advice(case, INTERPOLATED, reason=_no_such_setting(table, setting))
+    found = laws(run).of(setting)
+    usable = [fit for fit in found.fits if fit.trusted]
+    left = _in_order([*_without_a_law(found), *_unmeasured(here)])
     near = {name: winner for name, winner in winners(here).items() if name in _around(case, here)}
     won = [name for winner in near.values() for name in winner.names]
-    rivals = [(name, won.count(name)) for name, _ in lost if name in won]
+    rivals = [(each.name, won.count(each.name)) for each in left if each.name in won]
     if not usable:
-        reason = "no way has a law there that can be relied on"
-        return Advice(case, INTERPOLATED, left=lost, reason=reason, rivals=rivals, around=len(near))
+        return Advice(case, INTERPOLATED, left=left, rivals=rivals, around=len(near))
     point = point_of(case)
     outside = _outside(point, [each for fit in usable for each in fit.points])
     builds = here.groupby("implementation")["build_seconds"].median()
@@ -158,12 +176,22 @@ def predicted(run: Run, cells: pd.DataFrame, case: Case) -> Advice:
         EXTRAPOLATED if outside else INTERPOLATED,
         [_ranked_by_law(fit, base, point, builds) for fit in order],
         ordered(fit.implementation for fit in fastest) if len(order) > 1 else [],
-        lost,
+        left,
         outside,
-        held_out=held_out(fits),
+        held_out=held_out(found.fits),
         rivals=rivals,
         around=len(near),
     )
+
+
+def _without_a_law(found: Laws) -> list[Left]:
+    """Those that have no law, or one that can't be relied on."""
+    poor = [
+        Left(fit.implementation, UNTRUSTED, error=fit.held_out_error if len(fit.passes) > 1 else math.nan)
+        for fit in found.fits
+        if not fit.trusted
+    ]
+    return poor + [Left(each.implementation, NO_LAW, each.reason) for each in found.unfitted]
 
 
 def _ranked_by_law(fit: Fit, base: Fit | None, point: Point, builds: pd.Series) -> Ranked:
@@ -179,16 +207,16 @@ def _ranked_by_law(fit: Fit, base: Fit | None, point: Point, builds: pd.Series) 
     return Ranked(fit.implementation, taken, gain, build, calls, basis, missed)
 
 
-def _outside(point: Point, points: Sequence[Point]) -> list[str]:
-    """The sizes of a point that lie beyond those of others: `hidden 4096 (measured: hidden 32 to 512)`."""
+def _outside(point: Point, points: Sequence[Point]) -> list[Unmet]:
+    """The sizes of a point that lie beyond those of others."""
     names = {"hidden_size": "hidden_size", "input_size": "input_size", "seq_len": "steps"}
     if all(each.input_size == each.hidden_size for each in (point, *points)):
         del names["input_size"]  # it goes without saying
     found = []
     for axis, name in names.items():
-        values = [getattr(each, name) for each in points]
-        if not within(getattr(point, name), values):
-            found.append(f"{axis_value(axis, getattr(point, name))} (measured: {value_range(axis, values)})")
+        value, values = getattr(point, name), sorted({getattr(each, name) for each in points})
+        if not within(value, values):
+            found.append(Unmet(axis, value, tuple(values)))
     return found
 
 
@@ -202,12 +230,10 @@ def _around(case: Case, here: pd.DataFrame) -> set[str]:
     return set(near["case"])
 
 
-def _no_such_setting(cells: pd.DataFrame, setting: dict[str, Any]) -> str:
+def _no_such_setting(table: pd.DataFrame, setting: Mapping[str, Any]) -> Unmet | Apart:
     """Which axis of a setting the run does not have, and what it has; or that it lacks the combination."""
     for axis, value in setting.items():
-        values = sorted(cells[axis].unique().tolist())
+        values = sorted(table[axis].unique().tolist())
         if values and value not in values:
-            each = listed([axis_value(axis, one) for one in values])
-            return f"the run has no case with {axis_value(axis, value)}; it has {each}, and laws do not reach across"
-    words = listed([axis_value(axis, value) for axis, value in setting.items() if cells[axis].nunique() > 1])
-    return f"the run has no case with {words} together" if words else "the run has no case"
+            return Unmet(axis, value, tuple(values))
+    return Apart({axis: value for axis, value in setting.items() if table[axis].nunique() > 1})

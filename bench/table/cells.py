@@ -1,7 +1,8 @@
-"""Samples -> one row per Case x Implementation, with intervals and standings. Everything shown to a person starts
-here.
+"""Samples -> one row per Case x Implementation, with intervals and standings. All that is shown starts here.
 
-How many passes each cell of a run needs for the precision asked for.
+cells(run)                       the table
+with_outcome, with_input         columns that only some readers need
+reached, passes_wanted           the precision asked for: is it there, and how many passes it takes
 """
 
 from __future__ import annotations
@@ -202,6 +203,28 @@ def _measured(samples: pd.DataFrame, first: int | None) -> dict[str, float]:
 def _ends(name: str, estimate: Estimate) -> dict[str, float]:
     """An estimate as columns."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+NOT_REACHED = "not reached"
+
+
+def with_outcome(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add `outcome`: the status, but NOT_REACHED for a cell that was to be measured and has no sample."""
+    missed = (cells["status"] == MEASURED) & cells["seconds"].isna()
+    why = "no finished pass holds it: the run ended before"
+    reason = cells["reason"].fillna("").where(~missed, why)
+    return cells.assign(outcome=cells["status"].where(~missed, NOT_REACHED), reason=reason)
+
+
+def with_input(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add `input`: `hidden` where the input is as wide as the hidden state and grows with it, else its size.
+
+    An input that equals the hidden size but keeps its size beside another hidden size is a fixed one.
+    """
+    others = [name for name in FIELDS if name not in ("mode", "hidden_size", "seq_len", "input_size")]
+    hidden_per_input = cells.groupby([*others, "input_size"], sort=False)["hidden_size"].transform("nunique")
+    tied = (cells["input_size"] == cells["hidden_size"]) & (hidden_per_input == 1)
+    return cells.assign(input=cells["input_size"].astype(str).where(~tied, "hidden"))
 
 
 def reached(frame: pd.DataFrame, precision: float) -> pd.Series:

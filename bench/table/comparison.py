@@ -1,11 +1,10 @@
-"""Warnings: facts that qualify an estimate, carried by it as data. They are worded where they are shown.
-
-Two implementations of a Case held against each other by their paired ratio, and from that which is the fastest.
+"""Who is faster, and who is the fastest: two implementations of a Case held against each other by their paired ratio.
 
 log_ratios(samples, baseline)       what each pass says of a ratio
 compare(...)                        one Comparison
 against_the_leader(...)             the Comparisons of a case's leader with all others
 standings(comparisons)              who is the fastest, ties with it, or may be it
+of_samples, of_profile, of_gap      warnings: facts that qualify an estimate, carried by it as data
 
 Rounds are paired: in each, all implementations of a Case take their turn within milliseconds. What the machine and the
 process add to all of them cancels in the ratio of two, not in the times nor in the speed-ups over a third. So two are
@@ -182,6 +181,14 @@ def of_row(row: Mapping[str, Any] | pd.Series, ratio: str, other: str = "baselin
     over."""
     estimate = Estimate(row[ratio], row[f"{ratio}_low"], row[f"{ratio}_high"], int(row["passes"]))
     return Comparison(row["case"], row["implementation"], other, estimate, row["warnings"])
+
+
+def apart(one: Mapping[str, Any] | pd.Series, other: Mapping[str, Any] | pd.Series, column: str) -> int:
+    """1 if `one` is larger than `other` by intervals that don't overlap, -1 if smaller, 0 if that can't be said. For
+    cells of two Cases, which share no rounds; two of one Case have a Comparison."""
+    if one[f"{column}_low"] > other[f"{column}_high"]:
+        return 1
+    return -1 if one[f"{column}_high"] < other[f"{column}_low"] else 0
 
 
 def against_the_leader(case: str, samples: Mapping[str, pd.DataFrame], first: int | None = None) -> list[Comparison]:

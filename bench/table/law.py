@@ -1,9 +1,7 @@
-"""The law of one way: time = fixed + steps x (per step + per product x products of a step), and how it is fitted.
+"""The law of one implementation: time = fixed + steps x (per step + per product x products of a step).
 
 Three numbers say what a call costs before its first step, what a step costs whatever its size, and what a multiply-add
-costs.
-
-The scaling laws of a run: one for each way in each setting, with intervals, and with errors on what it has not seen.
+costs. A run has a law for each implementation in each setting (`laws`), with intervals and errors.
 
 The unit of replication is the pass, as everywhere: each pass has a law of its own, and intervals are over passes. They
 say how well the three numbers are known, not how well the law holds; that, cells tell that were held out of its fit.
@@ -31,6 +29,9 @@ PARTS = ("fixed", "per_step", "per_product")
 
 LEAST_CELLS = len(PARTS) + 1
 """Fewer leave nothing to hold out."""
+
+TRUSTED = 0.15
+"""The median error on held-out cells beyond which a law is shown, but nothing follows from it."""
 
 Floats = NDArray[np.float64]
 
@@ -151,6 +152,11 @@ class Fit:
         return float(np.median(np.abs(self.errors)))
 
     @property
+    def trusted(self) -> bool:
+        """Whether crossovers and predictions may rest on it: it has intervals, and holds."""
+        return len(self.passes) > 1 and self.held_out_error <= TRUSTED
+
+    @property
     def worst(self) -> tuple[Point, float]:
         """The point missed by most, and its error."""
         k = int(np.argmax(np.abs(self.errors)))
@@ -185,6 +191,11 @@ class Laws(NamedTuple):
 
     fits: list[Fit]
     unfitted: list[Unfitted]
+
+    def of(self, setting: Mapping[str, Any]) -> Laws:
+        """Those of one setting."""
+        return Laws([each for each in self.fits if each.setting == setting],
+                    [each for each in self.unfitted if each.setting == setting])  # fmt: skip
 
 
 def laws(run: Run) -> Laws:

@@ -20,7 +20,8 @@ more often; this one 0.6 %, 0.2 to 0.4 %, 0.9 %, and 1.24.
 
 Runs without evidence (of earlier versions, or of a system that has none) are read by the median of the log ratios.
 
-Samples with what counts of them beside: the estimator of `bench.table.observation` on the tables of a run.
+    with_counted(samples)   what counts of each block of a run, beside it
+    by_pass(...)            what each pass says of a ratio, and how sure it is
 """
 
 from __future__ import annotations

@@ -1,16 +1,14 @@
-"""The ways at a size by their laws: the fastest first, and which of them may be the fastest.
+"""Implementations at a size by their laws: the fastest first, which of them may be the fastest, how often that is true.
 
-Intervals of laws are over passes. A law can be well known and still not hold, so that one way counts as slower than
-another only where the interval of their ratio leaves out more than the errors of both laws. An error is the one that
-nine in ten of the cells held out of a fit stay below. Tried on the 24 cases of the reference run, each left out in turn
-(`bench.table.ranking`):
+Intervals of laws are over passes. A law can be well known and still not hold, so that one counts as slower than another
+only where the interval of their ratio leaves out more than the errors of both laws. An error is the one that nine in
+ten of the cells held out of a fit stay below. Tried on the 24 cases of the reference run, each left out in turn and
+ranked by the others' laws (`held_out`):
 
-    error of a law              fastest ruled out    ways ruled out    of these faster than the first
-    median                      1                    81                2
-    nine in ten                 0                    52                0
-    nine in ten, of the ratio   1                    72                2
-
-How good predicted rankings are: each measured case left out in turn, ranked by the others' laws, held against it.
+    error of a law              fastest ruled out    ruled out in all    of these faster than the first
+    median                      1                    81                  2
+    nine in ten                 0                    52                  0
+    nine in ten, of the ratio   1                    72                  2
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.report.laws import TRUSTED
-from bench.report.units import percent
 from bench.table import law
 from bench.table.law import Fit, Floats, Point, but, fit_way
 from bench.table.stats import Estimate, interval_of_ratio
@@ -45,17 +41,6 @@ def ranked(fits: Sequence[Fit], point: Point) -> Ranking:
     order = sorted(fits, key=lambda fit: seconds(fit, point).value)
     first = order[0]
     return Ranking(order, [first, *(fit for fit in order[1:] if not _behind(fit, first, point))])
-
-
-def why_not(fit: Fit) -> str:
-    """Why nothing is to be predicted by a law; empty for a good one."""
-    if len(fit.passes) < 2:
-        return "one pass gives its law no interval"
-    if fit.held_out_error > TRUSTED:
-        return (
-            f"its law misses cells held out of its fit by {percent(float(f'{fit.held_out_error:.2g}'))} in the median"
-        )
-    return ""
 
 
 def seconds(fit: Fit, point: Point) -> Estimate:
@@ -147,7 +132,7 @@ def held_out(fits: Sequence[Fit]) -> HeldOut | None:
     """
     losses, among, ruled_out, wrongly = list[float](), 0, 0, 0
     for point in sorted({point for fit in fits for point in fit.points}):
-        without = {fit.implementation: each for fit in fits if (each := _without(fit, point)) and not why_not(each)}
+        without = {fit.implementation: each for fit in fits if (each := _without(fit, point)) and each.trusted}
         if len(without) < 2:
             continue
         order, may_be = ranked(list(without.values()), point)

@@ -1,11 +1,12 @@
-"""Cells of a grid that hold the same, merged into as few boxes as merging neighbours gives.
+"""Neighbouring cases with the same winner, or the same tie, as one region.
 
-Neighbouring cases with the same winner, or the same tie, as one region.
+regions(cells, won)     the regions of a table
+boxes(marks)            points of a grid that hold the same, as few boxes as merging neighbours gives
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -13,12 +14,11 @@ from typing import Any
 import pandas as pd
 
 from bench.cases.case import FIELDS, MODES
-from bench.report.facets import axis_words, value_range, with_input
-from bench.report.names import listed, ordered
-from bench.report.units import times
-from bench.table.cells import REFERENCE
-from bench.table.comparison import TIED
+from bench.table.cells import REFERENCE, with_input
+from bench.table.comparison import TIED, of_row
+from bench.table.stats import Estimate
 from bench.table.winners import Winner
+from rnn_impls.registry import ordered
 
 Span = tuple[int, int]
 """First and last index along one axis."""
@@ -85,6 +85,17 @@ class Region:
         """How many it has."""
         return int(self.rows["case"].nunique())
 
+    @property
+    def gains(self) -> list[Estimate]:
+        """The least and the greatest gain over REFERENCE in it, or the only one; of a tie those of the first. None
+        where one of these is REFERENCE itself, or where there is none to take it over."""
+        names = self.names[:1] if self.standing == TIED else self.names
+        rows = self.rows[self.rows["implementation"].isin(names)].dropna(subset=["gain"])
+        if rows.empty or REFERENCE in names:
+            return []
+        ends = [int(rows["gain"].argmin()), int(rows["gain"].argmax())]
+        return [of_row(rows.iloc[k], "gain").ratio for k in (ends if len(rows) > 1 else ends[:1])]
+
 
 def regions(cells: pd.DataFrame, won: Mapping[str, Winner]) -> list[Region]:
     """The regions of all cases that have a winner, by device and whatever else is never merged; of one such grid those
@@ -116,27 +127,3 @@ def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str
         names = one.names if one.decided else tuple(ordered(name for winner in inside for name in winner.names))
         found.append(Region(fixed, spans, one.standing, names, pd.concat([winner.rows for winner in inside])))
     return found
-
-
-def where(region: Region, varying: Sequence[str]) -> str:
-    """`training, hidden 64 to 256, 1 to 512 steps`, with whatever else varies in the run before it."""
-    words = [axis_words(axis, value) for axis, value in region.fixed.items() if _input(axis) in varying]
-    words.append(listed([str(mode) for mode in region.spans["mode"]]))
-    axes = [axis for axis in MERGED[1:] if axis != "batch_size" or axis in varying]
-    return ", ".join([*words, *(value_range(axis, region.spans[axis]) for axis in axes)])
-
-
-def gains(region: Region) -> str:
-    """The least and the greatest gain over REFERENCE in it, each with its interval; of a tie that of the first. Empty
-    where one of these is REFERENCE itself, or where there is none to take it over."""
-    names = region.names[:1] if region.standing == TIED else region.names
-    rows = region.rows[region.rows["implementation"].isin(names)].dropna(subset=["gain"])
-    if rows.empty or REFERENCE in names:
-        return ""
-    least, most = (rows.iloc[int(rows["gain"].argmin())], rows.iloc[int(rows["gain"].argmax())])
-    ends = [times(row["gain"], row["gain_low"], row["gain_high"]) for row in (least, most)]
-    return ends[0] if len(rows) == 1 else " to ".join(ends)
-
-
-def _input(axis: str) -> str:
-    return "input_size" if axis == "input" else axis

@@ -1,7 +1,4 @@
-"""After how many calls what it takes longer to build has been earned back.
-
-Who wins each case: the standings of its cells, as a report and advice tell them.
-"""
+"""Who wins each case, who of a tie is the simplest, whose code others run, and when a longer build has paid off."""
 
 from __future__ import annotations
 
@@ -11,42 +8,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.report.names import ordered, short_names
-from bench.report.units import missing
 from bench.table.comparison import FASTEST, TIED, UNDECIDED
 from bench.table.lines import lines_of
+from rnn_impls.registry import ordered
 
 AT_ONCE, NEVER = 0.0, math.inf
-
-
-def payback(build: float, reference_build: float, reference_seconds: float, gain: tuple[float, float, float]) -> float:
-    """Calls after which a way and its building have taken no longer than the reference and its own.
-
-    That is (build - reference's build) / (reference's seconds x (1 - 1 / gain)), rounded up: what a call saves is taken
-    from the gain over the reference, value and ends of its interval, since it was measured in the same rounds. AT_ONCE
-    for one that is faster and builds no slower, NEVER for one that is slower; NaN where the interval does not say which
-    it is, or a figure is missing.
-    """
-    value, low, high = gain
-    if high < 1:
-        return NEVER
-    if not low > 1 or any(map(math.isnan, (build, reference_build, reference_seconds))):
-        return math.nan
-    extra, saved = build - reference_build, reference_seconds * (1 - 1 / value)
-    return float(math.ceil(extra / saved * (1 - 1e-12))) if extra > 0 else AT_ONCE  # 100.00000000000001 is 100
-
-
-GAIN = ("gain", "gain_low", "gain_high")
-COLUMNS = ("fastest", "fastest_gain", "fastest_gain_low", "fastest_gain_high")
-"""What `with_winners` adds: a name, `tie: a, b` or `undecided: a, b`, and the winner's gain over REFERENCE with its
-interval; of a tie that of its first."""
+"""Calls after which a build has paid off that takes no longer, and one of what is slower."""
 
 
 @dataclass(frozen=True, eq=False)
 class Winner:
     """The implementations that are or may be the fastest in one case, with their cells as `rows`. By their `standing`
     it is one alone, FASTEST; or several that are TIED, the simplest first; or UNDECIDED, in the order of
-    `names.ordered`."""
+    `registry.ordered`."""
 
     standing: str
     names: tuple[str, ...]
@@ -56,15 +30,6 @@ class Winner:
     def decided(self) -> bool:
         """Whether it says what to use: one alone, or the first of a tie."""
         return self.standing != UNDECIDED
-
-    def text(self, short: dict[str, str]) -> str:
-        """The name, or those that tie or that it lies between."""
-        return prefix(self.standing) + ", ".join(short[name] for name in self.names)
-
-
-def prefix(standing: str) -> str:
-    """What stands before the names of several."""
-    return "" if standing == FASTEST else f"{standing}: "
 
 
 def winners(cells: pd.DataFrame) -> dict[str, Winner]:
@@ -86,14 +51,14 @@ def simplest_first(by_name: pd.DataFrame) -> list[str]:
     def costs(name: str) -> tuple[int, float]:
         lines = code_lines(by_name.loc[name])
         needs = by_name.loc[name, "needs"]
-        return len(needs), math.inf if missing(lines) else lines
+        return len(needs), math.inf if math.isnan(lines) else lines
 
     return sorted(ordered(by_name.index), key=costs)
 
 
 def code_lines(row: pd.Series) -> float:
     """Lines of code of an implementation: recorded by the run, or else found here; NaN where it isn't."""
-    return float((lines_of(row["implementation"]) or math.nan) if missing(row["lines"]) else row["lines"])
+    return float((lines_of(row["implementation"]) or math.nan) if pd.isna(row["lines"]) else row["lines"])
 
 
 def same_code(cells: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]:
@@ -106,12 +71,18 @@ def same_code(cells: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]
     return found
 
 
-def with_winners(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add COLUMNS to each row of a case that has a winner."""
-    found, short = winners(cells), short_names(cells["implementation"])
-    texts = {case: winner.text(short) for case, winner in found.items()}
-    decided = {case: winner.rows.iloc[0] for case, winner in found.items() if winner.decided}
-    table = cells.assign(fastest=[texts.get(case, "") for case in cells["case"]])
-    for column, gain in zip(COLUMNS[1:], GAIN, strict=True):
-        table[column] = [float(decided[case][gain]) if case in decided else math.nan for case in cells["case"]]
-    return table
+def payback(build: float, reference_build: float, reference_seconds: float, gain: tuple[float, float, float]) -> float:
+    """Calls after which an implementation and its building have taken no longer than the reference and its own.
+
+    That is (build - reference's build) / (reference's seconds x (1 - 1 / gain)), rounded up: what a call saves is taken
+    from the gain over the reference, value and ends of its interval, since it was measured in the same rounds. AT_ONCE
+    for one that is faster and builds no slower, NEVER for one that is slower; NaN where the interval does not say which
+    it is, or a figure is missing.
+    """
+    value, low, high = gain
+    if high < 1:
+        return NEVER
+    if not low > 1 or any(map(math.isnan, (build, reference_build, reference_seconds))):
+        return math.nan
+    extra, saved = build - reference_build, reference_seconds * (1 - 1 / value)
+    return float(math.ceil(extra / saved * (1 - 1e-12))) if extra > 0 else AT_ONCE  # 100.00000000000001 is 100

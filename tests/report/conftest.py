@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.cases.case import Case
-from bench.report import build
+from bench.report.build import build
 from bench.store.manifest import Manifest
 from bench.table.cells import cells
 from bench.table.reading import read_run
@@ -39,7 +39,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ta
 @pytest.fixture
 def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are drawn once, as SVG: PNG would take a quarter of a report, and tells a test of its words nothing."""
-    monkeypatch.setattr("bench.report.png_bytes", lambda *_: b"")
+    monkeypatch.setattr("bench.report.build.png_bytes", lambda *_: b"")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.report import build, write
+from bench.report.build import build, write
 from bench.store.files import BrokenFile
 from bench.store.manifest import FAILED, LEFT_OUT, UNAVAILABLE
 from bench.table.reading import Run, read_run
@@ -58,7 +58,8 @@ class Page(HTMLParser):
 
 def build_elsewhere(folder: Path, hash_seed: str) -> set[str]:
     """Build in a fresh process -> the names of the modules that it imported."""
-    code = "import sys, pathlib; from bench.report import build; build(pathlib.Path(sys.argv[1])); print(*sys.modules)"
+    build = "from bench.report.build import build; build(pathlib.Path(sys.argv[1]))"
+    code = f"import sys, pathlib; {build}; print(*sys.modules)"
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)

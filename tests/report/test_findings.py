@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.cases.case import Case
-from bench.report import findings, headlines
+from bench.report.findings import findings, headlines
 from bench.store.manifest import FAILED
 from bench.table.comparison import TIED, UNDECIDED
 from tests.report.conftest import Table

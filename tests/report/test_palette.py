@@ -7,8 +7,9 @@ from itertools import combinations
 
 import pytest
 
-from bench.report.names import ORDER, codes, phrase
+from bench.report.names import codes, phrase
 from bench.report.pictures.palette import COLOURS, chip, contrast, ink_on, looks
+from rnn_impls.registry import BUILTIN
 
 OWN = [f"path/to/my_{k}.py:My{k}" for k in range(4)]
 SCHEMES = {"light": 0, "dark": 1}
@@ -39,7 +40,7 @@ def distance(one: str, other: str) -> float:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_all_known_ways_and_four_of_ones_own_differ(scheme: str) -> None:
     """Any two in colour, and no marker twice, so that nothing rests on colour alone."""
-    found = looks([*ORDER, *OWN])
+    found = looks([*BUILTIN, *OWN])
     assert len({look.marker for look in found.values()}) == len(found) == 20
     colours = {name: COLOURS[look.role][SCHEMES[scheme]] for name, look in found.items()}
     near = [(one, other) for one, other in combinations(colours, 2) if distance(colours[one], colours[other]) < 0.07]
@@ -50,7 +51,7 @@ def test_all_known_ways_and_four_of_ones_own_differ(scheme: str) -> None:
 def test_lines_stand_out_and_letters_can_be_read(scheme: str) -> None:
     """Three to one against the paper for graphics, four and a half to one for letters on a tile: WCAG 2.1."""
     k = SCHEMES[scheme]
-    for name, look in looks([*ORDER, *OWN]).items():
+    for name, look in looks([*BUILTIN, *OWN]).items():
         colour = COLOURS[look.role][k]
         (ink,) = (pair[k] for pair in COLOURS.values() if pair[0] == ink_on(look))
         assert contrast(colour, COLOURS["paper"][k]) >= 3, name
@@ -60,8 +61,8 @@ def test_lines_stand_out_and_letters_can_be_read(scheme: str) -> None:
 
 def test_a_look_does_not_depend_on_the_others() -> None:
     """A known way looks the same in a run of three and in a run of sixteen."""
-    every = looks(ORDER)
-    for name in ORDER:
+    every = looks(BUILTIN)
+    for name in BUILTIN:
         assert looks([name])[name] == looks(["whole", name, OWN[0]])[name] == every[name]
 
 
@@ -73,14 +74,14 @@ def test_every_light_colour_stands_for_one_role() -> None:
 
 def test_every_known_way_has_words_and_letters() -> None:
     """A phrase for sentences, and one to three letters that nobody else has."""
-    letters = codes({name: name for name in ORDER})
-    assert len(set(letters.values())) == len(ORDER) and max(map(len, letters.values())) <= 2
-    assert all("`" not in phrase(name, {}) or "nn." in phrase(name, {}) for name in ORDER)
+    letters = codes({name: name for name in BUILTIN})
+    assert len(set(letters.values())) == len(BUILTIN) and max(map(len, letters.values())) <= 2
+    assert all("`" not in phrase(name, {}) or "nn." in phrase(name, {}) for name in BUILTIN)
 
 
 def test_others_take_letters_that_are_free() -> None:
     """Beside all known ways, several of one name, and one without a letter."""
-    short = {name: name for name in ORDER} | {f"{k}.py:MyRNN": "MyRNN" for k in range(12)} | {"x.py:_": "x.py:_"}
+    short = {name: name for name in BUILTIN} | {f"{k}.py:MyRNN": "MyRNN" for k in range(12)} | {"x.py:_": "x.py:_"}
     letters = codes(short)
     assert len(set(letters.values())) == len(short)
     assert letters["0.py:MyRNN"] == "My" and max(map(len, letters.values())) <= 3

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from bench.report.names import ordered, short_names
+from bench.report.names import short_names
 from bench.report.units import duration, duration_in, durations, size, times
+from rnn_impls.registry import ordered
 
 
 @pytest.mark.parametrize(

@@ -14,21 +14,22 @@ import pandas as pd
 import pytest
 
 from bench.cases.case import Case
-from bench.report import build
+from bench.report.build import build
 from bench.report.names import codes
 from bench.report.pictures.heatmaps import OPEN, TIE
 from bench.report.pictures.palette import COLOURS, looks
 from bench.report.pictures.render import inline_svg, style
 from bench.report.pictures.scene import Scene
 from bench.report.prices import calls_in_words, paid, prices, restrictions
-from bench.report.use import Use, use
+from bench.report.use import Use, use, where, with_winners
 from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.table.cells import cells, measured_samples
 from bench.table.comparison import log_ratios
 from bench.table.reading import Run, read_run
-from bench.table.regions import boxes, regions, where
+from bench.table.regions import boxes, regions
 from bench.table.stats import interval_of_ratio
-from bench.table.winners import AT_ONCE, NEVER, winners, with_winners
+from bench.table.winners import AT_ONCE, NEVER, winners
+from rnn_impls.registry import BUILTIN
 from tests.planted import grid
 from tests.report.test_build import Page
 from tests.synthetic import Truth, write_run
@@ -479,13 +480,11 @@ def test_a_column_of_the_full_table_says_who_won(ran: Ran) -> None:
 @pytest.mark.long
 def test_a_run_of_all_ways_can_be_told(tmp_path: Path) -> None:
     """Sixteen and a user's own, on two devices, some of which are missing there: every one has its line of prices."""
-    from bench.report.names import ORDER
-
-    ways = (*ORDER, "path/to/<b>mine.py:Mine")
+    ways = (*BUILTIN, "path/to/<b>mine.py:Mine")
     folder = write_run(tmp_path / "run", presets=("smoke",), devices=("cpu", "cuda"), implementations=ways, passes=2,
                        broken={"scan": (UNAVAILABLE, "<script>no</script>")})  # fmt: skip
     page = Page(build(folder))
-    assert all(name in page.text for name in (*ORDER, "Mine"))
+    assert all(name in page.text for name in (*BUILTIN, "Mine"))
     assert "b" not in page.tags and page.tags.count("script") == 2
     assert "unavailable everywhere: <script>no</script>" in page.text
 

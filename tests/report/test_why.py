@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from bench.cases.case import Case
-from bench.report import build, tables
+from bench.report import tables
+from bench.report.build import build
 from bench.report.markdown import summary
 from bench.report.operators import parts, reason, with_reasons
 from bench.report.operators import table as operators_table

@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.cases.case import MODES
-from bench.report.comparisons import FASTER, SLOWER, apart, side
+from bench.report.comparisons import side, won_by
 from bench.report.facets import Setting
 from bench.report.names import axis_value, codes
 from bench.report.pictures.drawing import FONT, Tile, draw_heat, draw_tile, heat_axes
@@ -24,7 +24,7 @@ from bench.report.pictures.scene import Group, Picture, Scene
 from bench.report.trends import matched
 from bench.report.units import missing, times
 from bench.table.cells import REFERENCE, reached
-from bench.table.comparison import TIED, UNDECIDED
+from bench.table.comparison import FASTER, SLOWER, TIED, UNDECIDED, apart
 from bench.table.winners import Winner
 
 WIDE = "◊"
@@ -158,7 +158,7 @@ def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterat
             continue
         tiles = [_tile(scene, row["seq_len"], row["hidden_size"], won[row["case"]]) for row in rows]
         places = [f"hidden {row['hidden_size']}, {axis_value('seq_len', row['seq_len'])}" for row in rows]
-        told = [f"{at}: {won[row['case']].text(scene.short)}" for at, row in zip(places, rows, strict=True)]
+        told = [f"{at}: {won_by(won[row['case']], scene.short)}" for at, row in zip(places, rows, strict=True)]
         columns, high = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
         draw = partial(draw_winners, tiles=tiles, columns=columns, rows=high)
         height = TOP + BOTTOM + max(0.5 * len(high), 1.0 if len(high) > 1 else 0.6)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.report.names import ORDER, ordered
+from rnn_impls.registry import BUILTIN, ordered
 
 # Every light colour is unique: it stands for its role in a drawing until the page puts the variable in its place.
 COLOURS = {
@@ -86,14 +86,12 @@ class Look:
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """Name -> Look. The known implementations look the same in every report; others take what is left, in order."""
-    found: dict[str, Look] = {}
-    spare = len(ORDER)
-    for name in ordered(names):
-        number = ORDER.index(name) if name in ORDER else spare
-        spare += name not in ORDER
-        number = number if number < len(_MARKERS) else len(ORDER) + (number - len(ORDER)) % (len(_MARKERS) - len(ORDER))
-        found[name] = Look(f"series-{number}", _MARKERS[number], _LINES[number])
-    return found
+    own = [name for name in ordered(names) if name not in BUILTIN]
+    places = {name: number for number, name in enumerate(BUILTIN)}
+    places |= {name: len(BUILTIN) + number % (len(_MARKERS) - len(BUILTIN)) for number, name in enumerate(own)}
+    return {
+        name: Look(f"series-{places[name]}", _MARKERS[places[name]], _LINES[places[name]]) for name in ordered(names)
+    }
 
 
 def heat(ratio: float, decided: bool) -> tuple[str, str]:

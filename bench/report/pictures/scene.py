@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.report.facets import Setting, settings
-from bench.report.names import ordered, short_names
+from bench.report.names import short_names
 from bench.report.pictures.palette import Look, looks
 from bench.report.pictures.render import Entry, Panel
 from bench.store.manifest import MEASURED, Manifest
+from rnn_impls.registry import ordered
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Advice for a terminal."""
+"""Advice in words, for a terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from rich.table import Table
 
 from bench.cases.case import FIELDS, Case
 from bench.report.comparisons import WITHIN
+from bench.report.facets import value_range
 from bench.report.names import axis_value, capital, listed, on_device, short_names
 from bench.report.prices import calls_in_words
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, times
 from bench.report.warned import short
 from bench.store.manifest import Manifest
-from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, Advice, Ranked
+from bench.table.advice import (
+    EXTRAPOLATED,
+    INTERPOLATED,
+    MEASURED,
+    UNTRUSTED,
+    Advice,
+    Apart,
+    Left,
+    Ranked,
+    Unmet,
+)
 from bench.table.cells import REFERENCE
 from bench.table.comparison import UNDECIDED
 from bench.table.ranking import CLOSE, HeldOut
@@ -48,12 +59,30 @@ def before(advice: Advice, manifest: Manifest) -> Iterator[str]:
     if advice.basis == INTERPOLATED:
         yield f"Interpolated: {lacks} ({run})."
     else:
-        yield f"Extrapolated, outside what was measured: {listed(advice.outside)}. {capital(lacks)} ({run})."
+        outside = listed([beyond(each) for each in advice.outside])
+        yield f"Extrapolated, outside what was measured: {outside}. {capital(lacks)} ({run})."
+
+
+def beyond(size: Unmet) -> str:
+    """`hidden 4096 (measured: hidden 32 to 512)`."""
+    return f"{axis_value(size.axis, size.value)} (measured: {value_range(size.axis, size.measured)})"
+
+
+def why_nothing(advice: Advice) -> str:
+    """Why there is no ranking."""
+    lacking = advice.reason
+    if lacking is None:
+        return "no way has a law there that can be relied on"
+    if isinstance(lacking, Apart):
+        words = listed([axis_value(axis, value) for axis, value in lacking.values.items()])
+        return f"the run has no case with {words} together" if words else "the run has no case"
+    asked, *has = (axis_value(lacking.axis, value) for value in (lacking.value, *lacking.measured))
+    return f"the run has no case with {asked}; it has {listed(has)}, and laws do not reach across"
 
 
 def after(advice: Advice) -> Iterator[str]:
     """The answer, and what has none."""
-    names = short_names([way.name for way in advice.ranking] + [name for name, _ in advice.left])
+    names = short_names([way.name for way in advice.ranking] + [each.name for each in advice.left])
     if advice.ranking:
         yield answer(advice, names)
         for name, others in advice.same.items():
@@ -66,11 +95,20 @@ def after(advice: Advice) -> Iterator[str]:
             yield f"Warning for {names[way.name]}: {short(way.warnings)}."
     if advice.held_out is not None:
         yield from came_true(advice.held_out)
-    for name, reason in advice.left:
-        yield f"No answer for {names[name]}: {reason}."
+    for each in advice.left:
+        yield f"No answer for {names[each.name]}: {why_left(each)}."
     for name, count in advice.rivals:
         nearest = f"{count} of the {advice.around} cases measured nearest to it"
         yield f"{names[name]} is the fastest, or may be, in {nearest}."
+
+
+def why_left(left: Left) -> str:
+    """`unavailable: made for one layer`, or what is wrong with its law."""
+    if left.outcome != UNTRUSTED:
+        return f"{left.outcome}: {' '.join(left.reason.split()) or 'no reason was recorded'}"
+    if missing(left.error):
+        return "one pass gives its law no interval"
+    return f"its law misses cells held out of its fit by {_share(left.error)} in the median"
 
 
 def answer(advice: Advice, names: dict[str, str]) -> str:

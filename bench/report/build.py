@@ -1,0 +1,98 @@
+"""The report of a run: one tidy table, a summary, pictures, and a page, all made from the raw files alone.
+
+    folder/samples.parquet, samples.csv   every sample: see `bench.table.reading.Run`
+    folder/cells.json                     every estimate with its interval and warnings: see `bench.table.cells.cells`
+    folder/summary.md                     findings and a compact table
+    folder/figures/*.png, *.svg           the pictures; `main` is the one for a README
+    folder/index.html                     the page, self-contained
+
+The same raw files give the same bytes. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.findings import findings
+from bench.report.markdown import summary
+from bench.report.operators import with_reasons
+from bench.report.page import page
+from bench.report.pictures.figures import pictures
+from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
+from bench.report.pictures.scene import Picture, Scene
+from bench.report.use import use, with_winners
+from bench.report.why import why
+from bench.store.files import write_atomically, write_json
+from bench.table.cells import cells
+from bench.table.reading import Run, read_run
+
+MAIN_DPI = 192
+
+
+def build(folder: Path) -> Path:
+    """Write the report of a run folder into it -> the path of its index.html.
+
+    Raises `bench.store.files.BrokenFile` naming file and field for a folder that can't be read, OSError for one that
+    can't be written.
+    """
+    return write(read_run(folder), folder)
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
+    table = with_winners(with_reasons(cells(run), run.profile))
+    found = findings(table, run.manifest.baseline)
+    scene = Scene(table, run.manifest)
+    explained, advised = why(run, table, scene), use(table, scene)
+    drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_samples(run, folder)
+    write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
+    _write_figures(scene, drawn, folder / "figures")
+    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
+    path = folder / "index.html"
+    shown = [picture for picture in drawn if picture.name != "main"]
+    write_atomically(path, page(table, run.manifest, found, shown, explained, advised).encode())
+    return path
+
+
+def _write_samples(run: Run, folder: Path) -> None:
+    """Every sample, unrounded."""
+    stream = io.BytesIO()
+    run.samples.to_parquet(stream, index=False)
+    write_atomically(folder / "samples.parquet", stream.getvalue())
+    write_atomically(folder / "samples.csv", run.samples.to_csv(index=False, lineterminator="\n").encode())
+
+
+def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table of cells for JSON: what is not known is null, a warning its kind and value."""
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [warning.as_dict() for warning in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _write_figures(scene: Scene, drawn: list[Picture], folder: Path) -> None:
+    """Each picture as one PNG and one SVG; those of an earlier build that are no more are removed."""
+    folder.mkdir(exist_ok=True)
+    kept = {f"{picture.name}.{ending}" for picture in drawn for ending in ("png", "svg")}
+    for old in [path for path in folder.iterdir() if path.suffix in (".png", ".svg") and path.name not in kept]:
+        old.unlink()
+    with style(text_as_paths=True):
+        for picture in drawn:
+            legend = scene.legend if picture.legend is None else picture.legend
+            figure = sheet(picture.panels, picture.columns, picture.title, legend)
+            dpi = MAIN_DPI if picture.name == "main" else 144
+            write_atomically(folder / f"{picture.name}.svg", svg_bytes(figure))
+            write_atomically(folder / f"{picture.name}.png", png_bytes(figure, dpi))
