@@ -19,7 +19,8 @@ in the class says what is otherwise:
 
 Its `weight_map` is a dict, or a method that returns one, from the names of the weights to where each lives: the dotted
 path of a parameter, such as "cell.weight_ih", or the parameter itself or a view of a part of one. Where the parameters
-have `nn.RNN`'s own names, also inside a submodule, nothing has to be declared.
+have the network's own names, also inside a submodule, nothing has to be declared; of one layer they may leave out its
+number.
 """
 
 from __future__ import annotations

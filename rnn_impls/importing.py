@@ -9,6 +9,12 @@ from pathlib import Path
 from types import ModuleType
 
 
+def in_a_line(error: BaseException) -> str:
+    """What was raised while a file was imported, for a reader."""
+    told = (str(error).strip().splitlines() or ["without a word"])[0]
+    return f"{type(error).__name__}: {told}"
+
+
 def import_file(path: Path) -> ModuleType:
     """Import a file that need not lie on the import path, once per process; it may import files beside it. One that
     lies beside an `__init__.py` is imported as that package's module, so that its relative imports work."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from rnn_impls.importing import import_file
+from rnn_impls.importing import import_file, in_a_line
 from rnn_impls.packages import Offer, offers
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ def load(name: str) -> type[Implementation]:
     try:
         module = import_file(Path(module_name)) if is_file else importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
-        told = (str(error).strip().splitlines() or ["without a word"])[0]
-        raise ValueError(f"{where} does not import: {type(error).__name__}: {told}") from error
+        raise ValueError(f"{where} does not import: {in_a_line(error)}") from error
     try:
         found = operator.attrgetter(attribute)(module)
     except AttributeError:

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from bench.cases.case import Case
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
+from bench.measure.reference import Reference
 from rnn_impls import persistent_triton
 from rnn_impls.persistent_triton import Chip, PersistentTriton, Plan
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.cases.case import Case
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
+from bench.measure.reference import Reference
 from bench.proof import accuracy
 from bench.proof import repeats as sitting
 from bench.proof.neighbour import Neighbour

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.cases.case import Case
-from bench.measure.parity import ParityError, Reference, check
+from bench.measure.parity import ParityError, check
 from bench.measure.problem import Problem
+from bench.measure.reference import Reference
 from bench.measure.workload import Workload
 from rnn_impls import registry
 from rnn_impls.adapter import adapted, arguments
@@ -141,7 +142,7 @@ def test_layers_and_relu_where_the_module_takes_them(build: Callable[..., Any]) 
     ("change", "reason"),
     [
         ({"num_layers": 2}, "Bare takes no num_layers, and so has one layer"),
-        ({"nonlinearity": "relu"}, "Bare takes no nonlinearity, and so has tanh alone"),
+        ({"network": "rnn-relu"}, "Bare takes no nonlinearity, and so has tanh alone"),
     ],
 )
 def test_what_a_module_cannot_be_told_is_unavailable(change: dict[str, Any], reason: str) -> None:
@@ -194,10 +195,12 @@ def test_a_constructor_that_cannot_be_called_is_named(build: Callable[..., Any],
     assert "\n" not in str(caught.value)
 
 
-class NoMap(Bare):
+class NoMap(nn.Module):
     """has other names, and declares nothing"""
 
-    weight_map: ClassVar[Any] = None
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = nn.Linear(input_size + hidden_size, hidden_size)
 
 
 class Misspelt(Bare):
@@ -245,7 +248,7 @@ class Twice(Bare):
     [
         (
             NoMap,
-            "NoMap declares no weight_map and has no parameter called weight_ih_l0; its parameters are cell.weight_",
+            "NoMap declares no weight_map and has no parameter called weight_ih_l0; its parameters are cell.w",
         ),
         (Misspelt, "there is no 'cell.bias_hx', where bias_hh_l0 should be; its parameters are cell.weight_ih, cell"),
         (NotAParameter, "weight_map of NotAParameter: 'cell', where weight_ih_l0 should be, is no parameter"),

@@ -347,7 +347,7 @@ def test_the_command_measured(ran: Ran) -> None:
     done = command(ran(broken={"manual": (FAILED, "tired")}).folder, "--hidden-size", "128", "--seq-len", "64")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
-    assert lines[0].startswith("Inference on this CPU, hidden 128, 64 steps, batch 1, float32, tanh, 1 layer")
+    assert lines[0].startswith("Inference on this CPU, hidden 128, 64 steps, batch 1, float32, rnn-tanh, 1 layer")
     assert lines[1].startswith("Measured: this very case is in the run (2026-11-23T120000-quick, Imaginary CPU 9000")
     assert [line.split()[0] for line in lines if " µs " in line] == ["fused-cpu", "whole"]
     assert any(line.startswith("Use fused-cpu, ") and line.endswith("] over whole.") for line in lines)

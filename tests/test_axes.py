@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import conftest
 from bench import cli
-from bench.cases.axes import AXES, OVERRIDES, Axes, Axis
+from bench.cases.axes import AXES, OVERRIDES, Axes
 from bench.cases.case import FIELDS, Case
 from bench.commands.options import Overrides, grouped, one_each, overriding
 
@@ -73,10 +73,9 @@ def test_pytest_has_the_same() -> None:
     assert pytest_options() == {axis.name: axis.options for axis in AXES.values()}
 
 
-@pytest.mark.parametrize("typed", ["--activation", "--nonlinearity"])
-def test_an_alias_fills_its_axis(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+@pytest.mark.parametrize("typed", ["--network", "--nonlinearity"])
+def test_an_alias_fills_its_axis(typed: str) -> None:
     """One entry gives every command and pytest a second spelling, which help shows, of the same axis."""
-    monkeypatch.setitem(AXES, "nonlinearity", Axis("nonlinearity", aliases=("activation",)))
     taken: list[Axes] = []
 
     @grouped
@@ -90,10 +89,10 @@ def test_an_alias_fills_its_axis(monkeypatch: pytest.MonkeyPatch, typed: str) ->
     assert CliRunner().invoke(one_command(override), [typed, "relu"]).exit_code == 0
     asked = CliRunner().invoke(one_command(ask), [typed, "relu", "--hidden-size", "8", "--seq-len", "2"])
     assert asked.exit_code == 0, asked.output
-    assert taken[0].overrides() == {"nonlinearity": ("relu",)}
-    assert taken[1].case() == Case(nonlinearity="relu", input_size=8, hidden_size=8, seq_len=2)
+    assert taken[0].overrides() == {"network": ("rnn-relu",)}
+    assert taken[1].case() == Case(network="rnn-relu", input_size=8, hidden_size=8, seq_len=2)
     assert typed in CliRunner().invoke(one_command(override), ["--help"], env={"COLUMNS": "120"}).output
-    assert pytest_options()["nonlinearity"] == ("--nonlinearity", "--activation")
+    assert pytest_options()["network"] == ("--network", "--nonlinearity")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.cases.case import CHOICES, DTYPES, FIELDS, SIZES, Case
+from rnn_impls import networks
 
 NEEDS_HYPOTHESIS = "hypothesis is not installed; pip install .[test]"
 
@@ -16,7 +17,8 @@ def any_case() -> Any:
     """Give the strategy of cases whose ids sort: up to 99 layers and threads, 9999 of everything else."""
     from hypothesis import strategies as st
 
-    choices = {name: st.sampled_from(known) for name, known in CHOICES.items()}
+    known = {**CHOICES, "network": (*networks.BUILTIN, "cells/my-own cell.py:Leaky")}
+    choices = {name: st.sampled_from(each) for name, each in known.items()}
     most = {"num_layers": 99, "threads": 99}
     sizes = {name: st.integers(0 if name == "output_size" else 1, most.get(name, 9999)) for name in SIZES}
     return st.builds(Case, **choices, **sizes)
@@ -60,7 +62,7 @@ def test_ids_sort_as_cases_do() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_field_alone_orders_ids(name: str) -> None:
     """Every value of a choice, and sizes of one to four digits, sort as text within their field."""
-    values: tuple[Any, ...] = CHOICES.get(
+    values: tuple[Any, ...] = {**CHOICES, "network": tuple(networks.BUILTIN)}.get(
         name, (1, 2, 9, 10, 99) if name in {"num_layers", "threads"} else (1, 9, 10, 99, 1000, 9999)
     )
     cases = [dataclasses.replace(Case(), **{name: value}) for value in values]
@@ -97,7 +99,7 @@ def test_parse_refuses_any_other_text(text: str) -> None:
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_unknown_choice_names_the_field_and_lists_the_known(name: str) -> None:
-    """A device, dtype, mode or nonlinearity that does not exist is answered with those that do."""
+    """A device, dtype or mode that does not exist is answered with those that do."""
     with pytest.raises(ValueError, match=f"unknown {name} 'abacus'; known are {', '.join(CHOICES[name])}"):
         Case.from_dict(Case().as_dict() | {name: "abacus"})
 
@@ -125,6 +127,31 @@ def test_from_dict_names_missing_and_extra_fields() -> None:
 
 def test_fields_are_choices_and_sizes() -> None:
     """Every field is checked in one of the two ways."""
-    assert set(FIELDS) == set(CHOICES) | set(SIZES)
+    assert set(FIELDS) == {*CHOICES, "network", *SIZES}
     assert DTYPES == ("float32", "float64", "bfloat16", "float16")
     assert list(Case().as_dict()) == list(FIELDS)
+
+
+def test_networks_go_by_the_names_they_always_had_in_ids() -> None:
+    """An id of before `network` is the same case's of today; a name of one's own stands in it as it is."""
+    old = "cpu-float32-inference-relu-I0128-H0128-L01-B0001-T0064-O0000-t01"
+    assert Case.parse(old) == Case(network="rnn-relu") == Case(network="relu")
+    assert Case(network="rnn-relu").id == old
+    own = Case(network="cells/my-own cell.py:Leaky", hidden_size=8)
+    assert "-cells/my-own cell.py:Leaky-I0128-H0008-" in own.id
+    assert Case.parse(own.id) == own
+
+
+def test_fields_of_before_are_read() -> None:
+    """Files of earlier versions have `nonlinearity`; both at once are refused."""
+    fields = {name: value for name, value in Case().as_dict().items() if name != "network"}
+    assert Case.from_dict(fields | {"nonlinearity": "relu"}) == Case(network="rnn-relu")
+    with pytest.raises(ValueError, match=r"wrong: network"):
+        Case.from_dict(fields)
+
+
+@pytest.mark.parametrize("name", ["gru", "my_cell.py", "my_cell.py:1x", ""])
+def test_an_unknown_network_is_answered_with_the_known(name: str) -> None:
+    """And with how one's own is named."""
+    with pytest.raises(ValueError, match=r"unknown network .*; known are rnn-tanh, rnn-relu, and path/to/file.py:Name"):
+        Case(network=name)

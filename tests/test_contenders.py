@@ -15,8 +15,9 @@ import torch
 from bench.cases.case import Case
 from bench.host.clock import Ledger
 from bench.host.process import environment
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
 from bench.measure.problem import Problem
+from bench.measure.reference import Reference
 from bench.measure.workload import Workload
 from bench.worker.surveyor import Surveyor
 from rnn_impls import building, registry

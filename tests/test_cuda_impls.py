@@ -22,8 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.cases.case import Case
 from bench.host.clock import Ledger
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
 from bench.measure.problem import Problem
+from bench.measure.reference import Reference
 from bench.measure.workload import Workload
 from bench.store.manifest import UNAVAILABLE
 from bench.worker.surveyor import Surveyor

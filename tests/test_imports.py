@@ -158,7 +158,7 @@ def test_there_is_no_circle_among_modules() -> None:
             return
         state[name] = True
         for each in sorted(imported(FILES[name].read_text(), lazy=True) & set(FILES)):
-            if not name.startswith(f"{each}."):  # a module's own package is imported before it
+            if not f"{name}.".startswith(f"{each}."):  # a module's own package is imported before it
                 visit(each, (*above, name))
         state[name] = False
 

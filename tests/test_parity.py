@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from bench.cases.case import Case
 from bench.measure import parity
-from bench.measure.parity import ParityError, Reference, affordable_steps, check
+from bench.measure.parity import ParityError, check
 from bench.measure.problem import loss
+from bench.measure.reference import Reference, affordable_steps
 from rnn_impls import registry
 from rnn_impls.interface import Implementation, NetworkShape
 from rnn_impls.manual import Manual

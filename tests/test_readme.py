@@ -11,7 +11,8 @@ import pytest
 
 from bench.cases.case import Case
 from bench.host.process import environment
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
+from bench.measure.reference import Reference
 from bench.report.readme import README, ROOT, reference, updated
 from bench.store.manifest import MEASURED
 from bench.store.passes import pass_files

@@ -53,7 +53,7 @@ class Case:
         """A name that people can read and that `parse` turns back.
 
         Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else. The Elman networks go
-        by their nonlinearity there, as they always did.
+        by their nonlinearity there, as they always did; one of your own may stand elsewhere among them.
         """
         network = _IN_IDS.get(self.network, self.network)
         return (

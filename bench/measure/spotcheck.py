@@ -20,8 +20,9 @@ from torch import Tensor
 
 from bench.cases.case import Case
 from bench.measure.fault import Fault
-from bench.measure.parity import ParityError, Tolerance, compare, forward, head, rounded
+from bench.measure.parity import ParityError, Tolerance, compare
 from bench.measure.problem import Feed, Problem, loss, network_of
+from bench.measure.reference import forward, head, rounded
 from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
 

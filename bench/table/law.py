@@ -201,7 +201,7 @@ class Laws(NamedTuple):
 def laws(run: Run) -> Laws:
     """The laws of a run, in the order of its cells."""
     groups: dict[tuple[Any, ...], dict[Point, pd.Series]] = {}
-    counted = {record.case: record.products for record in run.manifest.cells}
+    counted = {record.case: record.products for record in run.manifest.cells if record.products}
     for (name, implementation), seconds in pass_seconds(run).items():
         case = Case.parse(name)
         key = (implementation, *(getattr(case, field) for field in SETTING))

@@ -44,8 +44,9 @@ def check(desk: Desk) -> None:
     from bench.host.machine import pin
     from bench.measure import spotcheck, state
     from bench.measure.fault import Fault, line_of
-    from bench.measure.parity import ParityError, Reference
+    from bench.measure.parity import ParityError
     from bench.measure.parity import check as compare
+    from bench.measure.reference import Reference
     from bench.store.manifest import DIFFERS, EQUAL, FAILED
     from bench.worker.surveyor import failure
     from rnn_impls import networks, registry
@@ -60,7 +61,8 @@ def check(desk: Desk) -> None:
         desk.tell("refused", reason=str(error))
         return
     imported = state.changes(before)
-    desk.tell("taken", how=list(implementation.taken_as))
+    if implementation.taken_as:
+        desk.tell("taken", how=list(implementation.taken_as))
     for case in cases:
         if case.device not in desk.present:
             continue

@@ -15,8 +15,9 @@ from bench.host.clock import Ledger
 from bench.measure import state
 from bench.measure.fault import reason_of
 from bench.measure.memory import LEAKY_CALLS, footprint, left_bytes
-from bench.measure.parity import ParityError, Reference, check
+from bench.measure.parity import ParityError, check
 from bench.measure.problem import Feed, Problem, network_shape
+from bench.measure.reference import Reference
 from bench.measure.workload import Workload, seconds_per_call
 from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.worker.tree import outside

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from rnn_impls.importing import import_file
+from rnn_impls.importing import import_file, in_a_line
 from rnn_impls.networks.network import Network, Products
 
 __all__ = ["ALIASES", "BUILTIN", "DEFAULT", "Network", "Products", "is_own", "load", "spelled"]
@@ -65,7 +65,11 @@ def _own(path: Path, attribute: str) -> type[Network]:
     """A class of a file. Raises ValueError."""
     if not path.is_file():
         raise ValueError(f"--network {path}:{attribute}: there is no file {path}")
-    found = getattr(import_file(path), attribute, None)
+    try:
+        module = import_file(path)
+    except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
+        raise ValueError(f"{path} does not import: {in_a_line(error)}") from error
+    found = getattr(module, attribute, None)
     if not (isinstance(found, type) and issubclass(found, Network)):
         lacks = "no class" if found is None else "no rnn_impls.networks.Network called"
         raise ValueError(f"{path} has {lacks} {attribute}")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bench.cases.case import Case
-from bench.measure.parity import Reference, check
+from bench.measure.parity import check
 from bench.measure.problem import Problem
+from bench.measure.reference import Reference
 from bench.measure.workload import Workload
 from bench.why.profile.counts import Counts, Product, copied, count, product, tensors
 from bench.why.profile.tracing import traced
