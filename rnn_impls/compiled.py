@@ -102,7 +102,7 @@ class CompiledStep(Plain):
         ahead, read = parts.ahead(inputs), parts.read()
         whole = len(ahead) // self.count * self.count
         outputs = []
-        for part in ahead[:whole].split(self.count):
+        for part in ahead[:whole].split(self.count) if whole else ():
             output, state = self._several[number](part, state, *read)
             outputs.append(output)
         for part in ahead[whole:].split(1) if whole < len(ahead) else ():

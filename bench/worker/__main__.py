@@ -37,7 +37,6 @@ from typing import Any, TextIO
 from bench.host.clock import Ledger
 from bench.host.machine import stand_aside
 from bench.worker import tree
-from bench.worker.jobs import JOBS, Desk
 
 
 def main() -> None:
@@ -50,6 +49,8 @@ def main() -> None:
         out.flush()
 
     tree.enter(Path(job.get("tree") or "."))
+    from bench.worker.jobs import JOBS, Desk  # which import from the tree
+
     ledger = Ledger()
     if job["kind"] == "blocks":
         stand_aside(job.get("threads", 1))

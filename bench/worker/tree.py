@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 SOURCE = "src"
@@ -17,6 +19,25 @@ def enter(tree: Path) -> None:
     """Go to a tree and import from it, and from its `src/`, before anything that is installed."""
     os.chdir(tree)
     sys.path[:0] = [str(place.resolve()) for place in _places(tree)]
+    sys.meta_path.insert(0, Interface())
+
+
+class Interface(MetaPathFinder):
+    """Finds what implementations share in this suite's own `rnn_impls`, whichever tree has the package.
+
+    Both sides of a gate are then given networks by the same interface; one from before there were any takes it as it
+    took the one of its time.
+    """
+
+    SHARED = ("interface", "networks", "importing")
+    OWN = Path(__file__).resolve().parents[2] / "rnn_impls"
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Where a shared module lies; nothing for any other."""
+        package, *rest = name.split(".")
+        if package != self.OWN.name or rest[:1] not in [[shared] for shared in self.SHARED]:
+            return None
+        return PathFinder.find_spec(name, [str(self.OWN.joinpath(*rest[:-1]))])
 
 
 def outside(tree: Path) -> str:
