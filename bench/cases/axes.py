@@ -12,7 +12,6 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.cases.case import ALIASES, CHOICES, FIELDS, SIZES, Case
@@ -94,20 +93,12 @@ def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
     if not values:
         raise ValueError(f"{as_option(axis)} is empty")
     if axis == "network":
-        values = [_network(value) for value in values]
+        values = [networks.find(value) for value in values]
     known = CHOICES.get(axis)
     for value in values:
         if known and value not in known:
             raise ValueError(f"unknown {axis} {value!r}; known are {', '.join(known)}")
     return tuple(dict.fromkeys(values))
-
-
-def _network(text: str) -> str:
-    """The one name of a network. Raises ValueError for one that there is not, and for a file that there is not."""
-    name = networks.spelled(text)
-    if networks.is_own(name) and not Path(path := name.rpartition(":")[0]).is_file():
-        raise ValueError(f"--network {name}: there is no file {path}")
-    return name
 
 
 def _numbers(axis: str, part: str) -> list[int]:

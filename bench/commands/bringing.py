@@ -1,7 +1,4 @@
-"""What `python -m bench list` shows.
-
-The commands for who brings an implementation: check, new.
-"""
+"""The commands for who brings an implementation or a network: check, new; and what there is already: list."""
 
 from __future__ import annotations
 
@@ -23,25 +20,31 @@ from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, cle
 from bench.commands.options import Devices, Overrides, grouped
 from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
-from rnn_impls import registry
+from rnn_impls import networks, registry
 
 
 def show(console: Console) -> None:
-    """Print the presets with their sources, then the implementations and where they come from."""
+    """Print the presets with their sources, then the networks, the implementations and where they come from."""
     presets = Table(title="Presets", title_justify="left", show_lines=True)
     for heading in ("--preset", "cases", "what it is for, and where its numbers come from"):
         presets.add_column(heading, no_wrap=heading != "what it is for, and where its numbers come from")
     for preset in PRESETS.values():
         presets.add_row(preset.name, str(len(preset.cases("cpu"))), preset.about)
     console.print(presets)
-    ways = Table(title="Implementations", title_justify="left")
+    computed = Table(title="Networks", title_justify="left")
+    for heading in ("--network", "what it is"):
+        computed.add_column(heading, no_wrap=heading == "--network")
+    for name in networks.BUILTIN:
+        computed.add_row(name, (networks.load(name).__doc__ or "").splitlines()[0])
+    console.print(computed)
+    implementations = Table(title="Implementations", title_justify="left")
     for heading in ("--impl", "what it is", "devices", "from"):
-        ways.add_column(heading, no_wrap=heading == "--impl")
+        implementations.add_column(heading, no_wrap=heading == "--impl")
     for name in registry.known():
-        ways.add_row(*map(escape, (name, *_about(name), registry.origin(name))))
-    console.print(ways)
+        implementations.add_row(*map(escape, (name, *_about(name), registry.origin(name))))
+    console.print(implementations)
     console.print("Groups: three (manual, looped, whole), default (what a plain run takes), all.")
-    console.print("One of your own: path/to/file.py:Name.")
+    console.print("One of your own, implementation or network: path/to/file.py:Name.")
 
 
 def _about(name: str) -> tuple[str, str]:
@@ -53,7 +56,8 @@ def _about(name: str) -> tuple[str, str]:
 
 
 STARTER = Path(rnn_impls.__file__).with_name("starter.py")
-"""What `new` writes: an implementation as right as those of this suite, and tested with them."""
+TEMPLATE = Path(networks.__file__).with_name("template.py")
+"""What `new` writes: an implementation and a network as right as those of this suite, and tested with them."""
 
 COLOURS = {EQUAL: "green", UNAVAILABLE: "dim", DIFFERS: "red", FAILED: "red"}
 
@@ -83,13 +87,15 @@ def check(
 
 def new(
     path: Annotated[Path, typer.Argument(help="The file to write, such as my_rnn.py.")],
+    network: Annotated[bool, typer.Option("--network", help="A network of one's own: its weights and a step.")] = False,
 ) -> None:
-    """Write a commented file to start an implementation of one's own from."""
+    """Write a commented file to start an implementation of one's own from, or a network."""
     if path.suffix != ".py" or "," in str(path):
         fail(f"{path}: name a Python file, such as my_rnn.py", USAGE)
     if not path.parent.is_dir():
         fail(f"{path}: there is no folder {path.parent}", USAGE)
-    text = STARTER.read_text(encoding="utf-8").replace("my_rnn.py", path.as_posix())
+    source, named = (TEMPLATE, "my_cell.py") if network else (STARTER, "my_rnn.py")
+    text = source.read_text(encoding="utf-8").replace(named, path.as_posix())
     with clear_errors():
         try:
             with path.open("x", encoding="utf-8") as file:
@@ -97,7 +103,9 @@ def new(
         except FileExistsError:
             fail(f"{path} is there already; it is left as it is", USAGE)
     console.print(f"{path} is right as it is. Change it, then ask:", highlight=False, markup=False, soft_wrap=True)
-    for command in (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
+    own = f"--network {path}:Leaky"
+    commands = [f"run {own}", f"profile {own} --impl manual"] if network else []
+    for command in commands or (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
         console.print(f"    python -m bench {command}", highlight=False, markup=False, soft_wrap=True)
 
 

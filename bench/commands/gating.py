@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -144,13 +144,16 @@ def trust(
         console.print(f"Table and figure: {path}", soft_wrap=True)
 
 
-def _live(base: str, base_python: str, impl: str, options: dict[str, object], min_effect: float) -> Outcome:
+def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_effect: float) -> Outcome:
     """Two sides measured in alternation."""
     from bench.gate.pairs import contest
     from bench.gate.sides import prepared
 
-    with prepared(base, base_python, impl) as (sides, selection), tempfile.TemporaryDirectory() as logs:
-        settings = Settings(implementations=selection, **options)  # type: ignore[arg-type] # a dict of all kinds; Settings checks each
+    overrides = options.pop("overrides")
+    asked = prepared(base, base_python, impl, overrides.get("network", ()))
+    with asked as (sides, selection, networks), tempfile.TemporaryDirectory() as logs:
+        overrides |= {"network": networks} if networks else {}
+        settings = Settings(implementations=selection, overrides=overrides, **options)
         settings.cells()  # every name and size is checked before anything is started
         _tell(f"{sides[1].name}, against {sides[0].name}")
         return contest(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +51,11 @@ class Side:
 
 
 @contextmanager
-def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tuple[Side, Side], str]]:
-    """(base, head) as the command line asks for them, and the selection of implementations as both trees know it.
+def prepared(
+    base: str, base_python: str, selection: str, networks: Sequence[str] = ()
+) -> Iterator[tuple[tuple[Side, Side], str, tuple[str, ...]]]:
+    """(base, head) as the command line asks for them; the selection of implementations, and the networks, as both trees
+    know them.
 
     A commit's tree lies in a worktree for as long as this lasts, and the current folder is the root of the repository.
     Raises ValueError for a base that is not there, GitError among them.
@@ -65,18 +68,18 @@ def prepared(base: str, base_python: str, selection: str) -> Iterator[tuple[tupl
         if not base_python:
             raise ValueError("say what to compare with: --base COMMIT, --base-python PATH or --against RUN")
         here = Path.cwd()
-        yield (Side(base_python, here, python), Side("this interpreter", here)), selection
+        yield (Side(base_python, here, python), Side("this interpreter", here)), selection, tuple(networks)
         return
     root = top(Path.cwd())
     commit = resolve(root, base)
-    selection = relative(selection, root)
-    files = [part.rpartition(":")[0] for part in selection.split(",")]
+    selection, known = relative(selection, root), tuple(relative(name, root) for name in networks)
+    files = [part.rpartition(":")[0] for part in (*selection.split(","), *known)]
     head = f"the working tree ({_state(root, commit, files)})"
     os.chdir(root)
     with worktree(root, commit) as tree:
         _both_or_neither(tree, root, str(commit), head)
         name = f"{commit} under {base_python}" if base_python else str(commit)
-        yield (Side(name, tree, python), Side(head, root)), selection
+        yield (Side(name, tree, python), Side(head, root)), selection, known
 
 
 def _both_or_neither(base: Path, head: Path, base_name: str, head_name: str) -> None:

@@ -21,7 +21,7 @@ from bench.measure.reference import Reference
 from bench.measure.workload import Workload, seconds_per_call
 from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.worker.tree import outside
-from rnn_impls import registry
+from rnn_impls import networks, registry
 from rnn_impls.interface import Implementation, Unavailable
 
 PREFIX_STEPS = 4
@@ -45,6 +45,7 @@ class Surveyor:
         record = CellRecord(case.id, name)
         try:
             registry.select(name, case.device)
+            networks.find(case.network)
         except ValueError as error:  # another tree may not have it
             record.status, record.reason = MISSING, str(error)
             return record

@@ -16,7 +16,7 @@ from pathlib import Path
 from rnn_impls.importing import import_file, in_a_line
 from rnn_impls.networks.network import Network, Products
 
-__all__ = ["ALIASES", "BUILTIN", "DEFAULT", "Network", "Products", "is_own", "load", "spelled"]
+__all__ = ["ALIASES", "BUILTIN", "DEFAULT", "Network", "Products", "find", "is_own", "load", "spelled"]
 
 BUILTIN = {
     "rnn-tanh": "rnn_impls.networks.elman:Tanh",
@@ -36,6 +36,15 @@ def spelled(name: str) -> str:
     if name not in BUILTIN and not is_own(name):
         known = f"{', '.join(BUILTIN)}, and path/to/file.py:Name for your own"
         raise ValueError(f"unknown network {name!r}; known are {known}")
+    return name
+
+
+def find(name: str) -> str:
+    """The one name of a network, without importing it. Raises ValueError for one that there is not, and for a file that
+    there is not."""
+    name = spelled(name)
+    if is_own(name) and not Path(path := name.rpartition(":")[0]).is_file():
+        raise ValueError(f"--network {name}: there is no file {path}")
     return name
 
 
@@ -63,8 +72,7 @@ def load(name: str) -> type[Network]:
 
 def _own(path: Path, attribute: str) -> type[Network]:
     """A class of a file. Raises ValueError."""
-    if not path.is_file():
-        raise ValueError(f"--network {path}:{attribute}: there is no file {path}")
+    find(f"{path}:{attribute}")
     try:
         module = import_file(path)
     except (Exception, SystemExit) as error:  # a user's file may raise anything while it is imported
