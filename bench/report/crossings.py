@@ -1,6 +1,6 @@
-"""What the laws of a run are called.
+"""Crossovers in words: which of two is faster from where on, and whether the measured times allow it to be said.
 
-Crossovers in words: which of two is faster from where on, and whether the measured times allow it to be said.
+`Words` is what the laws of a run are called in all sentences about them.
 """
 
 from __future__ import annotations

@@ -1,20 +1,17 @@
-"""What a Case asks of any implementation: operations and bytes, counted from its sizes alone.
-
-Shapes: T steps, B sequences, I inputs, H hidden units, L layers, O outputs. A multiply-add is two operations, as
-everywhere (LINPACK counts so). Only products are counted; the nonlinearity and the sums beside them are a hundredth of
-it from hidden 64 on, and a floor may leave out what it likes.
-
-The floor: the least time that any implementation needs for a Case on a machine whose limits are known.
+"""The floor: the least time that any implementation needs for a Case on a machine whose limits are known.
 
     floor   = max(compute, memory, chain, launch) / (1 + MARGIN)
     compute = operations / peak
     memory  = max over levels of (layers x links x what W_hh has beyond + what is read once and lies beyond) / rate
     chain   = links x link
 
-`operations`, `links` (T, in training 2T - 1) and the bytes are counted in `bench.why.floor`; the rest is measured, see
-`bench.why.limits`, and taken at its most favourable. Everything may overlap with everything else, so only the largest
-counts, and nothing else does: no dispatch, no nonlinearity, no writing of states.
+`operations`, `links` (T, in training 2T - 1) and the bytes are counted from the Case's sizes alone (`work`); the rest
+is measured, see `bench.why.limits`, and taken at its most favourable. Everything may overlap with everything else, so
+only the largest counts, and nothing else does: no dispatch, no nonlinearity, no writing of states.
 
+- A multiply-add is two operations, as everywhere (LINPACK counts so). Only products are counted; the nonlinearity and
+  the sums beside them are a hundredth of it from hidden 64 on, and a floor may leave out what it likes. Shapes: T
+  steps, B sequences, I inputs, H hidden units, L layers, O outputs.
 - `peak` is the highest rate of products that anything reached in this dtype with these threads (Williams, Waterman
   and Patterson, Communications of the ACM 52(4), 2009, 65-76: the roofline's flat part).
 - A step needs all of W_hh, and the next one needs this one's result, so nothing but a cache can save reading it again

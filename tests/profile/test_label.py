@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.cases.case import Case
-from bench.why.floor import work
+from bench.why.floor import NoFloor, work
 from bench.why.limits.limits import Limits
 from bench.why.profile.breakdown import (
     CATEGORIES,
@@ -27,7 +27,6 @@ from bench.why.profile.record import (
     LAUNCH_BOUND,
     MEMORY_BOUND,
     OVERHEAD_BOUND,
-    NoFloor,
     label,
     needs,
     overhead_share,
