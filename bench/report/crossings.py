@@ -16,6 +16,17 @@ from bench.table.crossover import Crossover, along_products, along_steps, common
 from bench.table.law import SETTING, Fit, Laws, Point, Unfitted
 from rnn_impls.registry import ordered
 
+FAR = 4
+"""A crossover beyond this many times the end of the measured range is not mentioned."""
+
+Told = tuple[str, str]
+"""Where, `at hidden 32 and 128`, and what holds there."""
+
+Place = TypeVar("Place")
+
+_NOT_TOLD = "can't be told"
+_EVERY = {"seq_len": "at every length measured", "hidden_size": "at every size measured"}
+
 
 class Words:
     """What the laws of a run are called in its sentences."""
@@ -44,18 +55,6 @@ class Words:
     def sort(self, fits: Iterable[Fit]) -> list[Fit]:
         """By setting, and in each the known implementations first."""
         return sorted(fits, key=lambda fit: (*fit.setting.values(), self.names.index(fit.implementation)))
-
-
-FAR = 4
-"""A crossover beyond this many times the end of the measured range is not mentioned."""
-
-Told = tuple[str, str]
-"""Where, `at hidden 32 and 128`, and what holds there."""
-
-Place = TypeVar("Place")
-
-_NOT_TOLD = "can't be told"
-_EVERY = {"seq_len": "at every length measured", "hidden_size": "at every size measured"}
 
 
 def by_size(one: Fit, other: Fit, names: tuple[str, str]) -> list[Told]:
