@@ -177,6 +177,15 @@ def test_the_layout_stays_one_that_a_person_finds_the_way_in() -> None:
     assert not {name for name in names if names.count(name) > 1}
 
 
+@pytest.mark.parametrize("name", [n for n, path in FILES.items() if n[:5] == "bench" and path.stem == "__init__"])
+def test_a_package_says_what_each_of_its_modules_is(name: str) -> None:
+    """A line of its docstring begins with the name of each."""
+    said = {line.split(" ")[0] for line in (ast.get_docstring(ast.parse(FILES[name].read_text())) or "").splitlines()}
+    inside = {each for each in FILES if each.rpartition(".")[0] == name and not each.endswith("__")}
+    names = {each.rpartition(".")[2] for each in inside}
+    assert names <= {word.removesuffix("/").removesuffix(".py") for word in said}
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.split(".")[0] == "rnn_impls"])
 def test_what_is_measured_knows_nothing_of_the_measuring(name: str) -> None:
     """`rnn_impls` imports nothing from `bench`, in no function either."""

@@ -1,1 +1,8 @@
-"""The commands of `python -m bench`, and what they have in common."""
+"""The commands of `python -m bench`. Options come in; each calls one package, prints, and ends with an exit code.
+
+measuring   run, report, accuracy, list
+explaining  limits, profile, gradients, advise
+gating      gate, compare, trust
+bringing    check, new; what list shows
+console     where they write, how they end, how errors become one line
+"""

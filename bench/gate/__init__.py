@@ -1,10 +1,13 @@
-"""The gate: did this change make it slower? Two sides measured in alternation, and a verdict that accounts for it.
+"""The gate: did this change make it slower? Two sides come in, a tree or a stored run each; an Outcome leaves.
 
-In: two trees, interpreters or saved runs. Out: an `Outcome` of `bench.table`, a verdict on each cell.
+sides       what is held against what: a tree, an interpreter
+worktree    a commit's tree in a folder of its own, for a while
+comparable  which cells both sides have, by a survey of both, and why others can't be compared
+pair        one fresh pair of processes, their blocks in turn
+pairs       pair after pair, until all is decided or the budget is spent
+judge       verdicts by pairs, and the error that looking again costs
+saved       the same of two saved runs
+against     of a stored run and the working tree
 
-sides.py       what is held against what: a tree, an interpreter       worktree.py   a commit's tree, for a while
-comparable.py  both sides surveyed, and what they have in common
-pair.py        one fresh pair of processes                             pairs.py      pair after pair, the budget
-judge.py       verdicts, and the error that looking again costs
-saved.py       the same of two saved runs                              against.py    of a stored run and this tree
+The Outcome itself, verdicts and exit code, is `bench.table.outcome`; `bench.report.verdicts` words it.
 """

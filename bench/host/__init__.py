@@ -1,1 +1,6 @@
-"""host."""
+"""Where and on what. The operating system's files and clocks come in; facts, readings and processes leave.
+
+clock       readings of a block, what the kernel saw it wait, where a run's own time goes
+machine     what machine and software this was; cores pinned, numerics fixed
+process     worker processes: started, told, listened to, ended with all that they started
+"""

@@ -1,4 +1,11 @@
-"""What the operating system knows of a block of calls that no clock shows: that the core was taken away meanwhile.
+"""Clocks: how long a block of calls took, and what the operating system knows of it that no clock shows.
+
+    clock_for(device)   readings by the host's clock; on a GPU with synchronisation, and the time between two events
+    Evidence, Witness   that the core was taken away meanwhile
+    Ledger              where a run's own time goes: seconds by activity
+
+Work on a GPU is asynchronous: a call returns when it is queued. A reading therefore synchronises before the host
+clock is read, on both sides of the block, and keeps the time between two events on the device beside it.
 
 A process that shares its core is stopped for milliseconds at a time. Its clock goes on, and a block of 2 ms reads as
 one of 5 ms. The kernel counts how long a thread was ready to run and something else ran (`/proc/<pid>/schedstat`,
@@ -14,13 +21,6 @@ would take off more than was lost.
 
 Where there is no such file (macOS), involuntary context switches (`getrusage`, ru_nivcsw) are what is left: a block
 with one was stopped, for how long is not known. What a hypervisor takes from the whole machine shows in neither.
-
-Timing with device synchronisation.
-
-Work on a GPU is asynchronous: a call returns when it is queued. A reading therefore synchronises before the host
-clock is read, on both sides of the block, and keeps the time between two events on the device beside it.
-
-Where a run's own time goes: seconds by activity.
 """
 
 from __future__ import annotations

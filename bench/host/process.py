@@ -1,6 +1,7 @@
-"""Processes that an implementation starts: what they compute while it is timed, and their end.
+"""Worker processes: started, told things, listened to finding by finding; their death is an error with a reason.
 
-Worker processes: started, told things, listened to finding by finding; their death is an error with a reason.
+What an implementation starts in one belongs to it: what that computes counts (`cpu_seconds`), and it ends with the
+worker (`kill_left_behind`).
 """
 
 from __future__ import annotations

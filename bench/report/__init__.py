@@ -1,1 +1,30 @@
-"""report."""
+"""A run in words, tables and pictures. Numbers of `bench.table` and `bench.why` come in; text and files leave.
+
+build             the whole report of a run, file by file
+page              index.html, from template.html.j2, style.css and table.js
+markdown          summary.md
+findings          what a run says, most important first, from these:
+against_baseline  one implementation against the baseline, over all cases
+trends            how that changes with size, length, mode and device
+comparisons       what both are made of: a Comparison, a case, a count of cases in words
+use               what to use: winners and their regions
+prices            what each costs apart from its time
+why               all that explains the run; sentences by profile and floor
+operators         what bounds each cell, and operators per step
+laws              how well the laws hold, where they cross; their table
+crossings         a crossover in words
+gradients         how far back gradients reach
+tables            the full table and tables of facts
+facets            how cases fall into groups; what is missing
+names             what implementations, axes and devices are called
+units             numbers as people read them: only here is anything scaled or rounded
+warned            warnings
+advised           advice, for `advise`
+limits_table      the machine's limits, for `limits`
+verdicts          a gate's outcome, for a terminal and a pull request
+export            the same as files, and GitHub's summary
+readme            the README's parts that come from the reference run
+pictures/         the figures
+
+Nothing is decided here, and nothing needs torch. The same files give the same bytes.
+"""

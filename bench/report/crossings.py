@@ -1,6 +1,6 @@
-"""What the laws of a run are called.
+"""Crossovers in words: which of two is faster from where on, and whether the measured times allow it to be said.
 
-Crossovers in words: which of two is faster from where on, and whether the measured times allow it to be said.
+`Words` is what the laws of a run are called in all sentences about them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ from bench.report.names import axis_value, listed, on_device, phrase, short_name
 from bench.table.crossover import Crossover, along_products, along_steps, common, contradicted
 from bench.table.law import SETTING, Fit, Laws, Point, Unfitted
 from rnn_impls.registry import ordered
+
+FAR = 4
+"""A crossover beyond this many times the end of the measured range is not mentioned."""
+
+Told = tuple[str, str]
+"""Where, `at hidden 32 and 128`, and what holds there."""
+
+Place = TypeVar("Place")
+
+_NOT_TOLD = "can't be told"
+_EVERY = {"seq_len": "at every length measured", "hidden_size": "at every size measured"}
 
 
 class Words:
@@ -44,18 +55,6 @@ class Words:
     def sort(self, fits: Iterable[Fit]) -> list[Fit]:
         """By setting, and in each the known implementations first."""
         return sorted(fits, key=lambda fit: (*fit.setting.values(), self.names.index(fit.implementation)))
-
-
-FAR = 4
-"""A crossover beyond this many times the end of the measured range is not mentioned."""
-
-Told = tuple[str, str]
-"""Where, `at hidden 32 and 128`, and what holds there."""
-
-Place = TypeVar("Place")
-
-_NOT_TOLD = "can't be told"
-_EVERY = {"seq_len": "at every length measured", "hidden_size": "at every size measured"}
 
 
 def by_size(one: Fit, other: Fit, names: tuple[str, str]) -> list[Told]:

@@ -1,9 +1,7 @@
-"""How a run's cases fall into groups that one picture can show.
+"""How a run's cases fall into groups: what varies, the settings, the usual case, and what is missing.
 
 A picture spans hidden size and sequence length; mode has a panel of its own. Everything else that varies, such as
 device, dtype or batch size, makes a Setting.
-
-What became of each cell: measured, or why not.
 """
 
 from __future__ import annotations

@@ -165,6 +165,3 @@ def _why_nothing(cells: pd.DataFrame) -> str:
     reasons = [str(reason) for reason in cells["reason"].dropna().unique() if reason]
     why = f"The first reason given: {' '.join(reasons[0].split())}" if reasons else "No pass was completed."
     return f"Nothing was measured: of {len(cells)} cells, {listed(parts)}. {why}"
-
-
-__all__ = ["Finding", "findings", "headlines"]

@@ -1,7 +1,4 @@
-"""What was measured of the gradients as Markdown tables: horizons, rates, losses, first inputs, theory.
-
-Do gradients vanish or explode? Two sentences, and the files of `python -m bench gradients`.
-"""
+"""Do gradients vanish or explode? Two sentences, tables in Markdown, and the files of `python -m bench gradients`."""
 
 from __future__ import annotations
 
@@ -15,8 +12,19 @@ from bench.report.pictures.curves import panels
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.units import NOTHING, percent
 from bench.store.files import write_atomically
-from bench.why.gradients import DEFAULT
-from bench.why.gradients.file import EXPLODES, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
+from bench.why.gradients.file import DEFAULT, EXPLODES, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
+
+TITLE = "How far back the gradient reaches"
+
+_GONE = "is down to a thousandth"
+
+_LESSONS = {
+    VANISHES: "what lies further back hardly moves the weights at first, so that the network learns well from short "
+    "sequences and not from long ones",
+    EXPLODES: "on longer sequences the earliest steps drown the latest, and training diverges unless gradients are "
+    "clipped",
+    NEITHER: "it can learn from sequences of that length",
+}
 
 _FIRST_INPUT = (4, 16, 64, 256, 1024)
 """The lengths at which the table shows the first input's gradient, where they were measured."""
@@ -118,19 +126,6 @@ def _head(first: str, others: Sequence[str]) -> list[str]:
 
 def _line(first: str, others: Sequence[str]) -> str:
     return f"| {' | '.join([first, *others])} |"
-
-
-TITLE = "How far back the gradient reaches"
-
-_GONE = "is down to a thousandth"
-
-_LESSONS = {
-    VANISHES: "what lies further back hardly moves the weights at first, so that the network learns well from short "
-    "sequences and not from long ones",
-    EXPLODES: "on longer sequences the earliest steps drown the latest, and training diverges unless gradients are "
-    "clipped",
-    NEITHER: "it can learn from sequences of that length",
-}
 
 
 def write(found: dict[str, Any], folder: Path) -> None:

@@ -1,8 +1,7 @@
-"""The table of the scaling laws: three numbers for each way in each setting, and how good they are.
+"""The scaling laws of a run: how well they hold and where two of them cross, in sentences; their numbers in a table.
 
-Crossovers of a run: sentences for every two ways in one setting, and for every way on two devices.
-
-The scaling laws of a run in sentences: how well they hold, and where ways or devices cross.
+Sentences are for every two implementations in one setting, and for every one on two devices; where they cross is put
+into words by `bench.report.crossings`.
 """
 
 from __future__ import annotations
@@ -34,6 +33,15 @@ _ERRORS = {
     "largest": ("Largest size", "median error on the cells of the largest size, predicted from the smaller ones"),
     "longest": ("Longest", "median error on the cells of the longest sequence, predicted from the shorter ones"),
 }
+
+
+MOST = 4
+"""Longer lists are cut short."""
+
+LAW = "time = fixed + steps × (per step + per product × products of a step)"
+
+Part = tuple[Fit, list[Told]]
+"""What is told of a pair in one mode."""
 
 
 def rows(found: Laws) -> list[list[Entry]]:
@@ -84,10 +92,6 @@ def _part_text(part: str) -> Callable[[pd.Series], str]:
 
 def _share_text(name: str) -> Callable[[pd.Series], str]:
     return lambda row: share(row[name])
-
-
-Part = tuple[Fit, list[Told]]
-"""What is told of a pair in one mode."""
 
 
 def ways(words: Words, fits: Sequence[Fit]) -> list[Finding]:
@@ -148,12 +152,6 @@ def _sentences(lead: str, parts: Iterable[Part], where: Callable[[Fit, Sequence[
         for at, what in told
     ]
     return " ".join(capital(text) for text in [lead + said[0], *said[1:]]) if said else ""
-
-
-MOST = 4
-"""Longer lists are cut short."""
-
-LAW = "time = fixed + steps × (per step + per product × products of a step)"
 
 
 def findings(found: Laws) -> list[Finding]:

@@ -30,8 +30,8 @@ def summary(
     cells: pd.DataFrame,
     manifest: Manifest,
     found: Sequence[Finding],
-    explained: Why | None = None,
-    advised: Use | None = None,
+    explained: Why,
+    advised: Use,
 ) -> str:
     """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
 
@@ -41,9 +41,9 @@ def summary(
     parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
     parts += [f"⚠ {escaped(text)}\n" for text in warned.sentences(cells)]
-    parts += _use(advised or Use())
+    parts += _use(advised)
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
-    parts += _why(cells, explained or Why())
+    parts += _why(cells, explained)
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)
 

@@ -105,6 +105,6 @@ def axis_value(axis: str, value: Any) -> str:
     return text + "s" if axis in ("threads", "num_layers") and value != 1 else text
 
 
-def listed(parts: list[str], conjunction: str = "and") -> str:
+def listed(parts: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {conjunction} {parts[-1]}" if parts else ""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

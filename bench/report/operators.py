@@ -1,6 +1,6 @@
-"""Operators per step × implementation: what each way calls, and how often in a step.
+"""What each implementation calls: one line for each cell, and a table of operators per step.
 
-One line for each cell: what bounds it, where its time goes, and with how many operators.
+The line says what bounds the cell, where its time goes, and with how many operators.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from bench.why.profile.record import AGREED, PROFILED, Profile, ProfileRecord
 Table = list[list[str]]
 
 MOST = 12
+
+
+SHOWN = 0.05
+"""A category below this share is not worth its words, unless it is the second of two."""
 
 
 def table(scene: Scene, profile: Profile) -> list[tuple[str, Table]]:
@@ -59,10 +63,6 @@ def _table(scene: Scene, own: dict[str, ProfileRecord]) -> Table:
 
 def _count(value: float) -> str:
     return per_step(value) if value >= 0.05 else "–"
-
-
-SHOWN = 0.05
-"""A category below this share is not worth its words, unless it is the second of two."""
 
 
 def with_reasons(cells: pd.DataFrame, profile: Profile | None) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from bench.report import tables
 from bench.report.comparisons import WITHIN, Finding
 from bench.report.facets import constants, notices, skipped
 from bench.report.pictures import palette
-from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import inline_svg, marker_svg, style
 from bench.report.pictures.scene import Picture, Scene
 from bench.report.units import duration, percent, tick_time
@@ -53,8 +52,8 @@ def page(
     manifest: Manifest,
     found: Sequence[Finding],
     drawn: Sequence[Picture],
-    explained: Why | None = None,
-    advised: Use | None = None,
+    explained: Why,
+    advised: Use,
 ) -> str:
     """The page as text; a pure function of its arguments and the files beside this module."""
     scene = Scene(cells, manifest)
@@ -82,7 +81,7 @@ def page(
     return environment.get_template("template.html.j2").render(
         manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots,
         legend=legend,
-        legends=legends, why=explained or Why(), use=advised or Use(), reference=REFERENCE, within=WITHIN,
+        legends=legends, why=explained, use=advised, reference=REFERENCE, within=WITHIN,
         measured_ways=measured,
         constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
         columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),
@@ -136,6 +135,3 @@ def _wide(cells: pd.DataFrame, precision: float | None) -> int:
 def _asset(name: str) -> str:
     """A file beside this module."""
     return (HERE / name).read_text(encoding="utf-8")
-
-
-__all__ = ["page", "pictures"]

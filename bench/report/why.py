@@ -1,6 +1,6 @@
-"""Sentences about why one way takes longer than another, when that changes, and how far all are from the floor.
+"""Everything that explains a run, put together for the page and the summary; and sentences by profile and floor.
 
-Everything that explains a run, put together for the page and the summary.
+They say why one implementation takes longer than another, when that changes, and how far all are from the floor.
 """
 
 from __future__ import annotations

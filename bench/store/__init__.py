@@ -1,1 +1,7 @@
-"""store."""
+"""A run's folder. Records come in and leave as they were: nothing is rounded, nothing is half written.
+
+files       files that are there whole or not at all; errors that name file and field
+folder      run folders: made, found, pointed to by `latest`
+manifest    run.json: what was asked for, on what machine, what is known of each cell
+passes      passes/pass-001.json: the samples of one fresh process, as pytest-benchmark writes them
+"""

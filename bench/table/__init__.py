@@ -1,1 +1,18 @@
-"""table."""
+"""What the files say, in numbers. A run folder comes in; estimates with intervals, decisions and their warnings leave.
+
+reading     run folders and pytest's JSON -> a Run: every sample as a row
+observation what counts of each block, and what one pass says of a ratio
+stats       estimates and their intervals: pure functions of arrays
+cells       one row per Case x implementation, with intervals and standings
+comparison  who is faster, ties, or is the fastest; warnings
+winners     who wins each case, when a longer build has paid off
+regions     neighbouring cases with the same winner
+law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted
+crossover   where one of two laws becomes the faster one, and how surely
+ranking     which is the fastest by laws, and how often that comes true
+advice      which to use for one case: measured, or by the laws
+lines       how much code an implementation is
+outcome     what a gate found: a verdict on each cell, an exit code
+
+No word of a report is chosen here and none is imported: `bench.report` says all this.
+"""

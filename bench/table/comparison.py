@@ -176,11 +176,11 @@ def compare(
     return Comparison(case, one, other, interval_of_ratio(logs, first, errors=errors), p=p)
 
 
-def of_row(row: Mapping[str, Any] | pd.Series, ratio: str, other: str = "baseline") -> Comparison:
+def of_row(row: Mapping[str, Any] | pd.Series, ratio: str) -> Comparison:
     """The Comparison of a row of `bench.table.cells.cells` with whatever its column `ratio` (`speedup`, `gain`) is
     over."""
     estimate = Estimate(row[ratio], row[f"{ratio}_low"], row[f"{ratio}_high"], int(row["passes"]))
-    return Comparison(row["case"], row["implementation"], other, estimate, row["warnings"])
+    return Comparison(row["case"], row["implementation"], "baseline", estimate, row["warnings"])
 
 
 def apart(one: Mapping[str, Any] | pd.Series, other: Mapping[str, Any] | pd.Series, column: str) -> int:

@@ -1,1 +1,10 @@
-"""why."""
+"""Why it takes that long. Cases, limits and traces come in; floors, shares of the time and gradients leave.
+
+work        operations and bytes of a call of a Case, by what its network says
+floor       the least time that any implementation needs for a Case, from its work and the machine's limits
+limits/     what the machine allows, measured
+profile/    where the time of a call goes, by torch's profiler
+gradients/  how far back gradients reach
+
+What only reads files needs no torch: work, floor, the tables of limits and gradients, all of a profile behind its trace.
+"""

@@ -26,12 +26,11 @@ from bench.why.profile.record import (
     LAUNCH_BOUND,
     MEMORY_BOUND,
     OVERHEAD_BOUND,
-    NoFloor,
     label,
     needs,
     overhead_share,
 )
-from bench.why.work import work
+from bench.why.work import NoFloor, work
 from tests.profile.planted import Trace
 from tests.test_floor import planted as machine
 

@@ -1,1 +1,12 @@
-"""report.pictures."""
+"""The figures. The measured cells of a run come in; panels leave, as SVG on the page, as PNG and SVG in files.
+
+scene       what every picture shares: cells, settings, names, looks
+figures     which pictures there are, and what each shows: start here to add one
+heatmaps    speed-ups, CPU against GPU, winners
+bars        where the time of a step goes
+roofline    operations per second under what the machine allows
+curves      the norm of gradients, k steps back
+drawing     the kinds of panels: lines, tiles, dots
+palette     colours, markers and dashes, light and dark
+render      panels -> SVG and PNG
+"""

@@ -15,8 +15,7 @@ from matplotlib.patches import Patch
 from bench.report.pictures.drawing import FONT, dress, thinned
 from bench.report.pictures.palette import COLOURS, GRID, INK, MUTED
 from bench.report.pictures.render import Panel
-from bench.why.gradients import DEFAULT
-from bench.why.gradients.file import EXPLODES, FACTOR, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
+from bench.why.gradients.file import DEFAULT, EXPLODES, FACTOR, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
 
 HEIGHT = 4.2
 LIMITS = 1e-6, 1e6

@@ -1,7 +1,7 @@
-"""Heatmaps over hidden size and sequence length: speed-ups over the baseline, and the GPU's over the CPU.
+"""Heatmaps over hidden size and sequence length: speed-ups over the baseline, the GPU's over the CPU, and winners.
 
-The picture of winners: a tile for each case, in the colour and with the letters of the way that won it, or of the
-first of a tie.
+In the picture of winners each case is a tile, in the colour and with the letters of who won it, or of the first of a
+tie.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ from bench.table.winners import Winner
 
 WIDE = "◊"
 """Marks an interval that is wider than the precision asked for."""
+
+
+TIE = "="
+"""Behind the letters of the first of a tie."""
+OPEN = "?"
+"""Written on a tile where more than two may be the fastest."""
+_ROOM_FOR_GAINS = 9
+"""Columns beyond which a tile has room for its letters alone."""
 
 
 def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> list[Panel]:
@@ -101,14 +109,6 @@ def _by_setting(scene: Scene, pairs: Sequence[Pair]) -> list[tuple[str, list[Pai
         if part:
             found.append((" · ".join(word for word in setting.title.split(" · ") if word != "CPU"), part))
     return found
-
-
-TIE = "="
-"""Behind the letters of the first of a tie."""
-OPEN = "?"
-"""Written on a tile where more than two may be the fastest."""
-_ROOM_FOR_GAINS = 9
-"""Columns beyond which a tile has room for its letters alone."""
 
 
 @dataclass(frozen=True)

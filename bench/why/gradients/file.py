@@ -1,6 +1,7 @@
-"""How far back a gradient reaches, its rate, and where its numbers end: functions of arrays of norms, k = 0 first.
+"""gradients.json: what it holds of each network's norms, read and checked, and what its rows say in a few words.
 
-gradients.json: read and checked, and what its rows say in a few words. See `bench.why.gradients.setups.measure`.
+Horizon, rate and what was lost are functions of arrays of norms, k = 0 first, the step back. The table is that of
+`bench.why.gradients.setups.measure`; nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.store.files import BrokenFile, read_json, take
-from bench.why.gradients import DEFAULT, SCHEMA
 
 Norms = NDArray[np.float64]
+
+SCHEMA = 1
+"""Of gradients.json; raised when its fields change."""
+
+DEFAULT = "default"
+"""How a network begins that torch initialised, where others have their spectral radius."""
 
 FACTOR = 1e3
 """A gradient that fell or grew by this factor has vanished or exploded: what comes from there counts a thousandth of

@@ -1,6 +1,4 @@
-"""The networks whose gradients are measured: torch's initialisation, or W_hh scaled to a spectral radius.
-
-The norm of the loss's gradient with respect to the hidden state k steps back, and to the first input.
+"""The norm of the loss's gradient with respect to the hidden state k steps back, and to the first input.
 
     h_t = f(W_ih x_t + b + W_hh h_{t-1})     f is tanh, relu, or nothing at all (linear, where theory is exact)
     loss = |h_T - target|^2 / 2              at the last step alone, as for one label per sequence
@@ -12,9 +10,10 @@ By the chain rule the gradient goes back one step at a time:
     d loss / d x_1     = W_ih^T (f'_1 * d loss / d h_1)
 
 Every step multiplies by W_hh^T, so that without f' the norm goes as the spectral radius of W_hh to the power k; f' of
-tanh and relu, at most 1, can only take away from each entry. Sources: Bengio, Simard and Frasconi, "Learning long-term
-dependencies with gradient descent is difficult", IEEE Transactions on Neural Networks 5 (1994), 157-166; Pascanu,
-Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, equations 3 to 7.
+tanh and relu, at most 1, can only take away from each entry. Networks begin as torch initialises them, or with W_hh
+scaled to a spectral radius (`draw`). Sources: Bengio, Simard and Frasconi, "Learning long-term dependencies with
+gradient descent is difficult", IEEE Transactions on Neural Networks 5 (1994), 157-166; Pascanu, Mikolov and Bengio,
+"On the difficulty of training recurrent neural networks", ICML 2013, equations 3 to 7.
 
 The recursion is written out, rather than left to autograd, since one sweep then serves all lengths: the steps of a
 short sequence are the first steps of a long one. That both give the same is tested.

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from bench.cases.presets import powers
-from bench.why.gradients import DEFAULT, SCHEMA
-from bench.why.gradients.file import FACTOR, Norms, horizon, longest_finite, lost, rate
+from bench.why.gradients.file import DEFAULT, FACTOR, SCHEMA, Norms, horizon, longest_finite, lost, rate
 from bench.why.gradients.flow import Networks, draw, flow, spectral_radius
 
 RADII = (None, 0.5, 0.9, 1.0, 1.1, 1.5)

@@ -1,13 +1,8 @@
-"""What the CPU does at most, by loops of our own in C++: `probes.cpp`, beside this file, has them.
-
-torch's operators come with calls, packing and their makers' choices: MKL leaves half of some CPUs' vector units idle,
-and a sum reads a cache at half of its rate. A bound that rests on them alone is beaten by whoever does better.
-
-The limits of the CPU, in the process that measures: pairs of a name and a value.
+"""The limits of the CPU, in the process that measures: pairs of a name and a value.
 
 cpu.product.<dtype>.t<n>   torch.mm of square matrices
 cpu.peak.<dtype>.t<n>      the fastest of that, of a 3 x 3 convolution, which oneDNN computes as a product of its own
-                           making, and of multiply-adds in registers (`bench.why.limits.cpu`)
+                           making, and of multiply-adds in registers
 cpu.stream.<level>.t<n>    reading from a cache or memory: the fastest of a loop of our own, torch.sum and torch.dot
 cpu.matvec.<level>.t<n>    torch.mv with its matrix there, call included
 cpu.call.operator          one eager operator on one number, in inference mode
@@ -15,8 +10,10 @@ cpu.call.module            one step of a Python loop that calls an nn.Module whi
 cpu.call.node              one autograd node, forward and backward, less the operators themselves
 cpu.chain.add              one addition that waits for the one before, in torch.cumsum or a loop of our own
 
-Without a compiler torch's operators are all there is. Units are those of `bench.why.limits.limits`; threads are set by
-the caller.
+Loops of our own are in C++ (`probes.cpp`). torch's operators come with calls, packing and their makers' choices: MKL
+leaves half of some CPUs' vector units idle, and a sum reads a cache at half of its rate. A bound that rests on them
+alone is beaten by whoever does better; without a compiler they are all there is. Units are those of
+`bench.why.limits.limits`; threads are set by the caller.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""How much fits where: the sizes of the caches that one core reads from, from Linux's own files.
-
-The limits of a machine as a table: for each name one value per fresh process, kept as JSON.
+"""The limits of a machine as a table: for each name one value per fresh process, kept as JSON. Needs no torch.
 
 Names are dotted, from the device inwards: `cpu.product.float32.t1` is the rate of products in float32 with one thread.
-Units go by the second part of the name, see `UNITS`. Needs no torch.
+Units go by the second part of the name, see `UNITS`. The sizes of caches (`cache_bytes`) are Linux's own facts.
 """
 
 from __future__ import annotations

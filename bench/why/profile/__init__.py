@@ -1,12 +1,9 @@
-"""Where the time goes: `python -m bench profile`.
+"""Where the time goes: `python -m bench profile`. A workload comes in; a record of its categories and counts leaves.
 
-session    calls a workload under torch's profiler, and without it, and its hollow twin beside it
-trace      a trace file as events inside one another: no torch from here on
-kinds      what an operator does, by its name
-counts     operators, bytes and operations of a traced call
-breakdown  the time of a call in categories that add up to it
-label      overhead-, memory-, compute- or launch-bound
-flame      a flame graph's file
-record     what is kept of a cell, as JSON
-job        what a worker does; `command` what tells it to
+profiler    what a worker does: calls without the profiler and under it, and the hollow twin beside both
+tracing     calls under torch's profiler
+trace       a trace file as events inside one another, their kinds, a flame graph: no torch from here on
+counts      operators, bytes and operations of a traced call
+breakdown   the time of a call in categories that add up to it
+record      what is kept of a cell, as JSON; overhead-, memory-, compute- or launch-bound
 """

@@ -1,7 +1,4 @@
-"""Profiles one cell: a call without the profiler, calls under it, and the hollow twin beside both.
-
-What a worker does to profile cells, each told as it is done.
-"""
+"""What a worker does to profile cells: a call without the profiler, calls under it, and the hollow twin beside both."""
 
 from __future__ import annotations
 

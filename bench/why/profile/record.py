@@ -1,6 +1,6 @@
-"""What is kept of a profile: one record for each cell, all of a run in one JSON file. Needs no torch.
+"""What is kept of a profile: one record for each cell, all of a run in one JSON file; and one word for what bounds it.
 
-What bounds a cell: one word, by a rule from its profile and the machine's limits.
+The word (`label`) is by a rule from the cell's profile and the machine's limits:
 
     more than half of the time is overhead (Python and dispatch, autograd, gaps, waiting)
         on CUDA, with gaps between kernels the largest part of it    launch-bound
@@ -10,7 +10,7 @@ What bounds a cell: one word, by a rule from its profile and the machine's limit
         bytes / rate of where they lie is the larger                 memory-bound
 
 The operators' shapes give operations and bytes; where the profiler can't see the products (a kernel of one's own, a
-library's whole network), those of the Case's floor stand in for them.
+library's whole network), those of the Case's floor stand in for them. Needs no torch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.why.floor import MEMORY, floor, levels, peak, read_seconds
 from bench.why.limits.limits import Limits
 from bench.why.profile.breakdown import CATEGORIES, GAPS, OVERHEAD
 from bench.why.profile.counts import Counts, Product
-from bench.why.work import Counted, NoFloor, work
+from bench.why.work import Counted, work
 
 SCHEMA = 1
 PROFILED, FAILED = "profiled", "failed"
@@ -151,7 +151,3 @@ def needs(case: Case, counts: Counts, limits: Limits) -> tuple[float, float]:
     memory = sum(product.count * read_seconds(product.bytes, places) for product in counts.products)
     others = max(1, counts.operators - sum(product.count for product in counts.products))
     return compute, memory + others * read_seconds(counts.touched_bytes / others, places)
-
-
-__all__ = ["COMPUTE_BOUND", "LAUNCH_BOUND", "MEMORY_BOUND", "OVERHEAD_BOUND", "NoFloor", "label", "needs",
-           "overhead_share"]  # fmt: skip

@@ -1,12 +1,10 @@
-"""What an operator does, by the name it has in a trace.
+"""A trace file as events inside one another, what kind of work each does by its name, and a flame graph of them.
 
-A trace file, in the format that torch's profiler writes and Perfetto reads, as events inside one another.
+The file is what torch's profiler writes and Perfetto reads, Chrome's trace events: `ts` and `dur` in microseconds,
+categories in `cat`. It is read without torch.
 
-The format is Chrome's trace events: `ts` and `dur` in microseconds, categories in `cat`. Read with no torch.
-
-A flame graph's file: one line for each stack of calls, its frames joined by semicolons, and nanoseconds.
-
-Brendan Gregg's folded format (Communications of the ACM 59(6), 2016, 48-57): speedscope.app opens it as it is,
+The flame graph (`folded`) is one line for each stack of calls, its frames joined by semicolons, and nanoseconds:
+Brendan Gregg's folded format (Communications of the ACM 59(6), 2016, 48-57). speedscope.app opens it as it is,
 `flamegraph.pl` and `inferno-flamegraph` draw it.
 """
 
