@@ -37,9 +37,9 @@ def begin(folder: Path, settings: Settings) -> Manifest:
 
 def find(name: str, reports: Path) -> Path:
     """The run folder behind a path, an id, or `latest`. Raises BrokenFile."""
-    for candidate in (Path(name), reports / "runs" / name, reports / name):
-        if (candidate / "run.json").is_file():
-            return candidate.resolve() if candidate.is_symlink() else candidate
+    for place in (Path(name), reports / "runs" / name, reports / name):
+        if (place / "run.json").is_file():
+            return place.resolve() if place.is_symlink() else place
     raise BrokenFile(f"{name}: no run folder, neither as a path nor under {reports / 'runs'} (no run.json in it)")
 
 

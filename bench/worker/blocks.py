@@ -70,7 +70,7 @@ class Built:
 
     run: Callable[..., object]
     workload: Workload | None = None
-    suspect: bool = False
+    isolated: bool = False
     checks: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
@@ -120,7 +120,7 @@ class Seat:
             check_reading(reading)
         except Exception as error:  # a user's implementation may raise anything, as in build
             return {"failure": reason_of(error)}
-        if own.suspect and (wrong := self._elsewhere(own)):
+        if own.isolated and (wrong := self._elsewhere(own)):
             return {"failure": wrong}
         evidence, events = reading.evidence, reading.event_seconds
         return {

@@ -127,7 +127,7 @@ def test_verdicts_carry_what_qualifies_them(
 def test_each_side_is_started_first_in_every_other_pair(
     hold: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that is older than its rival would otherwise always be the base's."""
+    """A process that is older than the other side's would otherwise always be the base's."""
     firsts: list[int] = []
 
     class Noted(FakeCrews):
