@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import gc
+import queue
+import signal
+import time
+import types
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,10 +36,41 @@ def _has_cuda() -> bool:
 def _cheap_processes() -> None:
     """Workers that a test starts from its own process are forked. One thread computes, so that pytest's workers don't
     wait for each other; and what the imports left is not looked through again at each garbage collection, of which the
-    tests of leaks make hundreds."""
+    tests of leaks make hundreds. Ctrl-C ends what they start also where these tests run in the background of a shell,
+    which has it ignored there."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     warm.install()
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that whoever is about to hang makes, which `tests.faulty.hang` does: who waits for an answer of it then
+    finds that the time is up, however long that was to be."""
+    from bench.host import process
+
+    sign = tmp_path / "hangs"
+
+    class Lines(queue.SimpleQueue[Any]):
+        """What a worker tells."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            """The next line, while it is to be waited for."""
+            end = time.monotonic() + (timeout or 0.0)
+            while time.monotonic() < end:
+                try:
+                    return super().get(timeout=0.02)
+                except queue.Empty:
+                    if sign.exists():
+                        sign.unlink()
+                        return super().get(timeout=0.2)  # told before, and still on its way
+            raise queue.Empty
+
+    monkeypatch.setenv("FAULTY_HANG", str(sign))
+    lines = types.SimpleNamespace(SimpleQueue=Lines, Empty=queue.Empty)
+    monkeypatch.setattr(process, "queue", lines)
+    return sign

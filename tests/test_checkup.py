@@ -24,19 +24,12 @@ from bench.store.manifest import DIFFERS, EQUAL, FAILED, MEASURED, UNAVAILABLE
 from bench.table.cells import cells
 from bench.table.reading import read_run
 from bench.worker import jobs
-from tests import warm
+from tests.command import bench, process
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTY = f"{ROOT}/tests/faulty.py:"
 ONE = ["--mode", "inference", "--nonlinearity", "tanh", "--seq-len", "7", "--batch-size", "2", "--num-layers", "1",
        "--output-size", "0", "--input-size", "5", "--device", "cpu"]  # fmt: skip
-
-
-def bench(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command in a folder."""
-    command = [sys.executable, "-m", "bench", *arguments]
-    done = warm.run(command, cwd=folder, env=environment())
-    return done.returncode, done.stdout, done.stderr
 
 
 def told(name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -115,7 +108,7 @@ def test_the_conclusion(statuses: list[str], text: str, sound: bool) -> None:
 def test_a_sound_implementation(tmp_path: Path) -> None:
     """Exit 0, every case with its largest error, those that it declines with their reason; nothing is written."""
     (tmp_path / "cell.py").write_text(BARE)
-    code, out, err = bench(tmp_path, "check", "cell.py:Bare", "--mode", "training", "--device", "cpu")
+    code, out, err = process("check", "cell.py:Bare", "--mode", "training", "--device", "cpu", folder=tmp_path)
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0] == "cell.py:Bare against the float64 reference: CPU, float32, training, hidden 8, 1 thread"
@@ -177,7 +170,7 @@ def test_what_is_wrong_is_said(name: str, message: str) -> None:
 
 def test_a_case_that_is_wrong_is_exit_1(tmp_path: Path) -> None:
     """With the line, the conclusion, and no traceback; a killed process is a line, too."""
-    code, out, err = bench(tmp_path, "check", f"{FAULTY}Dies", *ONE)
+    code, out, err = process("check", f"{FAULTY}Dies", *ONE, folder=tmp_path)
     assert (code, err) == (1, "")
     assert out.splitlines()[1].endswith("failed: the process was killed by SIGKILL, perhaps for want of memory")
     assert out.splitlines()[2:] == ["Of 1 cases: failed in 1, equal in 0."]
@@ -211,35 +204,36 @@ def test_what_is_the_same_in_all_cases_is_said_once(tmp_path: Path) -> None:
         "from rnn_impls.whole import Whole\n\n\nclass X(Whole):\n    def forward(self, inputs, hidden):\n"
         "        raise ValueError('no')\n"
     )
-    code, out, err = bench(tmp_path, "check", "own.py:X", "--device", "cpu")
+    code, out, err = bench("check", "own.py:X", "--device", "cpu", folder=tmp_path)
     assert code == 1, err
     assert out.count("failed: ValueError: no (own.py, line 6)") == 1
     assert out.splitlines()[2:] == ["  and the same in 17 more cases", "Of 18 cases: failed in 18, equal in 0."]
 
 
+@pytest.mark.usefixtures("hang")
 def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
     """After two of them the others are not tried; what is equal before is still said."""
     (tmp_path / "odd.py").write_text(HANGS)
-    code, out, err = bench(
-        tmp_path, "check", "odd.py:Odd", *ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", f"{warm.SILENCE}s"
-    )
+    several = [*ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", "50s"]
+    code, out, err = bench("check", "odd.py:Odd", *several, folder=tmp_path)
     assert (code, err) == (1, "")
     found = [re.split(r"  +", line)[-1] for line in out.splitlines() if line.startswith("  ")]
     assert found[0].startswith("ok, largest error")
-    assert found[1] == f"failed: no answer for {warm.SILENCE} s"
+    assert found[1] == "failed: no answer for 50 s"
     assert found[2] == "failed: the process ended with exit code 5"
     assert found[3] == "failed: not tried, its process was lost on 2 cases before"
     assert out.splitlines()[-1] == "Of 4 cases: failed in 3, equal in 1."
 
 
 HANGS = """
-import os, time
+import os
 from rnn_impls.whole import Whole
+from tests.faulty import hang
 
 class Odd(Whole):
     def forward(self, inputs, hidden):
         if len(inputs) == 2:
-            time.sleep(3600)
+            hang()
         if len(inputs) == 3:
             os._exit(5)
         return super().forward(inputs, hidden)
@@ -278,14 +272,15 @@ def test_what_cannot_be_loaded_is_refused(tmp_path: Path, content: str, message:
 def test_what_does_not_import_is_exit_2(tmp_path: Path, content: str, message: str) -> None:
     """Also when it takes the process down."""
     (tmp_path / "own.py").write_text(content)
-    assert_one_line(*bench(tmp_path, "check", "own.py:X", *ONE), message)
+    assert_one_line(*process("check", "own.py:X", *ONE, folder=tmp_path), message)
 
 
+@pytest.mark.usefixtures("hang")
 def test_a_file_that_never_ends_importing_is_exit_2(tmp_path: Path) -> None:
     """After the timeout."""
-    (tmp_path / "own.py").write_text("import time; time.sleep(3600)")
-    found = bench(tmp_path, "check", "own.py:X", *ONE, "--timeout", f"{warm.SILENCE}s")
-    assert_one_line(*found, rf"own\.py:X does not import: no answer for {warm.SILENCE} s")
+    (tmp_path / "own.py").write_text("from tests.faulty import hang; hang()")
+    found = bench("check", "own.py:X", *ONE, "--timeout", "50s", folder=tmp_path)
+    assert_one_line(*found, r"own\.py:X does not import: no answer for 50 s")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +297,7 @@ def test_a_file_that_never_ends_importing_is_exit_2(tmp_path: Path) -> None:
 )
 def test_wrong_usage(tmp_path: Path, arguments: list[str], message: str) -> None:
     """One line and exit 2."""
-    assert_one_line(*bench(tmp_path, "check", *arguments), message)
+    assert_one_line(*bench("check", *arguments, folder=tmp_path), message)
 
 
 def test_interrupted(tmp_path: Path) -> None:
@@ -331,17 +326,17 @@ def test_interrupted(tmp_path: Path) -> None:
 
 def test_new_then_check_then_run(tmp_path: Path) -> None:
     """What `new` writes passes `check` as it is, and a run measures it."""
-    code, out, err = bench(tmp_path, "new", "fast.py")
+    code, out, err = bench("new", "fast.py", folder=tmp_path)
     assert code == 0, err
     assert "python -m bench check fast.py:MyRNN" in out
     text = (tmp_path / "fast.py").read_text()
     assert "my_rnn.py" not in text
     assert "python -m bench check fast.py:MyRNN" in text
-    code, out, err = bench(tmp_path, "check", "fast.py:MyRNN", "--device", "cpu")
+    code, out, err = bench("check", "fast.py:MyRNN", "--device", "cpu", folder=tmp_path)
     assert code == 0, out + err
     assert out.splitlines()[-1] == "Equal in all 16 cases; it declines 2 more."
     small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
-    code, _, err = bench(tmp_path, "run", "--impl", "manual,fast.py:MyRNN", *small.split())
+    code, _, err = bench("run", "--impl", "manual,fast.py:MyRNN", *small.split(), folder=tmp_path)
     assert code == 0, err
     table = cells(read_run(tmp_path / "reports" / "latest")).set_index("implementation")
     assert table["status"].to_dict() == {"manual": MEASURED, "fast.py:MyRNN": MEASURED}
@@ -350,8 +345,8 @@ def test_new_then_check_then_run(tmp_path: Path) -> None:
 def test_new_overwrites_nothing(tmp_path: Path) -> None:
     """A file that is there is left as it is; a name or a folder that can't be is said; each is exit 2."""
     (tmp_path / "mine.py").write_text("precious")
-    assert_one_line(*bench(tmp_path, "new", "mine.py"), r"mine\.py is there already; it is left as it is")
+    assert_one_line(*bench("new", "mine.py", folder=tmp_path), r"mine\.py is there already; it is left as it is")
     assert (tmp_path / "mine.py").read_text() == "precious"
-    assert_one_line(*bench(tmp_path, "new", "mine.txt"), r"mine\.txt: name a Python file, such as my_rnn\.py")
-    assert_one_line(*bench(tmp_path, "new", "no/mine.py"), r"no/mine\.py: there is no folder no")
+    assert_one_line(*bench("new", "mine.txt", folder=tmp_path), r"mine\.txt: name a Python file, such as my_rnn\.py")
+    assert_one_line(*bench("new", "no/mine.py", folder=tmp_path), r"no/mine\.py: there is no folder no")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]

@@ -22,16 +22,10 @@ from bench.store.files import write_json
 from bench.store.manifest import CellRecord, Manifest
 from bench.why.limits.limits import read_limits, write_limits
 from bench.why.profile.record import PROFILED, read_profile
-from tests import warm
+from tests.command import Ended, bench, process
 from tests.synthetic import LIMITS, gradients, write_run
 
 SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
-
-
-def bench(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    done = warm.run([sys.executable, "-m", "bench", *arguments])
-    return done.returncode, done.stdout, done.stderr
 
 
 def test_run_end_to_end(tmp_path: Path) -> None:
@@ -39,7 +33,7 @@ def test_run_end_to_end(tmp_path: Path) -> None:
     explains itself, and keeps what is the same for every run of this machine. (Its limits are kept from before: the
     smoke bench of continuous integration measures them.)"""
     keep(tmp_path)
-    code, out, err = bench("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
+    code, out, err = process("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
     assert code == 0, err
     assert "5 cells (1 cases, run by manual, looped, whole, hoisted, stacked-grad), 2 passes, about" in " ".join(
         out.split()
@@ -64,7 +58,7 @@ def test_run_end_to_end(tmp_path: Path) -> None:
 def test_a_failing_implementation_is_exit_1(tmp_path: Path) -> None:
     """The run goes on, the report is written, and the exit code says that something failed."""
     impl = "manual,tests/faulty.py:Raises"
-    code, out, err = bench("run", *SMALL, "--impl", impl, "--passes", "2", "--no-explain", "--reports", str(tmp_path))
+    code, out, err = process("run", *SMALL, "--impl", impl, "--passes", "2", "--no-explain", "--reports", str(tmp_path))
     assert code == 1
     assert "divided by the weather" in out
     assert (tmp_path / "latest" / "index.html").is_file(), err
@@ -92,12 +86,23 @@ def test_wrong_usage_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str]
     """No traceback, nothing on standard output, nothing left behind."""
     if "cuda" in arguments and _has_cuda():
         pytest.skip("this machine has CUDA, so that asking for it is no error")
-    code, out, err = bench("run", *arguments, "--reports", str(tmp_path))
+    assert_refused(bench("run", *arguments, "--reports", str(tmp_path)), message)
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_process_is_refused_like_that(tmp_path: Path) -> None:
+    """Its interpreter adds nothing, and it ends with the same code."""
+    assert_refused(process("run", "--preset", "nope", "--reports", str(tmp_path)), "unknown preset 'nope'")
+    assert not list(tmp_path.iterdir())
+
+
+def assert_refused(ended: Ended, message: str) -> None:
+    """Exit code 2, and one line on standard error that holds the message."""
+    code, out, err = ended
     assert code == 2, err
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in out + err
-    assert not list(tmp_path.glob("runs/*"))
 
 
 def keep(reports: Path) -> Path:

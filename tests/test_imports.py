@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ def import_statements(tree: ast.AST, lazy: bool) -> Iterator[ast.Import | ast.Im
             yield from import_statements(node, lazy)
 
 
+@functools.cache
 def imported(source: str, lazy: bool) -> set[str]:
     """Names of the modules that a source imports, and of the packages around them."""
     found = set()

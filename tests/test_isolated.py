@@ -26,7 +26,6 @@ from bench.table.reading import read_run
 from bench.worker.blocks import Seat
 from bench.worker.surveyor import Surveyor
 from rnn_impls import registry
-from tests import warm
 from tests.faulty import RemembersAll, RemembersLast
 from tests.test_run import FAULTY, ONE_CASE, start, statuses
 
@@ -267,19 +266,20 @@ def test_a_run_goes_on_beside_those_who_would_end_it(tmp_path: Path, monkeypatch
     assert {path.name for path in (runner.folder / LOGS).iterdir()} >= {"survey-home.log"}
 
 
+@pytest.mark.usefixtures("hang")
 def test_what_hangs_costs_two_timeouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of eight cases two are waited for; then it is given up for the run, and who hung and where is said."""
     mark = tmp_path / "mark"
     monkeypatch.setenv("FAULTY_MARK", str(mark))
     overrides = {"hidden_size": (4, 8), "seq_len": (2, 4, 6, 8), "mode": ("inference",)}
-    runner = start(tmp_path, f"{FAULTY}HangsWhenMeasured,whole", overrides=overrides, timeout=warm.SILENCE, passes=1)
+    runner = start(tmp_path, f"{FAULTY}HangsWhenMeasured,whole", overrides=overrides, passes=1)
     runner._survey()
     runner._save("running")
     mark.touch()
     waits: list[str] = []
     monkeypatch.setattr(runner.listener, "note", waits.append)
     runner.run()
-    told = f"no answer for {warm.SILENCE} s, while it was run"
+    told = "no answer for 60 s, while it was run"
     hung = [note for note in waits if told in note]
     assert len(hung) == 2
     found = [cell for cell in runner.manifest.cells if "Hangs" in cell.implementation]

@@ -87,14 +87,15 @@ def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     assert table.loc[[name if "/" in name else FAULTY + name for name in reasons], "seconds"].isna().all()
 
 
+@pytest.mark.usefixtures("hang")
 def test_a_hanging_implementation_is_given_up(tmp_path: Path) -> None:
     """Silence ends the worker; after two cells the implementation's others are not tried."""
     overrides = ONE_CASE | {"seq_len": (2, 4, 8)}
-    runner = start(tmp_path, f"{FAULTY}Hangs,whole", overrides=overrides, timeout=warm.SILENCE, passes=1)
+    runner = start(tmp_path, f"{FAULTY}Hangs,whole", overrides=overrides, passes=1)
     runner.run()
     reasons = [cell.reason for cell in runner.manifest.cells if cell.status == FAILED]
     assert len(reasons) == 3
-    assert reasons[0] == reasons[1] == f"no answer for {warm.SILENCE} s"
+    assert reasons[0] == reasons[1] == "no answer for 60 s"
     assert reasons[2].startswith("not tried")
     assert sum(cell.status == MEASURED for cell in runner.manifest.cells) == 3
 

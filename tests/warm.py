@@ -16,6 +16,7 @@ started. Continuous integration also makes a run and a gate of usual processes.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import gc
 import importlib
@@ -170,6 +171,7 @@ def main() -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(folder / "socket"))
     listener.listen(64)
+    _adopt()
     signal.signal(signal.SIGCHLD, _reap)
     print("ready", flush=True)
     while sys.stdin.fileno() not in select.select([listener, sys.stdin], [], [])[0]:  # which closes as pytest ends
@@ -178,6 +180,13 @@ def main() -> None:
             listener.close()
             _become(_forked(line), folder)
         line.close()
+
+
+def _adopt() -> None:
+    """Become the parent of those whose own has ended: in a container there may be nobody else who waits for them, and
+    whoever ends one looks for it until somebody has."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # prctl(2), PR_SET_CHILD_SUBREAPER
 
 
 def _reap(*_: object) -> None:

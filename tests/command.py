@@ -1,0 +1,34 @@
+"""The command line, run in this process or in one of its own.
+
+What a process adds, its death by a signal and what its interpreter prints, is tested on processes, with at least one
+test for each exit code. The same arguments, words and exit codes are to be had without the start of one.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from bench import cli
+from bench.host.process import environment
+from tests import warm
+
+Ended = tuple[int, str, str]
+"""Exit code, standard output and standard error."""
+
+
+def bench(*arguments: str, folder: Path | None = None, **variables: str | None) -> Ended:
+    """`python -m bench ...` in a folder, here; a variable that is None is taken away. Raises what the command lets
+    through."""
+    with chdir(folder or Path.cwd()):
+        done = CliRunner().invoke(cli.app, list(arguments), env=variables, catch_exceptions=False)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def process(*arguments: str, folder: Path | None = None, **variables: str) -> Ended:
+    """The same in a process of its own."""
+    done = warm.run([sys.executable, "-m", "bench", *arguments], cwd=folder, env=environment() | variables)
+    return done.returncode, done.stdout, done.stderr
