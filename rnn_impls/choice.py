@@ -1,4 +1,4 @@
-"""Which of several ways to compute the same is the fastest here, found by a short measurement at `prepare`.
+"""Which of several calls that compute the same is the fastest here, found by a short measurement at `prepare`.
 
 A size that was tuned on one CPU is wrong on another: there a library's product uses the whole vector unit, here half of
 it. So whoever can hand over to others measures them, untimed, on the machine and for the sizes that it is prepared for.

@@ -1,6 +1,6 @@
 """Fused: all steps of a layer in one call of a C++ kernel, forward and backward.
 
-What torch's ways have in common is that they call several operators a step, each of which costs about a microsecond
+What torch's own have in common is that they call several operators a step, each of which costs about a microsecond
 whatever it computes; at hidden 64 the products of a step take a hundredth of that. Here a step is two nested loops over
 weights that were laid out once in the order in which they are read, in vectors as wide as the machine's; the input
 product runs ahead in pieces that stay in the cache; tanh is applied while the sums are still in registers. In training
@@ -12,7 +12,7 @@ in training, where weights that change have to be laid out anew for each), `prep
 operators of `stacked-grad` or to one `nn.RNN` call: see `choice.py`. What was chosen is recorded.
 
 When it helps: most at small sizes, where it does away with calling; at large ones by reading the weights as one
-stream. When it doesn't: beyond the last cache, where every way waits for the memory. It takes a C++ compiler, some
+stream. When it doesn't: beyond the last cache, where everything waits for the memory. It takes a C++ compiler, some
 seconds of its time at the first use on a machine, and float32.
 """
 

@@ -3,7 +3,7 @@
 A package names its own under the entry-point group `rnn_bench.implementations`, in its pyproject.toml:
 
     [project.entry-points."rnn_bench.implementations"]
-    their-way = "their_package.module:TheirClass"
+    their-rnn = "their_package.module:TheirClass"
 
 Listing them reads the metadata of what is installed and imports nothing.
 """

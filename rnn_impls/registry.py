@@ -2,7 +2,7 @@
 
 A name is looked up in `BUILTIN`, then among what installed packages offer (`rnn_impls.packages`) and what `register`
 has seen; `path/to/file.py:Name` loads `Name` from that file, `package.module:Name` from that module. Modules are
-imported only when asked for, so that a way that needs a compiler costs nothing to those who don't select it, and names
+imported only when asked for, so that one that needs a compiler costs nothing to those who don't select it, and names
 are listed without torch.
 """
 
@@ -45,12 +45,12 @@ BUILTIN = {
 ISOLATED: frozenset[str] = frozenset()
 """Those of this suite that ask to be measured in a process of their own, such as one that brings its own runtime."""
 
-THREE_WAYS = ("manual", "looped", "whole")
+THREE = ("manual", "looped", "whole")
 FASTER = ("hoisted", "stacked-grad")
 """What is faster and needs no compiler."""
 
-DEFAULT = {"cpu": (*THREE_WAYS, *FASTER), "cuda": (*THREE_WAYS, "whole-no-cudnn", *FASTER)}
-"""What `--impl default` stands for by device; the three ways on any other."""
+DEFAULT = {"cpu": (*THREE, *FASTER), "cuda": (*THREE, "whole-no-cudnn", *FASTER)}
+"""What `--impl default` stands for by device; the three on any other."""
 
 GROUPS = ("three", "default", "all")
 
@@ -130,9 +130,9 @@ def select(selection: str, device: str) -> list[str]:
     names: list[str] = []
     for part in filter(None, (part.strip() for part in selection.split(","))):
         if part == "three":
-            names += THREE_WAYS
+            names += THREE
         elif part == "default":
-            names += DEFAULT.get(device, THREE_WAYS)
+            names += DEFAULT.get(device, THREE)
         elif part == "all":
             names += [*BUILTIN, *_offers(), *map(_from_here, REGISTERED.values())]
         elif part in BUILTIN:

@@ -1,4 +1,4 @@
-"""A way of your own to run a recurrent network. It is right as it is; change it, then ask:
+"""An implementation of your own of a recurrent network. It is right as it is; change it, then ask:
 
     python -m bench check my_rnn.py:MyRNN                  is it still the same network?
     python -m bench run --impl default,my_rnn.py:MyRNN     what does it cost, beside the others?
@@ -19,7 +19,7 @@ from rnn_impls.interface import Head, Implementation, NetworkShape, Unavailable
 
 
 class MyRNN(Implementation):
-    """my own way: one product for all inputs, then a loop over the steps"""  # this line is what tables show
+    """an RNN of my own: one product for all inputs, then a loop over the steps"""  # this line is what tables show
 
     # devices = ("cuda",)    # where it runs; without this line anywhere
 
@@ -35,7 +35,7 @@ class MyRNN(Implementation):
         self.head = Head(shape) if shape.output_size else None
 
     def weight_map(self) -> dict[str, Tensor]:
-        """Where each weight lives, so that all ways are given the same ones, and their gradients can be compared.
+        """Where each weight lives, so that all are given the same ones, and their gradients can be compared.
 
         A part of a parameter is given as a view of it, such as `self.both[:, :width]`. A network has two biases for
         each layer; where you add them only once, `bias_l0` stands for their sum.

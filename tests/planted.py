@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.cases.case import Case
-from bench.table.law import SETTING, Fit, Law, Point, fit_way, point_of
+from bench.table.law import SETTING, Fit, Law, Point, fit_law, point_of
 
 HIDDEN = (32, 128, 512)
 LENGTHS = (1, 8, 64, 512)
@@ -43,4 +43,4 @@ def fitted(
     found = list(cases) or grid()
     setting = {name: getattr(found[0], name) for name in SETTING}
     seconds = times(truth.seconds if isinstance(truth, Law) else truth, found, **options)
-    return fit_way(implementation, setting, tuple(point_of(case) for case in found), seconds)
+    return fit_law(implementation, setting, tuple(point_of(case) for case in found), seconds)

@@ -140,7 +140,7 @@ def test_table_and_figure_are_written(tmp_path: Path) -> None:
 
 
 def test_known_truths_compute_the_network() -> None:
-    """The contenders of known ratio pass the same parity as any other, and make as many calls as they say."""
+    """The implementations of known ratio pass the same parity as any other, and make as many calls as they say."""
     reference = Reference.of(Case(hidden_size=4, input_size=4, seq_len=3))
     for name, speedup in ({"Times20": 1.0} | TRUE_SPEEDUPS).items():
         implementation = registry.load(f"{TRUTHS}:{name}")

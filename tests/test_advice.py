@@ -35,7 +35,7 @@ LAWS = {
     "fused-cpu": Law(8e-6, 0.3e-6, 30e-12),
     "compiled-step": Law(20e-6, 0.29e-6, 30e-12),
 }
-WAYS = ("manual", "whole", "fused-cpu")
+NAMES = ("manual", "whole", "fused-cpu")
 IN_RUN = Case(hidden_size=128, input_size=128, seq_len=64)
 BETWEEN = Case(hidden_size=100, input_size=100, seq_len=200)
 Ran = Callable[..., Run]
@@ -61,7 +61,7 @@ def ran(tmp_path: Path) -> Ran:
     """Makes runs of planted times that hardly scatter; further options go to write_run."""
 
     def make(truth: Truth = lawful, cases: Sequence[Case] = (), **options: Any) -> Run:
-        usual: dict[str, Any] = {"implementations": WAYS, "spread": 0.004, "noise": 0.002, "moods": 0.01}
+        usual: dict[str, Any] = {"implementations": NAMES, "spread": 0.004, "noise": 0.002, "moods": 0.01}
         planted = {"truth": truth, "cases": list(cases) or grid(), "build": built}
         return read_run(write_run(tmp_path / "runs" / "one", **usual | planted | options))
 
@@ -70,7 +70,7 @@ def ran(tmp_path: Path) -> Ran:
 
 def names(advice: Advice) -> list[str]:
     """The ranking by name."""
-    return [way.name for way in advice.ranking]
+    return [one.name for one in advice.ranking]
 
 
 # Measured
@@ -82,22 +82,22 @@ def test_a_case_of_the_run_is_measured(ran: Ran) -> None:
     found = advise(run, IN_RUN)
     assert (found.basis, names(found), found.fastest) == (MEASURED, ["fused-cpu", "whole", "manual"], ["fused-cpu"])
     rows = cells(run).set_index(["case", "implementation"])
-    for way in found.ranking:
-        row = rows.loc[IN_RUN.id, way.name]
-        assert (way.seconds.value, way.seconds.low) == (row["seconds"], row["seconds_low"])
-        assert way.gain is not None
-        assert (way.gain.value, way.gain.low, way.gain.high) == (row["gain"], row["gain_low"], row["gain_high"])
-        assert way.build_seconds == built(IN_RUN, way.name) and math.isnan(way.error)
+    for one in found.ranking:
+        row = rows.loc[IN_RUN.id, one.name]
+        assert (one.seconds.value, one.seconds.low) == (row["seconds"], row["seconds_low"])
+        assert one.gain is not None
+        assert (one.gain.value, one.gain.low, one.gain.high) == (row["gain"], row["gain_low"], row["gain_high"])
+        assert one.build_seconds == built(IN_RUN, one.name) and math.isnan(one.error)
 
 
 def test_the_price_is_earned_back(ran: Ran) -> None:
-    """So many calls as the truth needs, give or take what a gain is known to; a slower way never."""
-    paid = {way.name: way.payback for way in advise(ran(), IN_RUN).ranking}
+    """So many calls as the truth needs, give or take what a gain is known to; a slower one never."""
+    paid = {one.name: one.payback for one in advise(ran(), IN_RUN).ranking}
     truth = (0.4 - 1e-3) / (lawful(IN_RUN, "whole") - lawful(IN_RUN, "fused-cpu"))
     assert paid["fused-cpu"] == pytest.approx(truth, rel=0.03)
     assert paid["manual"] == NEVER
     free = advise(ran(build=lambda *_: 1e-3), IN_RUN)
-    assert {way.name: way.payback for way in free.ranking}["fused-cpu"] == AT_ONCE
+    assert {one.name: one.payback for one in free.ranking}["fused-cpu"] == AT_ONCE
 
 
 def test_what_failed_in_the_case_is_left_with_its_reason(ran: Ran) -> None:
@@ -116,7 +116,7 @@ def test_two_alike_that_scatter_are_undecided(ran: Ran) -> None:
     """Two of the same truth, not known to 3 %."""
     found = advise(ran(alike, spread=0.06, cases=[IN_RUN]), IN_RUN)
     assert (found.fastest, found.standing) == (["whole", "fused-cpu"], UNDECIDED)
-    assert all(math.isnan(way.payback) for way in found.ranking if way.name == "fused-cpu")
+    assert all(math.isnan(one.payback) for one in found.ranking if one.name == "fused-cpu")
 
 
 def test_two_alike_tie(ran: Ran) -> None:
@@ -171,26 +171,26 @@ def test_a_case_between_those_measured_is_interpolated(ran: Ran, mode: Any) -> N
     found = advise(run, case)
     assert (found.basis, names(found), found.fastest) == (INTERPOLATED, ["fused-cpu", "whole", "manual"], ["fused-cpu"])
     assert not found.outside and not found.left
-    for way in found.ranking:
-        assert way.seconds.value == pytest.approx(lawful(case, way.name), rel=0.02)
-        assert way.seconds.low < way.seconds.value < way.seconds.high
-        assert way.gain is not None
-        assert way.gain.value == pytest.approx(lawful(case, "whole") / lawful(case, way.name), rel=0.02)
-        assert 0 < way.error < 0.05 and way.basis == INTERPOLATED
-    (whole,) = (way for way in found.ranking if way.name == "whole")
+    for one in found.ranking:
+        assert one.seconds.value == pytest.approx(lawful(case, one.name), rel=0.02)
+        assert one.seconds.low < one.seconds.value < one.seconds.high
+        assert one.gain is not None
+        assert one.gain.value == pytest.approx(lawful(case, "whole") / lawful(case, one.name), rel=0.02)
+        assert 0 < one.error < 0.05 and one.basis == INTERPOLATED
+    (whole,) = (one for one in found.ranking if one.name == "whole")
     assert whole.gain is not None and (whole.gain.low, whole.gain.high) == (1.0, 1.0)
 
 
 def test_laws_closer_than_their_errors_are_undecided(ran: Ran) -> None:
     """5 % apart: told by laws that hold, not by laws that are missed by 8 % here and there, however narrow the
     intervals over passes."""
-    ways = ("whole", "fused-cpu", "compiled-step")
+    names = ("whole", "fused-cpu", "compiled-step")
 
     def rough(case: Case, name: str) -> float:
         return lawful(case, name) * (1.08 if (case.hidden_size == 128) == (case.seq_len in (1, 64)) else 0.92)
 
-    assert advise(ran(implementations=ways), BETWEEN).fastest == ["fused-cpu"]
-    found = advise(ran(rough, implementations=ways), BETWEEN)
+    assert advise(ran(implementations=names), BETWEEN).fastest == ["fused-cpu"]
+    found = advise(ran(rough, implementations=names), BETWEEN)
     assert found.fastest == ["compiled-step", "fused-cpu"]
     first, second, whole = found.ranking
     assert whole.name == "whole" and first.gain is not None and second.gain is not None
@@ -202,9 +202,9 @@ def fits_of(truths: dict[str, Callable[[Point], float]]) -> list[Fit]:
     return [fitted(truth, name, seed=seed) for seed, (name, truth) in enumerate(truths.items())]
 
 
-def test_lawful_ways_are_predicted_right_wherever_a_case_is_left_out() -> None:
+def test_lawful_implementations_are_predicted_right_wherever_a_case_is_left_out() -> None:
     """The first is the fastest in all 12, nothing is ruled out wrongly, and something is ruled out."""
-    found = held_out(fits_of({name: LAWS[name].seconds for name in WAYS}))
+    found = held_out(fits_of({name: LAWS[name].seconds for name in NAMES}))
     assert found is not None
     assert (found.cases, found.close, found.among, found.wrongly) == (12, 12, 12, 0)
     assert found.ruled_out >= 12
@@ -223,11 +223,11 @@ def test_what_no_law_foretells_is_counted_as_a_miss() -> None:
     assert (found.cases - found.among, found.wrongly) == (1, 1), "no error that was seen elsewhere is as large"
 
 
-def test_one_way_or_few_cells_leave_nothing_out() -> None:
+def test_one_implementation_or_few_cells_leave_nothing_out() -> None:
     """There is nothing to rank, or no law without the case."""
     assert held_out(fits_of({"whole": LAWS["whole"].seconds})) is None
     few = grid(hidden=(32, 128), lengths=(8, 64))
-    fits = [fitted(LAWS[name].seconds, name, few) for name in WAYS]
+    fits = [fitted(LAWS[name].seconds, name, few) for name in NAMES]
     assert held_out(fits) is None
 
 
@@ -248,7 +248,7 @@ def test_other_inputs_are_predicted_from_products(ran: Ran) -> None:
 
 
 def test_an_untrusted_law_is_left_and_still_heard_of(ran: Ran) -> None:
-    """Its way has no time, but the measured cases nearest to it tell who wins there: it is named as a rival."""
+    """Its winner has no time, but the measured cases nearest to it tell who wins there: it is named as a rival."""
     found = advise(ran(lawless), BETWEEN)
     (left,) = found.left
     assert (left.name, left.outcome) == ("fused-cpu", UNTRUSTED) and left.error > TRUSTED
@@ -257,7 +257,7 @@ def test_an_untrusted_law_is_left_and_still_heard_of(ran: Ran) -> None:
     assert found.rivals == [("fused-cpu", 4)] and found.around == 4
 
 
-def test_a_way_without_a_law_has_the_reason(ran: Ran) -> None:
+def test_an_implementation_without_a_law_has_the_reason(ran: Ran) -> None:
     """Too few of its cells, none at all, and one pass."""
     run = ran()
     few = {case.id for case in grid(hidden=(32,))}
@@ -267,7 +267,7 @@ def test_a_way_without_a_law_has_the_reason(ran: Ran) -> None:
     found = advise(ran(broken={"fused-cpu": (FAILED, "it broke")}), BETWEEN)
     assert found.left == [Left("fused-cpu", FAILED, "it broke")]
     alone = advise(ran(passes=1), BETWEEN)
-    assert alone.ranking == [] and why_nothing(alone) == "no way has a law there that can be relied on"
+    assert alone.ranking == [] and why_nothing(alone) == "no implementation has a law there that can be relied on"
     assert {why_left(each) for each in alone.left} == {"one pass gives its law no interval"}
 
 
@@ -293,18 +293,18 @@ def test_beyond_what_was_measured_is_said(ran: Ran, fields: dict[str, int], outs
     found = advise(ran(), case)
     assert (found.basis, [beyond(each) for each in found.outside]) == (EXTRAPOLATED, outside)
     assert found.ranking[0].seconds.value == pytest.approx(lawful(case, "fused-cpu"), rel=0.05)
-    assert {way.basis for way in found.ranking} == {EXTRAPOLATED}
+    assert {one.basis for one in found.ranking} == {EXTRAPOLATED}
 
 
-def test_a_way_measured_less_far_is_marked_alone(ran: Ran) -> None:
+def test_one_measured_less_far_is_marked_alone(ran: Ran) -> None:
     """The others are interpolated there."""
     run = ran()
     far = {case.id for case in grid() if case.hidden_size == HIDDEN[-1]}
     run.samples = run.samples[(run.samples["implementation"] != "manual") | ~run.samples["case"].isin(far)]
     found = advise(run, dataclasses.replace(BETWEEN, hidden_size=300, input_size=300))
     assert found.basis == INTERPOLATED
-    assert {way.name: way.basis for way in found.ranking}["manual"] == EXTRAPOLATED
-    (manual,) = (way for way in found.ranking if way.name == "manual")
+    assert {one.name: one.basis for one in found.ranking}["manual"] == EXTRAPOLATED
+    (manual,) = (one for one in found.ranking if one.name == "manual")
     assert math.isnan(manual.error) and "manual" in found.fastest, "two sizes tell nothing of a third beyond them"
 
 
@@ -360,7 +360,7 @@ def test_the_command_interpolated_and_outside(ran: Ran) -> None:
     done = command(folder, "--hidden-size", "100", "--seq-len", "200")
     assert done.exit_code == 0 and "\nInterpolated: " in done.output and "Use fused-cpu by the laws, " in done.output
     assert "error: its law misses nine in ten of the cells held out of its fit by less" in done.output
-    table = [line for line in done.output.splitlines() if line.split(" ")[0] in WAYS]
+    table = [line for line in done.output.splitlines() if line.split(" ")[0] in NAMES]
     assert len(table) == 3 and all(line.endswith(" %") for line in table)
     done = command(folder, "--hidden-size", "2048", "--seq-len", "200")
     assert done.exit_code == 0
@@ -373,7 +373,8 @@ def test_the_command_says_how_often_it_comes_true(ran: Ran) -> None:
     folder = ran().folder
     done = command(folder, "--hidden-size", "100", "--seq-len", "200")
     told = (
-        "Of 12 measured cases of this setting, each left out in turn, the way ranked first was the fastest in 12, to "
+        "Of 12 measured cases of this setting, each left out in turn, the implementation ranked first was the "
+        "fastest in 12, to "
     )
     assert told + "within 3 %." in done.output
     assert "The fastest was ruled out in 0 of 12; 0 of " in done.output
@@ -387,7 +388,7 @@ def test_the_command_names_rivals(ran: Ran) -> None:
     assert "fused-cpu is the fastest, or may be, in 4 of the 4 cases measured nearest to it." in done.output
 
 
-def test_the_command_without_whole_and_with_one_way(ran: Ran) -> None:
+def test_the_command_without_whole_and_with_one_implementation(ran: Ran) -> None:
     """No gain, and nothing to choose between; both are answers."""
     done = command(ran(implementations=("manual", "fused-cpu")).folder, "--hidden-size", "128", "--seq-len", "64")
     assert done.exit_code == 0 and "Use fused-cpu." in done.output
@@ -460,6 +461,6 @@ def test_it_fits_eighty_columns(ran: Ran) -> None:
     """The ranking of a prediction, its widest form, is not cut."""
     every = ["advise", "--run", str(ran().folder), "--hidden-size", "100", "--seq-len", "200"]
     done = CliRunner().invoke(cli.app, every, env={"COLUMNS": "80"})
-    table = [line for line in done.output.splitlines() if line.split(" ")[0] in WAYS]
+    table = [line for line in done.output.splitlines() if line.split(" ")[0] in NAMES]
     assert len(table) == 3 and "…" not in done.output
     assert max(map(len, table)) <= 80

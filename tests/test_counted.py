@@ -122,7 +122,7 @@ def test_switches_in_most_rounds_are_no_reason_to_drop_them(tmp_path: Path) -> N
 
 
 def test_spikes_of_the_control_limit_those_of_all(tmp_path: Path) -> None:
-    """One of 40 control blocks is a spike, and so is one of a contender's; without the first the second would stay."""
+    """One of 40 control blocks is a spike, and so is one of a cell's; without the first the second would stay."""
     spiked = blocks([1.0] * 39 + [4.0])
     calm = run_of(tmp_path / "calm", [{"a": plain(1.0, 40), "b": spiked, "control": plain(0.1, 40)}] * 3)
     assert speedup(calm) == pytest.approx(40 / 43)

@@ -84,8 +84,8 @@ def test_agreement_is_the_weakest_of_all() -> None:
     assert (told.start, told.end) == (-1, -1) and math.isnan(told.until)
 
 
-def test_two_ways_cross_where_planted() -> None:
-    """The way with the cheap start is ahead up to about three steps, whichever is asked first."""
+def test_two_cross_where_planted() -> None:
+    """The one with the cheap start is ahead up to about three steps, whichever is asked first."""
     one, other = fitted(SLOW_STEPS, "manual", seed=1), fitted(SLOW_START, "whole", seed=2)
     found = along_steps(one, other, SIZE)
     assert (found.start, found.end) == (-1, 1)
@@ -96,7 +96,7 @@ def test_two_ways_cross_where_planted() -> None:
 
 
 def test_the_range_is_what_both_measured() -> None:
-    """Where one way has no short sequences, the other's are no ground for a claim."""
+    """Where one has no short sequences, the other's are no ground for a claim."""
     one, other = fitted(SLOW_STEPS, "manual"), fitted(SLOW_START, "whole", cases=grid(lengths=(8, 64, 512)))
     assert min(point.steps for point in common(one, other)) == 8
     found = along_steps(one, other, SIZE)

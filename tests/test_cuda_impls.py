@@ -1,4 +1,4 @@
-"""The ways that need CUDA: what can be held of them without a GPU, and their parity on one."""
+"""The implementations that need CUDA: what can be held of them without a GPU, and their parity on one."""
 
 from __future__ import annotations
 
@@ -144,12 +144,12 @@ class Step(cuda_graph.CudaGraphStep):
     devices = ("cpu",)
 
 
-GRAPHS = pytest.mark.parametrize("way", [Whole, Step], ids=["whole", "step"])
+GRAPHS = pytest.mark.parametrize("implementation", [Whole, Step], ids=["whole", "step"])
 
 
-def prepared(way: type[Implementation], case: Case) -> Workload:
+def prepared(implementation: type[Implementation], case: Case) -> Workload:
     """It, ready to be called for the case."""
-    return Workload(case, way, Problem.of(case))
+    return Workload(case, implementation, Problem.of(case))
 
 
 @pytest.mark.usefixtures("fake_cuda")
@@ -157,18 +157,20 @@ def prepared(way: type[Implementation], case: Case) -> Workload:
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("output_size", [0, 3])
-def test_a_captured_call_is_equal(way: type[Implementation], nonlinearity: str, mode: str, output_size: int) -> None:
+def test_a_captured_call_is_equal(
+    implementation: type[Implementation], nonlinearity: str, mode: str, output_size: int
+) -> None:
     """What is played gives the reference's outputs, hidden states and gradients, call after call."""
     case = dataclasses.replace(CASE, mode=mode, network=f"rnn-{nonlinearity}", output_size=output_size)
-    assert check(Reference.of(case), way) < 1e-5
+    assert check(Reference.of(case), implementation) < 1e-5
 
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_capture_is_done_once_and_before_the_first_call(way: type[Implementation]) -> None:
+def test_capture_is_done_once_and_before_the_first_call(implementation: type[Implementation]) -> None:
     """Calls only play; the forward pass is one graph, the backward pass another."""
     FakeGraph.made.clear()
-    work = prepared(way, TRAINING)
+    work = prepared(implementation, TRAINING)
     graphs = sorted(FakeGraph.made, key=lambda graph: len(graph.recorder.calls))
     lengths = [len(graph.recorder.calls) for graph in graphs]
     assert len(graphs) == 2
@@ -181,9 +183,9 @@ def test_capture_is_done_once_and_before_the_first_call(way: type[Implementation
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_a_captured_call_reads_what_it_is_given(way: type[Implementation]) -> None:
+def test_a_captured_call_reads_what_it_is_given(implementation: type[Implementation]) -> None:
     """Other inputs, another state and other weights give other results, and those given before stay as they are."""
-    work = prepared(way, CASE)
+    work = prepared(implementation, CASE)
     inputs, hidden = work.problem.inputs, work.problem.hidden
     with torch.no_grad():
         first = work.module(inputs, hidden)
@@ -198,9 +200,9 @@ def test_a_captured_call_reads_what_it_is_given(way: type[Implementation]) -> No
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_gradients_of_captured_calls_add_up(way: type[Implementation]) -> None:
+def test_gradients_of_captured_calls_add_up(implementation: type[Implementation]) -> None:
     """Without clearing, the second backward pass adds to the first's gradients instead of overwriting them."""
-    work = prepared(way, TRAINING)
+    work = prepared(implementation, TRAINING)
     work.train_once(work.problem.inputs, work.problem.hidden)
     once = {name: gradient.clone() for name, gradient in work.module.gradients().items()}
     outputs, _ = work.module(work.problem.inputs, work.problem.hidden)
@@ -211,10 +213,10 @@ def test_gradients_of_captured_calls_add_up(way: type[Implementation]) -> None:
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_gradients_of_inputs_and_state_where_they_are_wanted(way: type[Implementation]) -> None:
+def test_gradients_of_inputs_and_state_where_they_are_wanted(implementation: type[Implementation]) -> None:
     """Of inputs that want a gradient when the call is captured; through either result alone, call after call."""
     torch.manual_seed(0)
-    module = way(NetworkShape(5, 16, 2)).double()
+    module = implementation(NetworkShape(5, 16, 2)).double()
     inputs, hidden = torch.randn(4, 2, 5).double().requires_grad_(), torch.randn(2, 2, 16).double().requires_grad_()
     module.prepare(inputs, hidden)
     live = super(cuda_graph.Captured, module).forward  # type: ignore[misc]
@@ -228,9 +230,9 @@ def test_gradients_of_inputs_and_state_where_they_are_wanted(way: type[Implement
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_a_backward_pass_of_an_overwritten_forward_pass_is_refused(way: type[Implementation]) -> None:
+def test_a_backward_pass_of_an_overwritten_forward_pass_is_refused(implementation: type[Implementation]) -> None:
     """Its states are gone: an error, not the gradients of another call."""
-    work = prepared(way, TRAINING)
+    work = prepared(implementation, TRAINING)
     first, _ = work.module(work.problem.inputs, work.problem.hidden)
     work.module(work.problem.inputs, work.problem.hidden)
     with pytest.raises(RuntimeError, match="must be followed by its own backward pass"):
@@ -239,23 +241,23 @@ def test_a_backward_pass_of_an_overwritten_forward_pass_is_refused(way: type[Imp
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_a_captured_call_refuses_other_shapes_and_no_capture(way: type[Implementation]) -> None:
+def test_a_captured_call_refuses_other_shapes_and_no_capture(implementation: type[Implementation]) -> None:
     """A single step would otherwise be broadcast over all of them."""
-    work = prepared(way, CASE)
+    work = prepared(implementation, CASE)
     with torch.no_grad(), pytest.raises(ValueError, match=r"captured for inputs of \(8, 2, 5\), given \(1, 2, 5\)"):
         work.module(work.problem.inputs[:1], work.problem.hidden)
     with pytest.raises(RuntimeError, match="call prepare first"):
-        way(NetworkShape(5, 16))(torch.zeros(1, 1, 5), torch.zeros(1, 1, 16))
+        implementation(NetworkShape(5, 16))(torch.zeros(1, 1, 5), torch.zeros(1, 1, 16))
 
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
-def test_a_recording_goes_with_its_module(way: type[Implementation]) -> None:
+def test_a_recording_goes_with_its_module(implementation: type[Implementation]) -> None:
     """Graphs keep memory of the device; nothing else keeps them, not even a cycle of references."""
     FakeGraph.made.clear()
     gc.disable()
     try:
-        work = prepared(way, TRAINING)
+        work = prepared(implementation, TRAINING)
         work(1)
         assert len(FakeGraph.made) == 2
         del work

@@ -61,7 +61,7 @@ class Pieces:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A measured run, of which one way was left out."""
+    """A measured run, of which one implementation was left out."""
     broken = {"looped": (LEFT_OUT, "one call takes 9 s")}
     return write_run(tmp_path / "reports" / "runs" / "run", presets=("smoke",), passes=2, broken=broken)
 
@@ -139,7 +139,7 @@ def test_a_death_in_gradients_is_a_note(folder: Path, monkeypatch: pytest.Monkey
     assert not (folder / "gradients.json").exists()
     missing, *findings = said(folder)
     assert missing == "No gradients: how far back they reach was not measured for this run."
-    assert "the fastest way takes between" in findings[-1]
+    assert "the fastest implementation takes between" in findings[-1]
 
 
 def test_a_profile_without_a_worker_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_the_margin_is_at_most_15_percent() -> None:
 
 @pytest.mark.parametrize("folder", [reference(), reference().with_name(f"{reference().name}-contenders")])
 def test_no_sample_of_a_reference_run_beats_its_floor(folder: Path) -> None:
-    """Nor that of any single sitting, which is all that most people take; a way that rounds its weights has a floor of
+    """Nor that of any single sitting, which is all that most people take; one that rounds its weights has a floor of
     its own."""
     run = read_run(folder)
     limits = read_limits(folder / "limits.json")

@@ -1,4 +1,4 @@
-"""The three ways: the tutorial's two models, the contract they keep, and the registry that finds them."""
+"""The three implementations: the tutorial's two models, the contract they keep, and the registry that finds them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests import warm
 
 ROOT = Path(__file__).parent.parent
 SHAPE = NetworkShape(input_size=3, hidden_size=4, num_layers=2, output_size=5)
-WAYS = [registry.load(name) for name in registry.THREE_WAYS]
+THREE = [registry.load(name) for name in registry.THREE]
 
 
 def random_weights(shape: NetworkShape) -> dict[str, Tensor]:
@@ -102,11 +102,11 @@ def test_without_a_head_the_output_is_the_hidden_state() -> None:
     assert torch.equal(outputs, hidden)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=registry.THREE_WAYS)
-def test_load_puts_every_weight_where_the_map_says(way: type[Implementation]) -> None:
+@pytest.mark.parametrize("implementation", THREE, ids=registry.THREE)
+def test_load_puts_every_weight_where_the_map_says(implementation: type[Implementation]) -> None:
     """After `load` the map's tensors hold the given values; a single bias holds the sum of the two."""
     weights = random_weights(SHAPE)
-    module = way(SHAPE)
+    module = implementation(SHAPE)
     module.load(weights)
     for name, tensor in module.weight_map().items():
         if name in weights:
@@ -117,12 +117,12 @@ def test_load_puts_every_weight_where_the_map_says(way: type[Implementation]) ->
     assert sum(p.numel() for p in module.parameters()) == sum(t.numel() for t in module.weight_map().values())
 
 
-@pytest.mark.parametrize("way", WAYS, ids=registry.THREE_WAYS)
+@pytest.mark.parametrize("implementation", THREE, ids=registry.THREE)
 @pytest.mark.parametrize("output_size", [0, 5])
-def test_forward_has_the_contracts_shapes(way: type[Implementation], output_size: int) -> None:
+def test_forward_has_the_contracts_shapes(implementation: type[Implementation], output_size: int) -> None:
     """Inputs (T, B, I) and hidden (L, B, H) give outputs (T, B, O or H) and hidden (L, B, H)."""
     shape = NetworkShape(3, 4, 2, output_size, "relu")
-    outputs, hidden = way(shape)(torch.randn(6, 7, 3), torch.zeros(2, 7, 4))
+    outputs, hidden = implementation(shape)(torch.randn(6, 7, 3), torch.zeros(2, 7, 4))
     assert outputs.shape == (6, 7, output_size or 4)
     assert hidden.shape == (2, 7, 4)
     if output_size:
@@ -259,7 +259,7 @@ GOOD_FILE = '''
 from rnn_impls.whole import Whole
 
 class Mine(Whole):
-    """  my own way
+    """  my own one
 
     at some length"""
 
@@ -352,17 +352,17 @@ def test_load_tells_files_of_one_stem_apart(own_file: Path, tmp_path: Path) -> N
     """a/mine.py and b/mine.py are two modules; one file loaded twice is one."""
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / "mine.py"
-    twin.write_text(GOOD_FILE.replace("my own way", "the twin's way"))
+    twin.write_text(GOOD_FILE.replace("my own one", "the twin's one"))
     first, second = registry.load(f"{own_file}:Mine"), registry.load(f"{twin}:Mine")
     assert first is not second
-    assert registry.describe(f"{twin}:Mine") == "the twin's way"
+    assert registry.describe(f"{twin}:Mine") == "the twin's one"
     assert registry.load(f"{own_file}:Mine") is first
 
 
 def test_describe_is_the_first_line_of_the_docstring(own_file: Path) -> None:
     """Without a docstring, or with a blank one, it says so."""
     assert registry.describe("manual") == "the cell written by hand, stepped in Python"
-    assert registry.describe(f"{own_file}:Mine") == "my own way"
+    assert registry.describe(f"{own_file}:Mine") == "my own one"
     assert registry.describe(f"{own_file}:Quiet") == "no description"
     assert registry.describe(f"{own_file}:Blank") == "no description"
 

@@ -227,8 +227,8 @@ def test_drawing_random_numbers_is_no_change(tmp_path: Path) -> None:
 
 def test_who_is_measured_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control and what this suite brings at home, what others bring in processes of their own."""
-    assert [seat_of(name) for name in ("manual", CONTROL, "my.py:Mine", "their-way")] == [
-        HOME, HOME, "my.py:Mine", "their-way"
+    assert [seat_of(name) for name in ("manual", CONTROL, "my.py:Mine", "their-rnn")] == [
+        HOME, HOME, "my.py:Mine", "their-rnn"
     ]  # fmt: skip
     monkeypatch.setattr(registry, "ISOLATED", frozenset({"whole"}))
     assert seat_of("whole") == "whole", "one of this suite's that asks for it"

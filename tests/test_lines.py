@@ -1,4 +1,4 @@
-"""Lines of code: what counts, which files belong to a way, and no import of any of them."""
+"""Lines of code: what counts, which files belong to an implementation, and no import of any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import os  # counts
 # does not
 
 
-class Way:
+class Own:
     """Says what it is."""
 
     size = 3
@@ -74,7 +74,7 @@ def test_native_lines() -> None:
 
 
 @pytest.mark.parametrize("name", registry.BUILTIN)
-def test_every_way_of_the_registry_has_lines(name: str) -> None:
+def test_every_name_of_the_registry_has_lines(name: str) -> None:
     """Found by its name alone; what all share counts for none."""
     files = files_of(name)
     assert files and not {"interface.py", "registry.py", "__init__.py"} & {path.name for path in files}
@@ -93,7 +93,7 @@ def test_a_file_of_ones_own_with_its_kernel(tmp_path: Path) -> None:
 
 
 def test_helpers_within_the_package_count_once(tmp_path: Path) -> None:
-    """What a way imports of rnn_impls belongs to it, whoever else does so, too."""
+    """What it imports of rnn_impls belongs to it, whoever else does so, too."""
     path = tmp_path / "mine.py"
     path.write_text("from rnn_impls.whole import Whole\nfrom rnn_impls import whole, registry\n")
     assert sorted(each.name for each in files_of(f"{path}:Mine")) == ["mine.py", "whole.py"]

@@ -41,30 +41,30 @@ def install(site: Path, package: str, **entries: str) -> None:
     packages._offers.cache_clear()  # a process reads them once
 
 
-MODULE = 'from rnn_impls.whole import Whole\n\nclass Theirs(Whole):\n    """their own way"""\n'
+MODULE = 'from rnn_impls.whole import Whole\n\nclass Theirs(Whole):\n    """an RNN of their own"""\n'
 
 
 def test_a_package_adds_names(site: Path) -> None:
     """Selected by name, in the group all, measured, and none of this suite's is lost."""
     (site / "their_rnn.py").write_text(MODULE)
-    install(site, "theirs", their_way="their_rnn:Theirs")
-    assert registry.select("manual,their-way", "cpu") == ["manual", "their-way"]
-    assert registry.select("all", "cpu") == [*registry.BUILTIN, "their-way"]
-    assert registry.describe("their-way") == "their own way"
-    assert registry.origin("their-way") == "package theirs 1.2"
-    record = Surveyor(5.0, Ledger()).survey(CASE, "their-way")
-    assert (record.status, record.about) == (MEASURED, "their own way")
+    install(site, "theirs", their_rnn="their_rnn:Theirs")
+    assert registry.select("manual,their-rnn", "cpu") == ["manual", "their-rnn"]
+    assert registry.select("all", "cpu") == [*registry.BUILTIN, "their-rnn"]
+    assert registry.describe("their-rnn") == "an RNN of their own"
+    assert registry.origin("their-rnn") == "package theirs 1.2"
+    record = Surveyor(5.0, Ledger()).survey(CASE, "their-rnn")
+    assert (record.status, record.about) == (MEASURED, "an RNN of their own")
 
 
 def test_names_are_listed_without_importing(site: Path) -> None:
     """Neither torch nor the package."""
-    install(site, "theirs", their_way="not_there_at_all:Theirs")
+    install(site, "theirs", their_rnn="not_there_at_all:Theirs")
     code = (
         "import sys; sys.modules['torch'] = None; from rnn_impls import registry; print(registry.select('all', 'cpu'))"
     )
     env = environment() | {"PYTHONPATH": f"{environment()['PYTHONPATH']}:{site}"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == str([*registry.BUILTIN, "their-way"]), done.stderr
+    assert done.stdout.strip() == str([*registry.BUILTIN, "their-rnn"]), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_names_are_listed_without_importing(site: Path) -> None:
 def test_a_broken_offer_is_a_row(site: Path, value: str, message: str) -> None:
     """Known by name, and then a failure that names the package."""
     (site / "their_rnn.py").write_text(MODULE)
-    install(site, "theirs", their_way=value)
-    record = Surveyor(5.0, Ledger()).survey(CASE, "their-way")
+    install(site, "theirs", their_rnn=value)
+    record = Surveyor(5.0, Ledger()).survey(CASE, "their-rnn")
     assert record.status == FAILED
     assert record.reason.startswith(message)
 
@@ -98,13 +98,13 @@ def test_a_name_of_this_suite_cannot_be_taken(site: Path) -> None:
 
 def test_two_packages_with_one_name(site: Path) -> None:
     """Neither is it; both are told of."""
-    install(site, "one", way="their_rnn:Theirs")
-    install(site, "two", way="their_rnn:Theirs")
-    assert registry.select("all", "cpu")[len(registry.BUILTIN) :] == ["way@one-1.2", "way@two-1.2"]
-    with pytest.raises(ValueError, match=r"unknown implementation 'way'.*way@one-1\.2, way@two-1\.2"):
-        registry.select("way", "cpu")
-    with pytest.raises(ValueError, match=r"the package two 1\.2 offers 'way', and so does another package"):
-        registry.load("way@two-1.2")
+    install(site, "one", rnn="their_rnn:Theirs")
+    install(site, "two", rnn="their_rnn:Theirs")
+    assert registry.select("all", "cpu")[len(registry.BUILTIN) :] == ["rnn@one-1.2", "rnn@two-1.2"]
+    with pytest.raises(ValueError, match=r"unknown implementation 'rnn'.*rnn@one-1\.2, rnn@two-1\.2"):
+        registry.select("rnn", "cpu")
+    with pytest.raises(ValueError, match=r"the package two 1\.2 offers 'rnn', and so does another package"):
+        registry.load("rnn@two-1.2")
 
 
 def test_a_name_that_could_not_be_typed(site: Path) -> None:
@@ -119,12 +119,12 @@ def test_a_name_that_could_not_be_typed(site: Path) -> None:
 def test_list_says_where_each_comes_from(site: Path) -> None:
     """Files of this suite, packages with their version, and what is wrong with one."""
     (site / "their_rnn.py").write_text(MODULE)
-    install(site, "theirs", their_way="their_rnn:Theirs", whole="their_rnn:Theirs")
+    install(site, "theirs", their_rnn="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
     bringing.show(console)
     lines = console.export_text().splitlines()
-    (row,) = [line for line in lines if "their-way" in line]
-    assert "their own way" in row
+    (row,) = [line for line in lines if "their-rnn" in line]
+    assert "an RNN of their own" in row
     assert "package theirs 1.2" in row
     (row,) = [line for line in lines if "whole@theirs-1.2" in line]
     assert "error: the package theirs 1.2 offers 'whole', a name that this suite has itself" in row

@@ -1,4 +1,4 @@
-"""Equal before timed: the right ways pass in every shape and dtype, and each wrong one is refused with its reason."""
+"""Equal before timed: what is right passes in every shape and dtype, and each wrong one is refused with its reason."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rnn_impls.interface import Implementation, NetworkShape
 from rnn_impls.manual import Manual
 from rnn_impls.whole import Whole
 
-WAYS = [registry.load(name) for name in registry.THREE_WAYS]
+THREE = [registry.load(name) for name in registry.THREE]
 CASE = Case(input_size=5, hidden_size=16, batch_size=2, seq_len=8, output_size=3)
 TRAINING = dataclasses.replace(CASE, mode="training")
 
 
-def assert_all_ways_equal(case: Case) -> None:
-    """All three ways are within the tolerance of one reference."""
+def assert_all_equal(case: Case) -> None:
+    """All three are within the tolerance of one reference."""
     reference = Reference.of(case)
-    for way in WAYS:
-        assert check(reference, way) <= parity.GRADIENT_TOLERANCE[case.dtype]
+    for implementation in THREE:
+        assert check(reference, implementation) <= parity.GRADIENT_TOLERANCE[case.dtype]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def assert_all_ways_equal(case: Case) -> None:
         (("bfloat16", "float16"), "training", 32),  # below, one unit that rounding pushes over zero decides
     ],
 )
-def test_three_ways_are_equal(dtypes: tuple[str, ...], mode: str, least_hidden: int) -> None:
+def test_the_three_are_equal(dtypes: tuple[str, ...], mode: str, least_hidden: int) -> None:
     """Outputs, hidden states and gradients of any small network: layers, steps, batch, sizes, head or none."""
     pytest.importorskip("hypothesis", reason="hypothesis is not installed; pip install .[test]")
     from hypothesis import given, settings
@@ -63,7 +63,7 @@ def test_three_ways_are_equal(dtypes: tuple[str, ...], mode: str, least_hidden: 
         )
     )
     def equal(case: Case) -> None:
-        assert_all_ways_equal(case)
+        assert_all_equal(case)
 
     equal()
 
@@ -76,7 +76,7 @@ def test_tolerance_has_room_for_long_sequences(dtype: str, nonlinearity: str) ->
     steps = 512 if dtype == "float32" else 256
     case = Case(dtype=dtype, mode="training", network=f"rnn-{nonlinearity}", seq_len=steps, output_size=2)
     assert affordable_steps(case) == steps
-    assert_all_ways_equal(case)
+    assert_all_equal(case)
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
@@ -203,7 +203,7 @@ class SpoilsAndRaises(Whole):
 
 @pytest.mark.parametrize("case", [CASE, TRAINING], ids=["inference", "training"])
 @pytest.mark.parametrize(
-    ("way", "error", "message"),
+    ("implementation", "error", "message"),
     [
         (ChangesInputs, ParityError, "changes its inputs in place"),
         (ChangesHidden, ParityError, "changes its hidden in place"),
@@ -211,12 +211,12 @@ class SpoilsAndRaises(Whole):
     ],
 )
 def test_one_that_spoils_its_inputs_harms_only_itself(
-    case: Case, way: type[Implementation], error: type[Exception], message: str
+    case: Case, implementation: type[Implementation], error: type[Exception], message: str
 ) -> None:
-    """It is refused, what it raises comes through, and the next contender is given the inputs as they were."""
+    """It is refused, what it raises comes through, and the next is given the inputs as they were."""
     reference = Reference.of(case)
     with pytest.raises(error, match=message):
-        check(reference, way)
+        check(reference, implementation)
     fresh = Reference.of(case).problem
     assert torch.equal(reference.problem.inputs, fresh.inputs)
     assert torch.equal(reference.problem.hidden, fresh.hidden)
@@ -283,7 +283,7 @@ KEPT = "keeps something of an earlier call: with other inputs, outputs differs f
 
 
 @pytest.mark.parametrize(
-    ("way", "case", "message"),
+    ("implementation", "case", "message"),
     [
         (KeepsResults, CASE, KEPT),
         (KeepsResults, TRAINING, "Trying to backward through the graph a second time"),
@@ -293,10 +293,12 @@ KEPT = "keeps something of an earlier call: with other inputs, outputs differs f
         (KeepsItsInputs, TRAINING, "differs from its first call: outputs differs first at step 0"),
     ],
 )
-def test_results_and_inputs_kept_between_calls_are_refused(way: type[Implementation], case: Case, message: str) -> None:
+def test_results_and_inputs_kept_between_calls_are_refused(
+    implementation: type[Implementation], case: Case, message: str
+) -> None:
     """Timing calls again and again with the same inputs; it would take remembering for speed."""
     with pytest.raises((ParityError, RuntimeError), match=message):
-        check(Reference.of(case), way)
+        check(Reference.of(case), implementation)
 
 
 def test_one_step_and_one_unit_are_compared_with_other_inputs() -> None:

@@ -133,7 +133,7 @@ def test_three_points_may_be_enough_and_may_not() -> None:
     assert not determined([point_of(case) for case in grid((32,), (1, 8))])
 
 
-def test_a_run_has_a_law_for_each_way_device_and_mode(tmp_path: Path) -> None:
+def test_a_run_has_a_law_for_each_implementation_device_and_mode(tmp_path: Path) -> None:
     """The synthetic truth is the law itself: its numbers lie within the intervals, in training three times as much."""
     folder = synthetic.write_run(tmp_path / "run", devices=("cpu", "cuda"), implementations=("manual", "whole"))
     found = laws(read_run(folder))
@@ -180,7 +180,7 @@ def test_passes_added_for_a_precision_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_reference_run_follows_its_laws() -> None:
-    """Held out, half of the cells are predicted to 15 % or better, in every way and mode."""
+    """Held out, half of the cells are predicted to 15 % or better, for every implementation and mode."""
     found = laws(read_run(ROOT / "reports" / "reference" / "amd-epyc-2-cores"))
     errors = {(fit.implementation, fit.setting["mode"]): fit.held_out_error for fit in found.fits}
     assert len(errors) == 10 and not found.unfitted

@@ -169,7 +169,7 @@ def test_both_trees_of_a_sitting_are_copies(tmp_path: Path, monkeypatch: pytest.
         assert [dict(side.delay) for side in sides] == [{}, {"whole": 0.05}]
         return Outcome("base", "head", 0.02, raw={"log_ratios": []})
 
-    monkeypatch.setattr(runs, "contest", held)
+    monkeypatch.setattr(runs, "measure_pairs", held)
     assert runs.gate_run(KINDS[1], "whole", tmp_path)["slowed"] == "whole"
 
 

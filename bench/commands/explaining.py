@@ -74,7 +74,7 @@ def _show_cells(folder: Path) -> None:
     found = with_reasons(cells(run), run.profile)
     varying, short = varying_axes(found), short_names(found["implementation"])
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("Case", "way", "time per call", "floor", "gap", "why"):
+    for heading in ("Case", "implementation", "time per call", "floor", "gap", "why"):
         table.add_column(heading, justify="right" if heading in ("time per call", "floor", "gap") else "left")
     for _, row in found.iterrows():
         table.add_row(
@@ -126,7 +126,8 @@ def advise(
     run: Annotated[str, typer.Option(help="A run folder, an id under reports/runs, or `latest`.")] = "latest",
     reports: RunsFolder = REPORTS,
 ) -> None:
-    """Say which way to take for one case: measured if the run holds it, else predicted from its scaling laws."""
+    """Say which implementation to take for one case: measured if the run holds it, else predicted from its
+    scaling laws."""
     with clear_errors():
         case = axes.case()
         folder = run_folders.find(run, reports)

@@ -146,7 +146,7 @@ def trust(
 
 def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_effect: float) -> Outcome:
     """Two sides measured in alternation."""
-    from bench.gate.pairs import contest
+    from bench.gate.pairs import measure_pairs
     from bench.gate.sides import prepared
 
     overrides = options.pop("overrides")
@@ -156,7 +156,7 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_e
         settings = Settings(implementations=selection, overrides=overrides, **options)
         settings.cells()  # every name and size is checked before anything is started
         _tell(f"{sides[1].name}, against {sides[0].name}")
-        return contest(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))
+        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))
 
 
 def _against(stored: Run, min_effect: float, budget: str, allow_different: str, timeout: str) -> Outcome:

@@ -65,9 +65,6 @@ def measure_pairs(
     return outcome
 
 
-contest = measure_pairs  # the name that commands and proof still call it by
-
-
 def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[str, Any], allowed: bool) -> list[str]:
     """What differs between the machine and software of the two sides, in words. Raises Incomparable if nothing may."""
     names = [side.name for side in sides]

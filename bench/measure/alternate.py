@@ -48,9 +48,6 @@ class Timed:
     check: Run | None = None
 
 
-Contender = Timed  # the name that proof and profile still call it by
-
-
 @dataclass
 class Samples:
     """The blocks of one that is timed, in the order of the rounds: seconds per call, also of the waiting that is no

@@ -25,8 +25,8 @@ bfloat16 and float16, whose hidden states are rounded at every step."""
 
 GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.15}
 """The same for gradients: several times the square root of the unit of rounding in the short dtypes, where rounding
-pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. The right
-ways err by up to 0.36 and 0.06 at hidden 32 to 256. It only tells whether the gradient is there at all and of the right
+pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. Right
+ones err by up to 0.36 and 0.06 at hidden 32 to 256. It only tells whether the gradient is there at all and of the right
 graph: whoever wants to know more asks for float32."""
 
 
@@ -70,7 +70,7 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
         reference = Reference.of(reference.asked, implementation.rounds_weights_to, implementation.starts_at_zero)
     case, problem = reference.case, reference.problem
     tolerance = Tolerance(TOLERANCE[case.dtype], GRADIENT_TOLERANCE[case.dtype])
-    # Copies, so that one that spoils its inputs, then differs or raises, leaves the next contender what it should get.
+    # Copies, so that one that spoils its inputs, then differs or raises, leaves the next what it should get.
     first, second, turned = _copy(problem), _copy(problem), _copy(problem)
     workload = Workload(case, implementation, first)
     worst = compare(reference, _call(workload, first, problem), workload, tolerance)

@@ -71,9 +71,9 @@ class Workload:
 
 
 class Control:
-    """The fixed workload that is alternated with every contender: 32 steps of `tanh(b + h W)` at hidden 128.
+    """The fixed workload that is alternated with all implementations: 32 steps of `tanh(b + h W)` at hidden 128.
 
-    It is part operator calls and part matrix products, as the contenders are, and never changes: a time divided by
+    It is part operator calls and part matrix products, as the implementations are, and never changes: a time divided by
     the control's, taken within milliseconds of it, can be compared between runs. Change it, and rename it.
     """
 

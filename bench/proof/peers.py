@@ -24,9 +24,9 @@ from bench.cases.case import Case
 from bench.cases.presets import find
 from bench.host.clock import Run
 from bench.host.process import environment
-from rnn_impls.registry import THREE_WAYS
+from rnn_impls.registry import THREE
 
-CONTENDERS = ("manual", "whole")
+COMPARED = ("manual", "whole")
 
 SPEEDUP_FILE = """
 import time
@@ -56,12 +56,12 @@ def test_rnn(benchmark, case, name):
 
 
 def workloads(case_id: str) -> dict[str, Run]:
-    """The contenders of a Case, ready to be timed."""
-    return {name: workload(case_id, name) for name in CONTENDERS}
+    """Both implementations of a Case, ready to be timed."""
+    return {name: workload(case_id, name) for name in COMPARED}
 
 
 def workload(case_id: str, name: str) -> Run:
-    """A contender, built, loaded and called twice, on the core and thread of a run."""
+    """One of them, built, loaded and called twice, on the core and thread of a run."""
     from bench.host import machine
     from bench.measure.problem import Problem
     from bench.measure.workload import Workload
@@ -82,7 +82,7 @@ def blocked_autorange(case_id: str, wall: float, started: float) -> list[float]:
     runs = workloads(case_id)
     half = max(0.1, (started + wall - time.time()) / 2)
     medians = [
-        Timer("run(1)", globals={"run": runs[name]}).blocked_autorange(min_run_time=half).median for name in CONTENDERS
+        Timer("run(1)", globals={"run": runs[name]}).blocked_autorange(min_run_time=half).median for name in COMPARED
     ]
     return [medians[0] / medians[1]]
 
@@ -91,7 +91,7 @@ def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
     """The ratios of the medians, the means and the minima of pytest-benchmark's own rounds."""
     with tempfile.TemporaryDirectory() as folder:
         test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
-        test.write_text(SPEEDUP_FILE.format(case=case_id, started=started, wall=wall, names=CONTENDERS))
+        test.write_text(SPEEDUP_FILE.format(case=case_id, started=started, wall=wall, names=COMPARED))
         command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
                    "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -102,7 +102,7 @@ def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
 
 def cells() -> list[tuple[str, str]]:
     """Those of a gate run."""
-    return [(case.id, name) for case in find("gate").cases("cpu") for name in THREE_WAYS]
+    return [(case.id, name) for case in find("gate").cases("cpu") for name in THREE]
 
 
 def measure_peer() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from bench.proof.peers import CHECKS, fails, slowed
 from bench.proof.resample import Verdicts, head_against_base, pool, resample
 from bench.proof.runs import KINDS, NEIGHBOUR_KINDS, PEER, Kind
 from bench.table.outcome import IMPROVED, REGRESSED, UNCHANGED
-from rnn_impls.registry import THREE_WAYS
+from rnn_impls.registry import THREE
 
 Row = dict[str, Any]
 
@@ -47,7 +47,7 @@ def figures(rows: Sequence[Row], resampled: int, tell: Callable[[str], None] = l
 
     def made_up(kind: Kind, runs: int) -> Verdicts:
         most = int(kind.budget / pair_seconds)
-        return resample(pairs, kind.min_effect, kind.delay, THREE_WAYS, runs, most)
+        return resample(pairs, kind.min_effect, kind.delay, THREE, runs, most)
 
     kinds = []
     for kind in {each.name: each for each in (*NEIGHBOUR_KINDS, *KINDS)}.values():
@@ -132,7 +132,7 @@ def _peer_failed(rows: Sequence[Row], check: str, delay: float) -> int:
             slowed(
                 after["stats"],
                 [name for _, name in after["cells"]],
-                THREE_WAYS[number % len(THREE_WAYS)],
+                THREE[number % len(THREE)],
                 1 + delay,
             ),
         )

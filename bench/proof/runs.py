@@ -21,12 +21,12 @@ from typing import Any
 
 import rnn_impls
 from bench.cases.settings import Settings
-from bench.gate.pairs import contest
+from bench.gate.pairs import measure_pairs
 from bench.gate.sides import Side
 from bench.proof.neighbour import neighbour
 from bench.proof.peers import measure_peer
 from bench.table.outcome import Outcome
-from rnn_impls.registry import THREE_WAYS
+from rnn_impls.registry import THREE
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def schedule(rounds: int, kinds: Sequence[Kind] = KINDS, peer: bool = True) -> I
     for number in range(1, rounds + 1):
         for kind in kinds:
             while taken[kind] < round(kind.share * number):
-                yield kind, THREE_WAYS[taken[kind] % len(THREE_WAYS)]
+                yield kind, THREE[taken[kind] % len(THREE)]
                 taken[kind] += 1
         if peer:
             yield None, ""
@@ -120,7 +120,7 @@ def gate_run(kind: Kind, slowed: str, folder: Path) -> dict[str, Any]:
             )
         sides = (Side("base", base), Side("head", head, delay={slowed: kind.delay} if kind.delay else {}))
         start = time.perf_counter()
-        outcome = contest(sides, settings, kind.min_effect, folder / "worker.log")
+        outcome = measure_pairs(sides, settings, kind.min_effect, folder / "worker.log")
     return _row(kind, slowed if kind.delay else "", time.perf_counter() - start, outcome)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.host.clock import Evidence, Reading
-from bench.measure.alternate import CONTROL, Contender, Samples, alternate
+from bench.measure.alternate import CONTROL, Samples, Timed, alternate
 from bench.table.observation import Observation, clipped, ratio_of_means, running_seconds, spikes
 from bench.table.stats import Estimate, interval_of_ratio, passes_needed
 
@@ -17,7 +17,7 @@ from bench.table.stats import Estimate, interval_of_ratio, passes_needed
 class Weather:
     """How a simulated machine misbehaves; standard deviations of log time, from the pilot runs of this suite.
 
-    `luck`: each contender's own factor in each process (memory layout; 2.4 to 3.2 % of a ratio). `mood`: the
+    `luck`: each implementation's own factor in each process (memory layout; 2.4 to 3.2 % of a ratio). `mood`: the
     machine's speed in a process as a whole. `drift`: its change from one block to the next, shared by all. `jitter`:
     what one block has to itself. `stopped`: how often a block is stopped and takes up to three times as long, as the
     kernel knows; `stolen`: the same by a hypervisor, as nobody knows. `storms`: how often all blocks of a pass are
@@ -34,7 +34,7 @@ class Weather:
 
 
 class SimulatedClock:
-    """A clock on a simulated machine: a contender's block lasts as long as its truth and the weather say."""
+    """A clock on a simulated machine: a block lasts as long as its implementation's truth and the weather say."""
 
     def __init__(self, truth: dict[str, float], weather: Weather, draw: random.Random) -> None:
         self._weather, self._draw = weather, draw
@@ -42,9 +42,9 @@ class SimulatedClock:
         self._seconds = {name: s * math.exp(draw.gauss(0, weather.luck)) for name, s in truth.items()}
         self._stopped = weather.stopped * (10 if draw.random() < weather.storms else 1)
 
-    def contender(self, name: str) -> Contender:
-        """Something for `alternate` that stands for this contender."""
-        return Contender(lambda calls: name, calls=1)
+    def timed(self, name: str) -> Timed:
+        """Something for `alternate` that stands for this implementation."""
+        return Timed(lambda calls: name, calls=1)
 
     def time(self, run: Callable[[int], object], calls: int) -> Reading:
         """The block's simulated seconds."""
@@ -58,14 +58,14 @@ class SimulatedClock:
 
 
 def one_pass(truth: dict[str, float], rounds: int, weather: Weather, draw: random.Random) -> dict[str, Samples]:
-    """One simulated pass of the contenders that `truth` names and of the control."""
+    """One simulated pass of the implementations that `truth` names and of the control."""
     clock = SimulatedClock(truth | {CONTROL: 1.5e-3}, weather, draw)
-    contenders = {name: clock.contender(name) for name in (*truth, CONTROL)}
-    return alternate(clock, contenders, rounds, draw, collect_garbage=False).samples
+    timed = {name: clock.timed(name) for name in (*truth, CONTROL)}
+    return alternate(clock, timed, rounds, draw, collect_garbage=False).samples
 
 
 def observations(passes: list[dict[str, Samples]], baseline: str, own: str) -> list[Observation]:
-    """What passes say of the ratio of two contenders, by the suite's estimator."""
+    """What passes say of the ratio of two implementations, by the suite's estimator."""
     running = [{name: running_seconds(s.seconds, s.waited_seconds) for name, s in each.items()} for each in passes]
     rate = sum(spikes(each[CONTROL]) for each in running) / sum(len(each[CONTROL]) for each in running)
     return [ratio_of_means(clipped(each[baseline], rate), clipped(each[own], rate)) for each in running]

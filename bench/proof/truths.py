@@ -1,4 +1,4 @@
-"""Contenders whose true ratio is known: the same call made 20, 21 and 40 times."""
+"""Implementations whose true ratio is known: the same call made 20, 21 and 40 times."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _ERROR = "; error: its law misses nine in ten of the cells held out of its fit b
 
 
 def show(console: Console, advice: Advice, manifest: Manifest) -> None:
-    """Print what it is about, what it rests on, the ranking, the answer, and the ways without one."""
+    """Print what it is about, what it rests on, the ranking, the answer, and those without one."""
     for line in before(advice, manifest):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if advice.ranking:
@@ -72,7 +72,7 @@ def why_nothing(advice: Advice) -> str:
     """Why there is no ranking."""
     lacking = advice.reason
     if lacking is None:
-        return "no way has a law there that can be relied on"
+        return "no implementation has a law there that can be relied on"
     if isinstance(lacking, Apart):
         words = listed([axis_value(axis, value) for axis, value in lacking.values.items()])
         return f"the run has no case with {words} together" if words else "the run has no case"
@@ -82,17 +82,17 @@ def why_nothing(advice: Advice) -> str:
 
 def after(advice: Advice) -> Iterator[str]:
     """The answer, and what has none."""
-    names = short_names([way.name for way in advice.ranking] + [each.name for each in advice.left])
+    names = short_names([one.name for one in advice.ranking] + [each.name for each in advice.left])
     if advice.ranking:
         yield answer(advice, names)
         for name, others in advice.same.items():
             who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
             yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
-        if all(way.gain is None for way in advice.ranking):
+        if all(one.gain is None for one in advice.ranking):
             yield f"{REFERENCE} has no time for this case, so that there is no gain over it."
-    for way in advice.ranking:
-        if way.warnings:
-            yield f"Warning for {names[way.name]}: {short(way.warnings)}."
+    for one in advice.ranking:
+        if one.warnings:
+            yield f"Warning for {names[one.name]}: {short(one.warnings)}."
     if advice.held_out is not None:
         yield from came_true(advice.held_out)
     for each in advice.left:
@@ -112,7 +112,7 @@ def why_left(left: Left) -> str:
 
 
 def answer(advice: Advice, names: dict[str, str]) -> str:
-    """The way to take, or those between which it can't be told."""
+    """The implementation to take, or those between which it can't be told."""
     if len(advice.ranking) == 1:
         return f"{names[advice.ranking[0].name]} alone has a time for it: there is nothing to choose between."
     if not advice.fastest:
@@ -121,7 +121,7 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
     among = "Of those with an answer, " if advice.rivals else ""
     if len(told) > 1 and advice.standing == UNDECIDED:
         return capital(f"{among}undecided between {listed(told)}: {_WHY_UNDECIDED[advice.basis]}.")
-    best = next(way for way in advice.ranking if way.name == advice.fastest[0])
+    best = next(one for one in advice.ranking if one.name == advice.fastest[0])
     over = "" if best.gain is None or best.name == REFERENCE else f", {_gain(best)} over {REFERENCE}"
     simplest = f" It ties with {listed(told[1:])} {WITHIN}, and is the simplest." if len(told) > 1 else ""
     return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.{simplest}")
@@ -130,15 +130,15 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
 def came_true(found: HeldOut) -> Iterator[str]:
     """How good such predictions were where the truth is known."""
     yield (
-        f"Of {found.cases} measured cases of this setting, each left out in turn, the way ranked first was the fastest "
-        f"in {found.close}, to within {percent(CLOSE)}."
+        f"Of {found.cases} measured cases of this setting, each left out in turn, the implementation ranked first was "
+        f"the fastest in {found.close}, to within {percent(CLOSE)}."
     )
     if worst := max(found.losses):
         median = _share(found.median_loss)
         yield f"Where it was not the fastest, it was slower by {median} in the median, by {_share(worst)} at worst."
     yield (
         f"The fastest was ruled out in {found.cases - found.among} of {found.cases}; {found.wrongly} of "
-        f"{found.ruled_out} ways ruled out were faster than the first."
+        f"{found.ruled_out} ruled out were faster than the first."
     )
 
 
@@ -155,21 +155,21 @@ _ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
 def table(advice: Advice) -> Table:
     """The ranking, fastest first."""
     predicted = advice.basis != MEASURED
-    names = short_names([way.name for way in advice.ranking])
+    names = short_names([one.name for one in advice.ranking])
     found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    headings = ["way", "time per call", f"gain over {REFERENCE}", "build", "pays off"]
+    headings = ["--impl", "time per call", f"gain over {REFERENCE}", "build", "pays off"]
     for heading in [*headings, *(["error"] if predicted else [])]:
-        found.add_column(heading, justify="left" if heading == "way" else "right", no_wrap=True)
-    for way in advice.ranking:
-        mark = " (extrapolated)" if advice.basis == INTERPOLATED and way.basis == EXTRAPOLATED else ""
+        found.add_column(heading, justify="left" if heading == "--impl" else "right", no_wrap=True)
+    for one in advice.ranking:
+        mark = " (extrapolated)" if advice.basis == INTERPOLATED and one.basis == EXTRAPOLATED else ""
         fields = [
-            names[way.name] + mark,
-            duration_in(way.seconds.value, way.seconds.low, way.seconds.high),
-            _gain(way),
-            duration(way.build_seconds),
-            _pays_off(way),
+            names[one.name] + mark,
+            duration_in(one.seconds.value, one.seconds.low, one.seconds.high),
+            _gain(one),
+            duration(one.build_seconds),
+            _pays_off(one),
         ]
-        found.add_row(*fields, *([_error(way)] if predicted else []))
+        found.add_row(*fields, *([_error(one)] if predicted else []))
     return found
 
 
@@ -183,21 +183,21 @@ def words(case: Case) -> str:
     return ", ".join([f"{case.mode} {on_device(case.device)}", *told])
 
 
-def _gain(way: Ranked) -> str:
-    if way.gain is None:
+def _gain(one: Ranked) -> str:
+    if one.gain is None:
         return NOTHING
-    return "1×" if way.name == REFERENCE else times(way.gain.value, way.gain.low, way.gain.high)
+    return "1×" if one.name == REFERENCE else times(one.gain.value, one.gain.low, one.gain.high)
 
 
-def _pays_off(way: Ranked) -> str:
+def _pays_off(one: Ranked) -> str:
     """Calls after which building it has paid; REFERENCE is what it is held against."""
-    if way.gain is None or way.name == REFERENCE:
+    if one.gain is None or one.name == REFERENCE:
         return NOTHING
-    return "unclear" if missing(way.payback) else calls_in_words([way.payback]).removesuffix("s").removesuffix(" call")
+    return "unclear" if missing(one.payback) else calls_in_words([one.payback]).removesuffix("s").removesuffix(" call")
 
 
-def _error(way: Ranked) -> str:
-    return "not known" if missing(way.error) else _share(way.error)
+def _error(one: Ranked) -> str:
+    return "not known" if missing(one.error) else _share(one.error)
 
 
 def _share(value: float) -> str:

@@ -11,7 +11,7 @@ from bench.table.comparison import FASTER, SLOWER, TIED, UNDECIDED
 
 def own(context: Context) -> list[Finding]:
     """What users brought, each against the baseline."""
-    return [f for name in context.contenders if ".py:" in name for f in _pair(context, name)]
+    return [f for name in context.compared if ".py:" in name for f in _pair(context, name)]
 
 
 def fast_pair(context: Context) -> list[Finding]:

@@ -36,18 +36,18 @@ class Context:
         self.varying = varying_axes(cells)
 
     @cached_property
-    def contenders(self) -> list[str]:
+    def compared(self) -> list[str]:
         """Implementations that have a speed-up over the baseline."""
         compared = self.cells[self.cells["speedup"].notna()]["implementation"]
         return [name for name in ordered(compared) if name != self.baseline]
 
     @cached_property
     def focus(self) -> str | None:
-        """The contender that trends are told of: one call for the sequence, or else the fastest there is."""
-        if "whole" in self.contenders:
+        """The one that trends are told of: one call for the sequence, or else the fastest there is."""
+        if "whole" in self.compared:
             return "whole"
         medians = self.cells.groupby("implementation")["speedup"].median()
-        return max(self.contenders, key=lambda name: medians[name], default=None)
+        return max(self.compared, key=lambda name: medians[name], default=None)
 
     def here(self, device: str | None = None) -> str:
         """`on this CPU, ` where a sentence has to say so: with several devices; trends are told of the first."""

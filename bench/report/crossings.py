@@ -37,7 +37,7 @@ class Words:
         self.short = short_names(self.names)
         self.varying = [axis for axis in SETTING if len({each.setting[axis] for each in every}) > 1]
 
-    def way(self, law: Fit | Unfitted) -> str:
+    def named(self, law: Fit | Unfitted) -> str:
         """The implementation of a law."""
         return phrase(law.implementation, self.short)
 
@@ -50,7 +50,7 @@ class Words:
 
     def whole(self, law: Fit | Unfitted) -> str:
         """Implementation and setting."""
-        return f"{self.way(law)} {self.where(law)}"
+        return f"{self.named(law)} {self.where(law)}"
 
     def sort(self, fits: Iterable[Fit]) -> list[Fit]:
         """By setting, and in each the known implementations first."""

@@ -79,15 +79,15 @@ def pick(values: Sequence[int], most: int = 3) -> list[int]:
 
 
 def usual_case(cells: pd.DataFrame) -> str:
-    """The id of the case that sentences quote: measured in most ways, inference, nearest to the usual sizes."""
+    """The id of the case that sentences quote: measured by most, inference, nearest to the usual sizes."""
 
     def distance(case: pd.Series) -> float:
         return sum(abs(math.log2(case[axis] / value)) for axis, value in USUAL.items())
 
     cases = cells.groupby("case", sort=True).first()
-    ways = cells.groupby("case", sort=True)["implementation"].nunique()
+    counts = cells.groupby("case", sort=True)["implementation"].nunique()
     keys = [
-        (-int(ways[name]), row["mode"] != "inference", row["dtype"] != "float32", distance(row), str(name))
+        (-int(counts[name]), row["mode"] != "inference", row["dtype"] != "float32", distance(row), str(name))
         for name, row in cases.iterrows()
     ]
     return min(keys)[-1]

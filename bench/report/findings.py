@@ -18,8 +18,8 @@ from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, UNK
 from bench.table.winners import winners
 
 MOST = 8
-MOST_WAYS = 5
-"""Ways beyond which a sentence leaves some out, and says so."""
+MOST_NAMED = 5
+"""Implementations beyond which a sentence leaves some out, and says so."""
 
 
 def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
@@ -50,7 +50,7 @@ def caveat(context: Context) -> list[Finding]:
 
 
 def headlines_by_device(context: Context) -> list[Finding]:
-    """The usual case on each device, every way of running it."""
+    """The usual case on each device, by every implementation."""
     return [Finding("headline", _headline(context, device)) for device in context.devices]
 
 
@@ -86,7 +86,7 @@ def _headline(context: Context, device: str) -> str:
 
 def _shown(context: Context, compared: list[pd.Series]) -> list[pd.Series]:
     """Those of a ranking that a sentence has room for: all of a few, else the first two, the focus, and the last."""
-    if len(compared) <= MOST_WAYS:
+    if len(compared) <= MOST_NAMED:
         return compared
     first, last = {id(row) for row in compared[:2]}, compared[-1]
     return [row for row in compared if id(row) in first or row is last or row["implementation"] == context.focus]
@@ -109,7 +109,7 @@ def _clause(context: Context, row: pd.Series, base: str) -> str:
 
 
 def where_fastest(context: Context) -> list[Finding]:
-    """Which way is the fastest in how many cases, device by device."""
+    """Which implementation is the fastest in how many cases, device by device."""
     sentences = [text for device in context.devices if (text := _where(context, device))]
     return [Finding("where", " ".join(sentences))] if sentences else []
 
@@ -127,16 +127,16 @@ def _where(context: Context, device: str) -> str:
     told = []
     if ranking:
         told.append(f"{context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}")
-        told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1 : MOST_WAYS - 1]]
-        if rest := ranking[MOST_WAYS - 1 :]:
-            told.append(f"other ways in {sum(len(clear[name]) for name in rest)}")
+        told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1 : MOST_NAMED - 1]]
+        if rest := ranking[MOST_NAMED - 1 :]:
+            told.append(f"others in {sum(len(clear[name]) for name in rest)}")
     else:
-        told.append(f"no way is clearly the fastest in any of the {len(cases)} cases")
+        told.append(f"no implementation is clearly the fastest in any of the {len(cases)} cases")
     text = f"{capital(on_device(device))}, {', '.join(told)}"
     if len(tied):
         text += f"; in {counted(tied, cases)} two or more tie {WITHIN}"
     if len(open_) and ranking:
-        text += f"; in {counted(open_, cases)} no one way is clearly ahead"
+        text += f"; in {counted(open_, cases)} none is clearly ahead"
     return text + "."
 
 

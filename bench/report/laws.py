@@ -94,11 +94,11 @@ def _share_text(name: str) -> Callable[[pd.Series], str]:
     return lambda row: share(row[name])
 
 
-def ways(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """Every two ways in one setting, over the steps."""
+def implementations(words: Words, fits: Sequence[Fit]) -> list[Finding]:
+    """Every two implementations in one setting, over the steps."""
     found = []
     for pairs in _by_mode((one, other) for one, other in combinations(fits, 2) if one.setting == other.setting):
-        parts = [(one, by_size(one, other, (words.way(one), words.way(other)))) for one, other in pairs]
+        parts = [(one, by_size(one, other, (words.named(one), words.named(other)))) for one, other in pairs]
         one, other = pairs[0]
         text = _sentences("by the laws, ", parts, words.where)
         found.append(Finding(f"law:{one.implementation}:{other.implementation}", text))
@@ -106,12 +106,12 @@ def ways(words: Words, fits: Sequence[Fit]) -> list[Finding]:
 
 
 def devices(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """Every way on the CPU and on another device, over the hidden sizes."""
+    """Every implementation on the CPU and on another device, over the hidden sizes."""
     found = []
     for pairs in _by_mode((one, other) for one, other in combinations(fits, 2) if _only_device_differs(one, other)):
         parts = [(one, by_length(one, other, (_this(one), _this(other)))) for one, other in pairs]
         one, other = pairs[0]
-        text = _sentences(f"by the laws of {words.way(one)}, ", parts, partial(words.where, device=False))
+        text = _sentences(f"by the laws of {words.named(one)}, ", parts, partial(words.where, device=False))
         found.append(Finding(f"law:{one.implementation}:{other.setting['device']}", text))
     return [finding for finding in found if finding.text]
 
@@ -155,12 +155,12 @@ def _sentences(lead: str, parts: Iterable[Part], where: Callable[[Fit, Sequence[
 
 
 def findings(found: Laws) -> list[Finding]:
-    """How well the laws hold; where two ways, or two devices, cross; which laws are missing or not used, and why."""
+    """How well the laws hold; where two implementations, or devices, cross; which laws are missing or not used, why."""
     words = Words(found)
     fits = words.sort(found.fits)
     usable = [fit for fit in fits if fit.trusted]
     return [
-        *_quality(words, fits), *ways(words, usable), *devices(words, usable), *_unused(words, fits),
+        *_quality(words, fits), *implementations(words, usable), *devices(words, usable), *_unused(words, fits),
         *_unfitted(words, found.unfitted),
     ]  # fmt: skip
 
@@ -204,16 +204,16 @@ def _unused(words: Words, fits: Sequence[Fit]) -> list[Finding]:
 
 
 def _unfitted(words: Words, unfitted: Sequence[Unfitted]) -> list[Finding]:
-    """What has no law, by reason; ways that lack it in the same settings together."""
+    """What has no law, by reason; those that lack it in the same settings together."""
     lacks: dict[str, dict[str, list[str]]] = {}
     for each in sorted(unfitted, key=lambda each: words.names.index(each.implementation)):
         where = f"{words.where(each)} ({each.cells} cell{'' if each.cells == 1 else 's'})"
-        lacks.setdefault(each.reason, {}).setdefault(words.way(each), []).append(where)
+        lacks.setdefault(each.reason, {}).setdefault(words.named(each), []).append(where)
     found = []
-    for reason, by_way in lacks.items():
+    for reason, by_name in lacks.items():
         alike: dict[tuple[str, ...], list[str]] = {}
-        for way, settings in by_way.items():
-            alike.setdefault(tuple(settings), []).append(way)
+        for name, settings in by_name.items():
+            alike.setdefault(tuple(settings), []).append(name)
         who = [f"{listed(names)} {listed(_few(list(where), 'other settings'))}" for where, names in alike.items()]
         found.append(Finding("law:unfitted", f"No law for {'; nor for '.join(who)}: {reason}."))
     return found

@@ -133,7 +133,7 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
     rows = cells[cells["why"] != ""] if "why" in cells and explained.findings else cells.iloc[:0]
     if len(rows):
         varying, short = varying_axes(cells), short_names(cells["implementation"])
-        lines = ["| Case | way | floor | gap | why |", "|---|---|---:|---:|---|"]
+        lines = ["| Case | implementation | floor | gap | why |", "|---|---|---:|---:|---|"]
         for _, row in rows.iterrows():
             fields = [place(row, varying), f"`{short[row['implementation']]}`", duration(row["floor_seconds"]),
                       gap(row["gap"]), row["why"]]  # fmt: skip

@@ -39,13 +39,13 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     short: dict[str, str] = {}
     for name in found:
         path, _, attribute = name.rpartition(":")
-        candidates = (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
-        taken = [candidates_of(other) for other in found if other != name]
-        short[name] = next(c for c in candidates if c == name or not any(c in other for other in taken))
+        forms = (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
+        taken = [forms_of(other) for other in found if other != name]
+        short[name] = next(f for f in forms if f == name or not any(f in other for other in taken))
     return short
 
 
-def candidates_of(name: str) -> tuple[str, ...]:
+def forms_of(name: str) -> tuple[str, ...]:
     """The forms under which another name could be shown."""
     path, _, attribute = name.rpartition(":")
     return (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)

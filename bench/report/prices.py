@@ -1,4 +1,4 @@
-"""What each way costs apart from its time: building, memory, where it doesn't run, code, calls until it pays off."""
+"""What each costs apart from its time: building, memory, where it doesn't run, code, calls until it pays off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _FIGURES = {
 
 
 def table(cells: pd.DataFrame) -> tuple[list[Column], list[list[Entry]]]:
-    """The table of prices, one row for each way of the run, measured or not; columns that hold nothing are left out."""
+    """The table of prices, one row for each implementation of the run, measured or not; columns that hold nothing are
+    left out."""
     found = prices(cells)
     columns = [column for column in _columns(found) if not found.apply(column.value, axis=1).map(missing).all()]
     return columns, entries(found, columns)
@@ -54,7 +55,7 @@ def _columns(found: pd.DataFrame) -> list[Column]:
 
 
 def prices(cells: pd.DataFrame) -> pd.DataFrame:
-    """Way by way: devices it was measured on, seconds to build (median and most), memory over REFERENCE's (median,
+    """One by one: devices it was measured on, seconds to build (median and most), memory over REFERENCE's (median,
     least, most), lines of code, calls until it pays off and restrictions, both in words; None or NaN for nothing."""
     frame = with_outcome(cells)
     reference = _measured(frame[frame["implementation"] == REFERENCE]).set_index("case")
@@ -119,7 +120,7 @@ def _readable(count: float) -> float:
 
 
 def restrictions(own: pd.DataFrame) -> str:
-    """What became of the cells of one way that were not measured, and why: each reason once, with how many it met."""
+    """What became of those cells of one that were not measured, and why: each reason once, with how many it met."""
     lost = own[own["outcome"] != MEASURED]
     parts = []
     for (outcome, reason), part in lost.groupby(["outcome", "reason"], sort=False):

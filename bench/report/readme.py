@@ -56,7 +56,7 @@ def _reference(folder: Path) -> str:
     table = cells(run)
     machine, relative = run.manifest.machine, folder.relative_to(ROOT)
     lines = [
-        f"![Time and speed-up of the three ways]({relative}/figures/main.png)",
+        f"![Time and speed-up of the three implementations]({relative}/figures/main.png)",
         "",
         f"*{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}: "
         f"[all of it]({relative}/summary.md).*",
@@ -69,7 +69,7 @@ def _reference(folder: Path) -> str:
 
 
 def _contenders(folder: Path) -> str:
-    """What the faster ways gain over one `nn.RNN` call, in a run of their own."""
+    """What the faster implementations gain over one `nn.RNN` call, in a run of their own."""
     run = read_run(folder)
     machine = run.manifest.machine
     told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
@@ -82,7 +82,7 @@ def _why(folder: Path) -> str:
     table, relative = cells(run), folder.relative_to(ROOT)
     found = why(run, table, Scene(table, run.manifest))
     lines = [
-        f"![Time of a step by category, for each way]({relative}/figures/where.png)", "",
+        f"![Time of a step by category, for each implementation]({relative}/figures/where.png)", "",
         *(f"- {each.text}" for each in found.findings), "",
         f"![Norm of the gradient k steps back]({relative}/figures/gradients.png)", "",
         *(f"- {text}" for text in found.gradients),

@@ -91,7 +91,7 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
                               hint="of the speed-up, over passes"),
         "fastest": Column("Fastest", _plain("fastest"), _field("fastest"), False, True,
-                          hint="the way that won this case, those that tie, or those between which it is undecided",
+                          hint="the one that won this case, those that tie, or those between which it is undecided",
                           choice=_standing),
         "fastest_gain": Column("Its gain", fastest_gain, _field("fastest_gain"),
                                hint=f"of the fastest over {REFERENCE}, from the same rounds, with its 95 % interval"),

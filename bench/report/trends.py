@@ -132,20 +132,20 @@ def _overtakes(context: Context, name: str, both: list[tuple[pd.Series, pd.Serie
 
 
 def memory(context: Context) -> list[Finding]:
-    """Peak memory of the largest training case that all ways ran, or else of the largest case."""
+    """Peak memory of the largest training case that all ran, or else of the largest case."""
     frame = context.on(context.devices[0]).dropna(subset=["peak_bytes"])
     frame = frame[frame["mode"] == "training"] if (frame["mode"] == "training").any() else frame
     if frame.empty:
         return []
-    ways = frame.groupby("case")["implementation"].transform("nunique")
-    widest = frame[ways == ways.max()]
+    counts = frame.groupby("case")["implementation"].transform("nunique")
+    widest = frame[counts == counts.max()]
     volume = widest["hidden_size"] * widest["seq_len"] * widest["batch_size"] * widest["num_layers"]
     rows = widest[widest["case"] == widest.loc[volume.idxmax(), "case"]].sort_values("peak_bytes")
     least, most = rows.iloc[0], rows.iloc[-1]
     where = place(least, [axis for axis in context.varying if axis != "mode"])
     where = f"Peak memory {on_device(context.devices[0])}, {least['mode']} at {where}"
     if len(rows) == 1 or most["peak_bytes"] <= least["peak_bytes"] * 1.05:
-        same = "" if len(rows) == 1 else ", much the same in every way of running it"
+        same = "" if len(rows) == 1 else ", much the same for every implementation"
         return [Finding("memory", f"{where}, is {size(most['peak_bytes'])}{same}.")]
     each = [f"{size(row['peak_bytes'])} for {context.phrase(row['implementation'])}" for _, row in rows.iterrows()]
     return [Finding("memory", f"{where}, is {listed(each)}.")]

@@ -88,7 +88,7 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
     if scene.cells.empty:
         return Use()
     won = winners(cells)
-    shown = heatmaps.contenders(scene, won)
+    shown = heatmaps.possible_winners(scene, won)
     letters, varying = codes(scene.short), varying_axes(scene.cells)
     return Use(
         _notes(scene, won),
@@ -117,16 +117,16 @@ def where(region: Region, varying: Sequence[str]) -> str:
 
 def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
     """What can't be said, and why."""
-    ways, cases = set(scene.cells["implementation"]), scene.cells["case"].nunique()
+    names, cases = set(scene.cells["implementation"]), scene.cells["case"].nunique()
     notes = []
-    if len(ways) < 2:
-        notes.append("One way alone was measured, so that there is nothing to choose between.")
+    if len(names) < 2:
+        notes.append("One implementation alone was measured, so that there is nothing to choose between.")
     elif scene.cells["passes"].max() < 2:
         notes.append("No winner is named: one pass gives no interval.")
     elif len(won) < cases:
-        why = "measured in one way alone, in one pass, or not in the same rounds"
+        why = "measured for one implementation alone, in one pass, or not in the same rounds"
         notes.append(f"{cases - len(won)} of {cases} cases have no winner: {why}.")
-    if REFERENCE not in ways:
+    if REFERENCE not in names:
         notes.append(f"`{REFERENCE}` was not measured, so that there is no gain over it.")
     for mode in MODES:
         for name, others in same_code(scene.cells[scene.cells["mode"] == mode], scene.names).items():

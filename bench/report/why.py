@@ -27,7 +27,7 @@ from bench.why.profile.breakdown import DISPATCH, GRADIENTS, OVERHEAD, PRODUCTS
 from bench.why.profile.record import Profile, ProfileRecord
 
 NEAR = 4.0
-"""A gap below which a way is near what the machine allows."""
+"""A gap below which an implementation is near what the machine allows."""
 
 Records = dict[tuple[str, str], ProfileRecord]
 
@@ -48,7 +48,7 @@ def findings(context: Context, profile: Profile | None) -> list[Finding]:
 
 
 def _overheads(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
-    """The usual case: how much of a step each way spends in calling, and with how many operators; on a GPU, how long
+    """The usual case: how much of a step each spends in calling, and with how many operators; on a GPU, how long
     it has nothing to do meanwhile."""
     at = cells[cells["case"] == usual_case(cells)].set_index("implementation", drop=False)
     rows = [at.loc[name] for name in context.names if name in at.index and (at.loc[name]["case"], name) in records]
@@ -74,7 +74,7 @@ def _calling(record: ProfileRecord) -> float:
 
 
 def _same_operators(context: Context, rows: list[pd.Series], records: Records) -> str:
-    """Says it when two ways call about as many operators and one of them pays much more for each."""
+    """Says it when two call about as many operators and one of them pays much more for each."""
     for one, other in itertools.permutations(rows, 2):
         mine, its = (_calling(records[row["case"], row["implementation"]]) for row in (one, other))
         alike = abs(one["operators"] - other["operators"]) < 0.15 * other["operators"]
@@ -85,7 +85,7 @@ def _same_operators(context: Context, rows: list[pd.Series], records: Records) -
 
 
 def _sizes(context: Context, cells: pd.DataFrame, records: Records) -> list[Finding]:
-    """How much of a step is products at the smallest and the largest hidden size, in each way, along the usual case's
+    """How much of a step is products at the smallest and the largest hidden size, in each, along the usual case's
     other axes."""
     usual = cells[cells["case"] == usual_case(cells)].iloc[0]
     same = [axis for axis in ("mode", "seq_len", "batch_size", "dtype", "num_layers", "threads") if axis in cells]
@@ -141,16 +141,16 @@ def _gradients_of_modes(context: Context, cells: pd.DataFrame, records: Records)
 
 
 def _floors(context: Context, cells: pd.DataFrame) -> list[Finding]:
-    """How near the nearest way is to the floor, and where none is near."""
+    """How near the nearest is to the floor, and where none is near."""
     known = cells[cells["gap"].notna()]
     if known.empty:
         return []
     best = known.loc[known.groupby("case")["gap"].idxmin()]
     near, nearest, farthest = best[best["gap"] < NEAR], best.loc[best["gap"].idxmin()], best.loc[best["gap"].idxmax()]
     text = (
-        f"{capital(on_device(nearest['device']))}, the fastest way takes between {gap(nearest['gap'])} the floor "
-        f"({place(nearest, context.varying)}) and {gap(farthest['gap'])} ({place(farthest, context.varying)}); "
-        f"it comes within {NEAR:g}× in {len(near) or 'none'} of {len(best)} cases"
+        f"{capital(on_device(nearest['device']))}, the fastest implementation takes between {gap(nearest['gap'])} the "
+        f"floor ({place(nearest, context.varying)}) and {gap(farthest['gap'])} "
+        f"({place(farthest, context.varying)}); it comes within {NEAR:g}× in {len(near) or 'none'} of {len(best)} cases"
     )
     sizes = [int(size) for size in sorted(best["hidden_size"].unique()) if size not in set(near["hidden_size"])]
     if len(near) and sizes:

@@ -46,7 +46,7 @@ NO_EVIDENCE = "no evidence"
 COUNTED = "counted"
 """The network does not state its operations; they were counted, and floor and laws rest on that. No value."""
 NOT_PINNED = "not pinned"
-"""The system binds no process to a core, so that contenders and control may have met different ones; no value."""
+"""The system binds no process to a core, so that implementations and control may have met different ones; no value."""
 
 DISTURBED_FROM, DRIFT_FROM, FEW_ROUNDS_BELOW, FEW_PASSES_BELOW = 0.05, SPIKE, 7, 3
 

@@ -213,11 +213,11 @@ def laws(run: Run) -> Laws:
         if reason := why_not(list(columns)) or ("" if len(whole) else "no pass measured all of them"):
             found.unfitted.append(Unfitted(implementation, setting, len(columns), reason))
         else:
-            found.fits.append(fit_way(implementation, setting, tuple(columns), whole))
+            found.fits.append(fit_law(implementation, setting, tuple(columns), whole))
     return found
 
 
-def fit_way(implementation: str, setting: Mapping[str, Any], points: tuple[Point, ...], times: pd.DataFrame) -> Fit:
+def fit_law(implementation: str, setting: Mapping[str, Any], points: tuple[Point, ...], times: pd.DataFrame) -> Fit:
     """The laws of these points, from seconds by pass (rows, by number) and point (columns)."""
     seconds = times.to_numpy(float)
     without = {

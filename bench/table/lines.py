@@ -1,6 +1,6 @@
-"""How much code a way is: lines of its own files that are neither blank, nor comment, nor docstring.
+"""How much code an implementation is: lines of its own files that are neither blank, nor comment, nor docstring.
 
-Files are read, never imported. What the ways share, the contract and the list of names, counts for none of them.
+Files are read, never imported. What all share, the contract and the list of names, counts for none of them.
 """
 
 from __future__ import annotations

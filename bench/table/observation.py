@@ -42,7 +42,7 @@ MOST_CLIPPED = 7
 """At most every so manyth block counts as less than it took."""
 
 STOPPED_ROUNDS_LEFT = 0.75
-"""Share of a contender's rounds that must be left for those with a switch not to count; of a pair half are then."""
+"""Share of a cell's rounds that must be left for those with a switch not to count; of a pair half are then."""
 
 Times = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def running_seconds(seconds: ArrayLike, waited: ArrayLike) -> Times:
 
 
 def counting(seconds: ArrayLike, waited: ArrayLike, switches: ArrayLike) -> tuple[Times, bool]:
-    """Of each block of one contender in one pass the seconds that count, but for spikes: NaN where it was stopped for
+    """Of each block of one cell in one pass the seconds that count, but for spikes: NaN where it was stopped for
     nobody knows how long. And whether anything is known of how its blocks were disturbed; without that, all count."""
     taken, stopped = np.asarray(seconds, float), np.asarray(switches, float)
     running = running_seconds(taken, waited)
@@ -87,7 +87,7 @@ def spikes(control: ArrayLike) -> int:
 
 
 def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
-    """The blocks of one contender in one pass, the largest of them reduced to the next largest: so many as the rate of
+    """The blocks of one cell in one pass, the largest of them reduced to the next largest: so many as the rate of
     spikes lets expect among them at 95 %. NaN stays."""
     blocks = np.asarray(seconds, float)
     ranked = np.sort(blocks[np.isfinite(blocks)])
@@ -106,7 +106,7 @@ def _poisson_quantile(mean: float, level: float = 0.95) -> int:
 
 
 def ratio_of_means(numerator: ArrayLike, denominator: ArrayLike) -> Observation:
-    """The log ratio of the means of two contenders' blocks, over the rounds in which both count (are not NaN).
+    """The log ratio of the means of two cells' blocks, over the rounds in which both count (are not NaN).
 
     Its error is that of the rounds' own deviations, own / mean - other / mean, taken to be independent.
     """
@@ -126,13 +126,13 @@ def median_of_ratios(numerator: ArrayLike, denominator: ArrayLike) -> Observatio
 
 
 PASS = ["case", "pass"]
-CONTENDER = [*PASS, "implementation"]
+CELL_PASS = [*PASS, "implementation"]
 
 
 def with_counted(samples: pd.DataFrame) -> pd.DataFrame:
     """Add `counted` and `control_counted`, the seconds of each block that count (NaN: none, it was stopped), and
     `evidence`, whether anything is known of how the block and the control's were disturbed."""
-    groups = samples.groupby(CONTENDER, sort=False).indices.values()
+    groups = samples.groupby(CELL_PASS, sort=False).indices.values()
     evidence = np.ones(len(samples), bool)
     columns = {}
     for whose in ("", "control_"):

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from bench.table import law
-from bench.table.law import Fit, Floats, Point, but, fit_way
+from bench.table.law import Fit, Floats, Point, but, fit_law
 from bench.table.stats import Estimate, interval_of_ratio
 
 SHARE = 0.9
@@ -90,7 +90,7 @@ def _most(errors: Floats) -> float:
 
 
 CLOSE = 0.03
-"""A way that is slower by less than this is as good an answer as the fastest."""
+"""One that is slower by less than this is as good an answer as the fastest."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class HeldOut:
 
     `losses` has, for each case that was left out, by which share of the time of the measured fastest the one named
     first was slower: 0 where it was the fastest. `among` counts the cases whose measured fastest was not ruled out,
-    `ruled_out` the ways that were called slower than the one named first, `wrongly` those of them that were faster.
+    `ruled_out` those that were called slower than the one named first, `wrongly` those of them that were faster.
     """
 
     losses: list[float]
@@ -128,7 +128,7 @@ def held_out(fits: Sequence[Fit]) -> HeldOut | None:
     """Of the laws of one setting; None where no case can be left out.
 
     Everything is done anew without the case: fits, their errors on what is held out of them, and which of them are
-    relied on. Cases with fewer than two ways left say nothing.
+    relied on. Cases with fewer than two implementations left say nothing.
     """
     losses, among, ruled_out, wrongly = list[float](), 0, 0, 0
     for point in sorted({point for fit in fits for point in fit.points}):
@@ -154,7 +154,7 @@ def _without(fit: Fit, point: Point) -> Fit | None:
     rest = tuple(but(fit.points, k))
     if law.why_not(rest):
         return None
-    return fit_way(fit.implementation, fit.setting, rest, pd.DataFrame(np.delete(fit.seconds, k, 1), fit.passes))
+    return fit_law(fit.implementation, fit.setting, rest, pd.DataFrame(np.delete(fit.seconds, k, 1), fit.passes))
 
 
 def _seconds(fit: Fit, point: Point) -> float:

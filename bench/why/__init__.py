@@ -6,5 +6,5 @@ limits/     what the machine allows, measured
 profile/    where the time of a call goes, by torch's profiler
 gradients/  how far back gradients reach
 
-What only reads files needs no torch: work, floor, the tables of limits and gradients, all of a profile behind its trace.
+What only reads files needs no torch: work, floor, the tables of limits and gradients, a profile behind its trace.
 """

@@ -69,7 +69,7 @@ class Floor:
 
 
 def floor(case: Case, limits: Limits, weights_dtype: str = "", counted: Counted = None) -> Floor:
-    """The floor of a Case; for a way that rounds its weights to another dtype, that of the network it computes.
+    """The floor of a Case; for one that rounds its weights to another dtype, that of the network it computes.
 
     Raises NoFloor naming the limit that is missing.
     """

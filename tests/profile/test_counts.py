@@ -64,7 +64,7 @@ def test_bytes_are_those_of_the_dtype(dtype: str) -> None:
 
 @pytest.mark.parametrize("name", ["manual", "looped", "whole"])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_products_of_the_three_ways_are_the_work_of_the_case(name: str, batch: int) -> None:
+def test_the_products_of_the_three_are_the_work_of_the_case(name: str, batch: int) -> None:
     """All make the operations of the Case, however they call them."""
     case = replace(CASE, batch_size=batch)
     assert counts_of(name, case).product_operations == work(case).operations
@@ -171,5 +171,5 @@ def test_views_allocations_nodes_and_kernels_are_counted_apart() -> None:
 
 @pytest.mark.parametrize("name", ["OneMore", "FiveMore", "CopiesMore"])
 def test_what_is_planted_still_computes_the_network(name: str) -> None:
-    """A contender with more operators is one that could be timed."""
+    """One with more operators could be timed."""
     assert check(Reference.of(CASE), registry.load(HERE + name)) < 1e-5

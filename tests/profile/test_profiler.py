@@ -27,7 +27,7 @@ SMALL = Case(hidden_size=8, input_size=8, seq_len=2)
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("name", ["manual", "looped", "whole"])
-def test_every_way_is_profiled(name: str, mode: str) -> None:
+def test_every_implementation_is_profiled(name: str, mode: str) -> None:
     """Categories add up to the time, nothing is below zero, the operators are there, and no file was asked for."""
     record = Profiler(8).profile(replace(SMALL, mode=mode), name)
     assert (record.status, record.reason) == (PROFILED, "")

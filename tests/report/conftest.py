@@ -44,7 +44,7 @@ def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report that has a bit of everything: two devices, a failed way, one of a user's own."""
+    """The folder of a report that has a bit of everything: two devices, one that failed, one of a user's own."""
     folder = synthetic.write_run(
         tmp_path_factory.mktemp("report") / "run",
         presets=("smoke",),

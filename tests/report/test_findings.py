@@ -67,7 +67,7 @@ def test_ties_are_never_sold_as_differences(planted: Planted) -> None:
     for finding in findings(table, "manual"):
         assert not CLAIM.search(finding.text.replace("no clear change", "")), finding
     assert "can't be told apart from the cell written by hand" in told(table, "headline")
-    assert "no way is clearly the fastest" in told(table, "where")
+    assert "no implementation is clearly the fastest" in told(table, "where")
     assert "every interval holds 1×" in told(table, "pair:looped")
 
 
@@ -89,8 +89,8 @@ def test_ties_are_called_ties(planted: Planted) -> None:
     assert "; they tie in 18. Its speed-up" in told(table, "pair:looped")
 
 
-def test_of_many_ways_the_first_and_the_last_are_told(planted: Planted) -> None:
-    """A sentence of seven ways names the two best, the library's call, the worst, and how many lie between."""
+def test_of_many_the_first_and_the_last_are_told(planted: Planted) -> None:
+    """A sentence of seven names the two best, the library's call, the worst, and how many lie between."""
     seconds = {"manual": 4e-6, "looped": 8e-6, "whole": 2e-6, "rnncell": 3e-6, "hoisted": 1e-6, "scan": 6e-6,
                "fused-cpu": 5e-7, "compiled-step": 2.5e-6}  # fmt: skip
     table, _ = planted(lambda case, name: seconds[name] * case.seq_len, implementations=tuple(seconds))
@@ -178,10 +178,10 @@ def exact_times(table: pd.DataFrame, truth: Callable[[Case, str], float]) -> pd.
     return table.assign(seconds=seconds, seconds_low=seconds / 1.05, seconds_high=seconds * 1.05)
 
 
-def test_memory_is_told_by_way_where_it_differs(planted: Planted) -> None:
+def test_memory_is_told_by_implementation_where_it_differs(planted: Planted) -> None:
     """Different peaks are listed, equal ones are said to be the same."""
     table, _ = planted()
-    assert "is 3.00 MiB, much the same in every way of running it" in told(table, "memory")
+    assert "is 3.00 MiB, much the same for every implementation" in told(table, "memory")
     table.loc[table["implementation"] == "whole", "peak_bytes"] *= 2
     assert "6.00 MiB for one `nn.RNN` call" in told(table, "memory")
 
@@ -206,8 +206,8 @@ def test_a_single_implementation_is_told_in_times(planted: Planted) -> None:
 def test_an_own_implementation_is_named_shortly_and_compared(planted: Planted) -> None:
     """A user's class appears under its own name with its counts against the baseline."""
     name = "path/to/my_rnn.py:MyRNN"
-    ways = ("manual", name)
-    table, _ = planted(lambda case, way: 1e-5 * case.seq_len / (3 if way == name else 1), implementations=ways)
+    names = ("manual", name)
+    table, _ = planted(lambda case, own: 1e-5 * case.seq_len / (3 if own == name else 1), implementations=names)
     text = told(table, f"pair:{name}")
     assert text.startswith("`MyRNN` is faster than the cell written by hand in all 24 cases")
 

@@ -18,7 +18,7 @@ from tests.planted import fitted, grid
 MANUAL = Law(4e-6, 9.5e-6, 60e-12)
 LOOPED = Law(6e-6, 18e-6, 60e-12)
 WHOLE = Law(25e-6, 2.5e-6, 40e-12)
-WAYS = ("the cell written by hand", "one `nn.RNN` call")
+NAMES = ("the cell written by hand", "one `nn.RNN` call")
 HOSTILE = "path/to/<b>my_rnn.py:MyRNN"
 
 
@@ -32,7 +32,7 @@ def setting(**fields: object) -> dict[str, object]:
     return {name: getattr(grid()[0], name) for name in SETTING} | fields
 
 
-def test_two_ways_that_cross() -> None:
+def test_two_that_cross() -> None:
     """The few steps up to which the one is faster, and from which the other: at each size, of one mode."""
     assert told(fitted(MANUAL, seed=1), fitted(WHOLE, "whole", seed=2), about="law:manual:whole") == [
         "By the laws, in inference, at hidden 32, the cell written by hand is faster than one `nn.RNN` call up to 2 "
@@ -42,7 +42,7 @@ def test_two_ways_that_cross() -> None:
     ]
 
 
-def test_a_way_that_is_always_faster() -> None:
+def test_one_that_is_always_faster() -> None:
     """Nothing crosses: one sentence for both modes, whichever is named first."""
     fits = [
         fitted(law, name, grid(mode=mode), seed=len(name))
@@ -92,7 +92,7 @@ def test_what_else_varies_is_said() -> None:
 
 
 def test_two_devices_that_cross() -> None:
-    """The hidden size from which the GPU is faster, by length of sequence; the ways on it are compared as well."""
+    """The hidden size from which the GPU is faster, by length of sequence; those on it are compared as well."""
     fits = [
         fitted(Law(5e-6, 5e-6, 50e-12), "whole", seed=1),
         fitted(Law(30e-6, 15e-6, 2e-12), "whole", grid(device="cuda"), seed=2),
@@ -110,7 +110,7 @@ def test_two_devices_that_cross() -> None:
     assert text.startswith("By the laws, on this GPU (CUDA) in inference, at hidden 32, 128 and 512, one `nn.RNN` call")
 
 
-def test_one_way_has_nothing_to_cross() -> None:
+def test_one_alone_has_nothing_to_cross() -> None:
     """Its law is told of, and no pair."""
     assert [finding.about for finding in findings(Laws([fitted(MANUAL)], []))] == ["law"]
 
@@ -171,7 +171,7 @@ def test_what_has_no_law_has_a_reason() -> None:
 
 
 def test_long_lists_are_cut_short() -> None:
-    """Ways that lack a law in the same settings are told together, and of many settings a few."""
+    """Those that lack a law in the same settings are told together, and of many settings a few."""
     gaps = [
         Unfitted(name, setting(batch_size=batch), 3, "too few") for batch in range(1, 7) for name in ("whole", "manual")
     ]
@@ -241,7 +241,7 @@ def test_the_table_has_a_row_for_each_law() -> None:
 
 
 def test_the_table_says_what_varies() -> None:
-    """Devices in words and a batch, each in a column of its own; own ways by their short names."""
+    """Devices in words and a batch, each in a column of its own; one's own by their short names."""
     fits = [fitted(MANUAL, HOSTILE), fitted(MANUAL, HOSTILE, grid(device="cuda", batch_size=16))]
     titles = [column.title for column in columns(Laws(fits, []))]
     first, second = rows(Laws(fits, []))

@@ -1,4 +1,4 @@
-"""Looks: every way that is known has its own, in both schemes, and letters that can be read on its tile."""
+"""Looks: every implementation that is known has its own, in both schemes, and letters that can be read on its tile."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def distance(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_all_known_ways_and_four_of_ones_own_differ(scheme: str) -> None:
+def test_all_that_are_known_and_four_of_ones_own_differ(scheme: str) -> None:
     """Any two in colour, and no marker twice, so that nothing rests on colour alone."""
     found = looks([*BUILTIN, *OWN])
     assert len({look.marker for look in found.values()}) == len(found) == 20
@@ -60,7 +60,7 @@ def test_lines_stand_out_and_letters_can_be_read(scheme: str) -> None:
 
 
 def test_a_look_does_not_depend_on_the_others() -> None:
-    """A known way looks the same in a run of three and in a run of sixteen."""
+    """A known one looks the same in a run of three and in a run of sixteen."""
     every = looks(BUILTIN)
     for name in BUILTIN:
         assert looks([name])[name] == looks(["whole", name, OWN[0]])[name] == every[name]
@@ -72,7 +72,7 @@ def test_every_light_colour_stands_for_one_role() -> None:
     assert len(set(light)) == len(light)
 
 
-def test_every_known_way_has_words_and_letters() -> None:
+def test_all_that_are_known_have_words_and_letters() -> None:
     """A phrase for sentences, and one to three letters that nobody else has."""
     letters = codes({name: name for name in BUILTIN})
     assert len(set(letters.values())) == len(BUILTIN) and max(map(len, letters.values())) <= 2
@@ -80,7 +80,7 @@ def test_every_known_way_has_words_and_letters() -> None:
 
 
 def test_others_take_letters_that_are_free() -> None:
-    """Beside all known ways, several of one name, and one without a letter."""
+    """Beside all that are known, several of one name, and one without a letter."""
     short = {name: name for name in BUILTIN} | {f"{k}.py:MyRNN": "MyRNN" for k in range(12)} | {"x.py:_": "x.py:_"}
     letters = codes(short)
     assert len(set(letters.values())) == len(short)

@@ -73,6 +73,6 @@ def test_short_names_stay_different() -> None:
     assert list(short_names(names).values()) == ["a/x.py:Mine", "b/x.py:Mine", "y.py:Mine", "Other", "whole"]
 
 
-def test_known_ways_come_first_and_in_order() -> None:
+def test_known_names_come_first_and_in_order() -> None:
     """The order does not depend on how a run lists them."""
     assert ordered(["z.py:Z", "whole", "a.py:A", "manual", "whole"]) == ["manual", "whole", "z.py:Z", "a.py:A"]

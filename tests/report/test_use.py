@@ -34,7 +34,7 @@ from tests.planted import grid
 from tests.report.test_build import Page
 from tests.synthetic import Truth, write_run
 
-WAYS = ("manual", "whole", "hoisted", "fused-cpu")
+NAMES = ("manual", "whole", "hoisted", "fused-cpu")
 CASES = [case for mode in ("inference", "training") for case in grid((32, 64, 128), (1, 8, 64), mode=mode)]
 Ran = Callable[..., Run]
 
@@ -55,7 +55,7 @@ def ran(tmp_path: Path) -> Ran:
 
     def make(truth: Truth = seconds, cases: Sequence[Case] = CASES, **options: Any) -> Run:
         usual: dict[str, Any] = {
-            "implementations": WAYS,
+            "implementations": NAMES,
             "spread": 0.004,
             "noise": 0.002,
             "truth": truth,
@@ -85,7 +85,7 @@ def test_planted_winners_are_found(ran: Ran) -> None:
     found = winners(cells(ran()))
     assert len(found) == len(CASES)
     for case in CASES:
-        assert found[case.id].names == (min(WAYS, key=lambda name: seconds(case, name)),), case
+        assert found[case.id].names == (min(NAMES, key=lambda name: seconds(case, name)),), case
 
 
 def test_two_alike_that_scatter_are_undecided(ran: Ran) -> None:
@@ -170,7 +170,7 @@ def test_rounded_weights_are_another_network_and_win_nothing(ran: Ran) -> None:
 
 @pytest.mark.parametrize("options", [{"passes": 1}, {"implementations": ("whole",)}])
 def test_without_intervals_or_others_nobody_wins(ran: Ran, options: dict[str, Any]) -> None:
-    """One pass, and one way."""
+    """One pass, and one implementation."""
     table = with_winners(cells(ran(**options)))
     assert winners(table) == {}
     assert set(table["fastest"]) == {""} and table["fastest_gain"].isna().all()
@@ -186,7 +186,7 @@ def test_the_baselines_luck_decides_nothing(ran: Ran) -> None:
     for case, rows in table.groupby("case"):
         others = rows[rows["implementation"] != "manual"]
         assert others["speedup_low"].max() < others["speedup_high"].min()
-        name = min(WAYS, key=lambda name: seconds(Case.parse(str(case)), name))
+        name = min(NAMES, key=lambda name: seconds(Case.parse(str(case)), name))
         assert winners(rows)[str(case)].names == (name,)
 
 
@@ -194,7 +194,7 @@ def test_the_baselines_luck_decides_nothing(ran: Ran) -> None:
 
 
 def test_gains_are_those_of_the_same_rounds(ran: Ran) -> None:
-    """Value and interval are those of whole's samples over the way's own, pass by pass, whatever the baseline."""
+    """Value and interval are those of whole's samples over the other's own, pass by pass, whatever the baseline."""
     run = ran(spread=0.05)
     samples, table = measured_samples(run), cells(run)
     for _, row in table[table["implementation"] != "whole"].iterrows():
@@ -265,7 +265,7 @@ def test_boxes_cover_each_point_once_and_nothing_else(seed: int) -> None:
 
 
 def test_planted_regions_in_words(ran: Ran) -> None:
-    """Three ways win four regions, the largest first; the gains are those planted."""
+    """Three win four regions, the largest first; the gains are those planted."""
     found = told(ran())
     bare = [re.sub(r" \[[^]]*\]", "", line.sentence) for line in found.lines]
     texts = [re.sub(r"[\d.]+(?=×)", lambda ratio: f"{float(ratio[0]):.1f}", text) for text in bare]
@@ -279,7 +279,7 @@ def test_planted_regions_in_words(ran: Ran) -> None:
 
 
 def test_regions_claim_their_own_cases_only(ran: Ran) -> None:
-    """Each case of a region's ranges was measured and won by its way; none is in two."""
+    """Each case of a region's ranges was measured and won by its winner; none is in two."""
     table = cells(ran())
     won = winners(table)
     seen = []
@@ -342,7 +342,7 @@ def test_ties_are_regions_that_name_all_they_lie_between(ran: Ran, spread: float
 
 
 def test_prices_by_hand(ran: Ran) -> None:
-    """Seconds to build, memory over whole's, lines, and where a way does not run."""
+    """Seconds to build, memory over whole's, lines, and where it does not run."""
 
     def built(case: Case, name: str) -> float:
         return 0.5 * case.hidden_size / 32 if name == "fused-cpu" else 0.001
@@ -414,24 +414,24 @@ def test_restrictions_count_their_cells() -> None:
 
 
 def test_the_heatmap_has_the_winners_letters_and_colours(ran: Ran) -> None:
-    """Drawn twice it has the same bytes; tiles carry letters and gains, in the ways' own colours, a tie those of its
+    """Drawn twice it has the same bytes; tiles carry letters and gains, in the winners' own colours, a tie those of its
     first with a mark; what is undecided is grey."""
     run = ran()
     table = cells(run)
     for case, names, standing in (
-        (CASES[0], ("hoisted", "fused-cpu"), "undecided"), (CASES[1], WAYS, "undecided"),
+        (CASES[0], ("hoisted", "fused-cpu"), "undecided"), (CASES[1], NAMES, "undecided"),
         (CASES[2], ("whole", "fused-cpu"), "tie"),
     ):  # fmt: skip
         table.loc[(table["case"] == case.id) & table["implementation"].isin(names), "standing"] = standing
     found = use(table, Scene(table, run.manifest))
     assert found.picture is not None and found.standings == {"fastest", "tie", "undecided"}
-    letters = codes({name: name for name in WAYS})
+    letters = codes({name: name for name in NAMES})
     with style(text_as_paths=False):
         first, second = ([inline_svg(panel, "k") for panel in found.picture.panels] for _ in range(2))
     assert first == second and len(first) == 2
     for name in ("whole", "fused-cpu"):
         assert f">{letters[name]}<" in first[0]
-        assert f"var(--{looks(WAYS)[name].role})" in first[0]
+        assert f"var(--{looks(NAMES)[name].role})" in first[0]
     assert f">{letters['hoisted']} {letters['fused-cpu']}<" in first[0] and "var(--even)" in first[0]
     assert ">4.0×<" in first[1]
     assert COLOURS["series-11"][0] not in first[0]
@@ -478,10 +478,10 @@ def test_a_column_of_the_full_table_says_who_won(ran: Ran) -> None:
 
 @pytest.mark.usefixtures("no_png")
 @pytest.mark.long
-def test_a_run_of_all_ways_can_be_told(tmp_path: Path) -> None:
+def test_a_run_of_all_can_be_told(tmp_path: Path) -> None:
     """Sixteen and a user's own, on two devices, some of which are missing there: every one has its line of prices."""
-    ways = (*BUILTIN, "path/to/<b>mine.py:Mine")
-    folder = write_run(tmp_path / "run", presets=("smoke",), devices=("cpu", "cuda"), implementations=ways, passes=2,
+    names = (*BUILTIN, "path/to/<b>mine.py:Mine")
+    folder = write_run(tmp_path / "run", presets=("smoke",), devices=("cpu", "cuda"), implementations=names, passes=2,
                        broken={"scan": (UNAVAILABLE, "<script>no</script>")})  # fmt: skip
     page = Page(build(folder))
     assert all(name in page.text for name in (*BUILTIN, "Mine"))
@@ -496,25 +496,25 @@ def test_a_report_of_one_pass_names_no_winner(ran: Ran) -> None:
     assert found.notes == ["No winner is named: one pass gives no interval."]
 
 
-def test_one_way_alone_is_said(ran: Ran) -> None:
+def test_one_alone_is_said(ran: Ran) -> None:
     """There is nothing to choose between."""
     found = told(ran(implementations=("whole",)))
-    assert found.notes == ["One way alone was measured, so that there is nothing to choose between."]
+    assert found.notes == ["One implementation alone was measured, so that there is nothing to choose between."]
     assert found.lines == []
 
 
 def test_cases_without_a_winner_are_counted(ran: Ran) -> None:
-    """Where but one way was measured there is none."""
+    """Where but one was measured there is none."""
     run = ran()
     run.samples = run.samples[(run.samples["case"] != CASES[0].id) | (run.samples["implementation"] == "whole")]
-    why = "measured in one way alone, in one pass, or not in the same rounds"
+    why = "measured for one implementation alone, in one pass, or not in the same rounds"
     assert f"1 of 18 cases have no winner: {why}." in told(run).notes
 
 
 @pytest.mark.usefixtures("no_png")
 def test_nothing_measured_has_no_section(ran: Ran) -> None:
     """No empty heading."""
-    run = ran(broken=dict.fromkeys(WAYS, (FAILED, "no")))
+    run = ran(broken=dict.fromkeys(NAMES, (FAILED, "no")))
     assert told(run) == Use()
     assert "use" not in Page(build(run.folder)).ids
 

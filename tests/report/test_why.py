@@ -79,7 +79,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Explained:
     return Explained(write_run(tmp_path_factory.mktemp("why") / "run", devices=devices, spread=0.002, explained=ALL))
 
 
-def test_where_the_steps_of_each_way_go(cpu: Explained) -> None:
+def test_where_the_steps_of_each_go(cpu: Explained) -> None:
     """Of 32 steps by hand, 196 of 301 µs are calling; step by step 582 of 687, in one call 105 of 210."""
     assert cpu.told("why") == [
         "On this CPU, at hidden 128, 64 steps, inference, Python and dispatch take of each step 65 % in the cell "
@@ -108,14 +108,14 @@ def test_what_autograd_costs(cpu: Explained) -> None:
 
 
 def test_how_near_the_floor_the_fastest_come(cpu: Explained) -> None:
-    """The smallest and the largest gap of the fastest ways, and which sizes never come near."""
+    """The smallest and the largest gap of the fastest, and which sizes never come near."""
     (text,) = cpu.told("floor")
     best = cpu.table.loc[cpu.table.groupby("case")["gap"].idxmin()]
     near = (best["gap"] < 4).sum()
     assert text == (
-        f"On this CPU, the fastest way takes between {best['gap'].min():.1f}× the floor (hidden 512, 1 step, "
-        f"inference) and {best['gap'].max():.0f}× (hidden 32, 1 step, training); it comes within 4× in {near} "
-        "of 24 cases, in none at hidden 32 and hidden 128."
+        f"On this CPU, the fastest implementation takes between {best['gap'].min():.1f}× the floor "
+        f"(hidden 512, 1 step, inference) and {best['gap'].max():.0f}× (hidden 32, 1 step, training); "
+        f"it comes within 4× in {near} of 24 cases, in none at hidden 32 and hidden 128."
     )
 
 
@@ -315,8 +315,8 @@ def test_operators_a_step_by_name(cpu: Explained) -> None:
     assert below[-1] == ["besides: autograd nodes", "1.0", "1.0", "1.0"]
 
 
-def test_an_operator_that_one_way_does_not_call_is_a_dash(cpu: Explained) -> None:
-    """And a rare one, below a twentieth a step in each way, has no row."""
+def test_an_operator_that_one_does_not_call_is_a_dash(cpu: Explained) -> None:
+    """And a rare one, below a twentieth a step in each, has no row."""
     assert cpu.run.profile is not None
     records = [replace(each, counts=replace(each.counts, by_name=dict(each.counts.by_name)))
                for each in cpu.run.profile.records]  # fmt: skip
@@ -358,7 +358,7 @@ def test_every_picture_is_an_svg_that_repeats(both: Explained) -> None:
 
 
 def test_bars_are_as_long_as_steps(cpu: Explained) -> None:
-    """Each way's parts add up to its measured time per step, in their planted shares; the description tells them."""
+    """Each one's parts add up to its measured time per step, in their planted shares; the description tells them."""
     picture = cpu.picture("where")
     assert [panel.title for panel in picture.panels] == [
         f"{mode}, hidden {size}, 64 steps" for mode in ("Inference", "Training") for size in (32, 128, 512)
@@ -413,11 +413,11 @@ ODD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no limits": ({"explained": ("profile", "gradients")}, ("why", "gradients")),
     "no profile": ({"explained": ("limits", "gradients")}, ("why", "gradients")),
     "failed profile": ({"unprofiled": dict.fromkeys(("manual", "looped", "whole"), "no twin")}, ("why", "gradients")),
-    "single way": ({"implementations": ("whole",)}, ("why", "gradients")),
+    "one alone": ({"implementations": ("whole",)}, ("why", "gradients")),
     "single cases": ({"presets": ("fastrnns",)}, ("why", "gradients")),
     "cuda beside cpu": ({"devices": ("cpu", "cuda")}, ("why", "gradients")),
     "cuda alone": ({"devices": ("cuda",)}, ("why", "gradients")),
-    "an own way": ({"implementations": ("manual", "my.py:<b>Mine")}, ("why", "gradients")),
+    "one of one's own": ({"implementations": ("manual", "my.py:<b>Mine")}, ("why", "gradients")),
     "nothing measured": (
         {"broken": dict.fromkeys(("manual", "looped", "whole"), (synthetic.FAILED, "no"))}, (),
     ),

@@ -1,4 +1,4 @@
-"""The picture of where the time of a step goes: a bar for each way, stacked by category, as long as its step."""
+"""The picture of where the time of a step goes: a bar for each one, stacked by category, as long as its step."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _ROOM_FOR_GAINS = 9
 
 
 def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> list[Panel]:
-    """For each mode, one heatmap for each contender; or for the one that main pictures tell of alone."""
+    """For each mode, one heatmap for each implementation; or for the one that main pictures tell of alone."""
     cells = setting.cells[setting.cells["speedup"].notna() & (setting.cells["implementation"] != scene.baseline)]
     names = [name for name in scene.names if name in set(cells["implementation"])]
     if only_focus and names:
@@ -129,23 +129,23 @@ def picture(scene: Scene, won: Mapping[str, Winner]) -> Picture | None:
         Group(setting.title, list(_panels(scene, setting, won)), 2, scene.folded(setting)) for setting in scene.settings
     ]
     kept = [group for group in groups if group.panels]
-    return Picture("winners", "The fastest way", kept, legend(scene, won)) if kept else None
+    return Picture("winners", "The fastest implementation", kept, legend(scene, won)) if kept else None
 
 
 def legend(scene: Scene, won: Mapping[str, Winner]) -> list[Entry]:
-    """The ways that may be the fastest anywhere, as `F  fused-cpu`, and what a tie and an undecided case look like."""
+    """Those that may be the fastest anywhere, as `F  fused-cpu`, and what a tie and an undecided case look like."""
     letters = codes(scene.short)
-    ways = [
+    known = [
         Entry(f"{letters[name]}  {scene.label(name)}", Look(scene.looks[name].role, "s", ()))
-        for name in contenders(scene, won)
+        for name in possible_winners(scene, won)
     ]
     there = {winner.standing for winner in won.values()}
     tied = [Entry(f"{TIE}  ties with another", Look("even", "s", ()))] if TIED in there else []
-    return [*ways, *tied, *([Entry(f"{OPEN}  undecided", Look("even", "s", ()))] if UNDECIDED in there else [])]
+    return [*known, *tied, *([Entry(f"{OPEN}  undecided", Look("even", "s", ()))] if UNDECIDED in there else [])]
 
 
-def contenders(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
-    """The ways that may be the fastest in any case, in their order."""
+def possible_winners(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
+    """The implementations that may be the fastest in any case, in their order."""
     there = {name for winner in won.values() for name in winner.names}
     return [name for name in scene.names if name in there]
 
@@ -162,7 +162,7 @@ def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterat
         columns, high = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
         draw = partial(draw_winners, tiles=tiles, columns=columns, rows=high)
         height = TOP + BOTTOM + max(0.5 * len(high), 1.0 if len(high) > 1 else 0.6)
-        title = f"{mode.capitalize()}: the fastest way"
+        title = f"{mode.capitalize()}: the fastest implementation"
         yield Panel(title, f"{title}. {'; '.join(told)}.", draw, height, 0.62)
 
 
@@ -185,7 +185,7 @@ def draw_winners(ax: Axes, tiles: Sequence[WinnerTile], columns: Sequence[int], 
         x, y = columns.index(tile.column), rows.index(tile.row)
         draw_tile(ax, x, y, tile.fill)
         both = room and tile.gain
-        code = tile.code if room else tile.code.replace(" ", "\n")  # two ways stand one above the other
+        code = tile.code if room else tile.code.replace(" ", "\n")  # two stand one above the other
         large = FONT + 2 if room else FONT if code == tile.code else FONT - 2
         ax.text(x + 0.5, y + (0.66 if both else 0.48), code, color=tile.ink, fontsize=large, fontweight="bold",
                 ha="center", va="center", linespacing=1.0)  # fmt: skip

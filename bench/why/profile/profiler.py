@@ -17,7 +17,7 @@ import torch
 from bench.cases.case import Case
 from bench.host.clock import Clock, clock_for
 from bench.host.machine import keep_heap, pin
-from bench.measure.alternate import Contender, alternate, calls_per_block, no_garbage_collection
+from bench.measure.alternate import Timed, alternate, calls_per_block, no_garbage_collection
 from bench.measure.fault import reason_of
 from bench.measure.problem import Problem, network_of
 from bench.measure.workload import Workload, seconds_per_call
@@ -154,11 +154,11 @@ def _safe(name: str) -> str:
 def _side_by_side(clock: Clock, workload: Workload, hollow: Workload) -> tuple[float, float]:
     """Seconds of a call and of its twin's, in alternation, without the profiler."""
     device = workload.case.device
-    contenders = {
-        label: Contender(run, calls_per_block(seconds_per_call(run, device)))
+    timed = {
+        label: Timed(run, calls_per_block(seconds_per_call(run, device)))
         for label, run in (("call", workload), ("twin", hollow))
     }
-    found = alternate(clock, contenders, ROUNDS, random.Random(0))
+    found = alternate(clock, timed, ROUNDS, random.Random(0))
     for error in found.failures.values():
         raise error
     return (statistics.median(found.samples["call"].seconds), statistics.median(found.samples["twin"].seconds))

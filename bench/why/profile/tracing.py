@@ -22,7 +22,7 @@ def traced(
     stack: bool = False,
     keep: Path | None = None,
 ) -> dict[str, list[Window]]:
-    """Make the calls of each run under the profiler, in turns -> label -> a window for each round.
+    """Make the calls of each run under the profiler, alternating -> label -> a window for each round.
 
     One call of each comes first, unmarked: what starting the profiler did to the heap is not the run's doing. `details`
     adds shapes and memory, `stack` Python's own functions; `keep` is where the trace file is to stay. Raises

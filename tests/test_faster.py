@@ -1,4 +1,4 @@
-"""The faster ways on the CPU: equal to the reference everywhere they run, and honest where they don't."""
+"""The faster implementations on the CPU: equal to the reference everywhere they run, and honest where they don't."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def references() -> dict[str, Reference]:
 
 
 @pytest.mark.parametrize("name", EAGER)
-def test_eager_ways_are_equal(name: str, references: dict[str, Reference]) -> None:
+def test_eager_ones_are_equal(name: str, references: dict[str, Reference]) -> None:
     """Outputs, last states and, in training, every gradient."""
     for reference in references.values():
         assert check(reference, registry.load(name)) < 1e-5
@@ -267,7 +267,7 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.long
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(("name", "mode"), [("compiled-step", "inference"), ("compiled-chunk", "training")])
-def test_compiled_ways_are_equal_and_compile_once(name: str, mode: str) -> None:
+def test_compiled_ones_are_equal_and_compile_once(name: str, mode: str) -> None:
     """With a remainder that fills no chunk; and when prepared, no call compiles anything, but fails if it must."""
     from torch._dynamo.utils import counters
 
