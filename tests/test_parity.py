@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.cases.case import Case
-from bench.measure import parity
-from bench.measure.parity import ParityError, check
+from bench.measure import reference as reference_module
+from bench.measure.parity import GRADIENT_TOLERANCE, ParityError, check
 from bench.measure.problem import loss
 from bench.measure.reference import Reference, affordable_steps
 from rnn_impls import registry
@@ -28,7 +28,7 @@ def assert_all_equal(case: Case) -> None:
     """All three are within the tolerance of one reference."""
     reference = Reference.of(case)
     for implementation in THREE:
-        assert check(reference, implementation) <= parity.GRADIENT_TOLERANCE[case.dtype]
+        assert check(reference, implementation) <= GRADIENT_TOLERANCE[case.dtype]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_three_are_equal(dtypes: tuple[str, ...], mode: str, least_hidden: i
             Case,
             dtype=st.sampled_from(dtypes),
             mode=st.just(mode),
-            nonlinearity=st.sampled_from(("tanh", "relu")),
+            network=st.sampled_from(("rnn-tanh", "rnn-relu")),
             input_size=st.integers(1, 17),
             hidden_size=st.integers(least_hidden, least_hidden + 16),
             num_layers=st.integers(1, 3),
@@ -368,7 +368,7 @@ def test_long_sequences_are_checked_as_far_as_affordable(monkeypatch: pytest.Mon
     """The reference says how many of the steps asked for it has; a difference among those is found."""
     case = dataclasses.replace(CASE, seq_len=1000)
     per_step = 2 * 16 * (5 + 16)  # B H (I + H)
-    monkeypatch.setattr(parity, "REFERENCE_BUDGET", 30 * per_step)
+    monkeypatch.setattr(reference_module, "REFERENCE_BUDGET", 30 * per_step)
     reference = Reference.of(case)
     assert affordable_steps(case) == 30
     assert (reference.asked.seq_len, reference.case.seq_len) == (1000, 30)
@@ -381,8 +381,8 @@ def test_long_sequences_are_checked_as_far_as_affordable(monkeypatch: pytest.Mon
 
 def test_affordable_steps_is_never_too_few_nor_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps at least, as a recurrence needs; one where there is only one."""
-    monkeypatch.setattr(parity, "REFERENCE_BUDGET", 1.0)
+    monkeypatch.setattr(reference_module, "REFERENCE_BUDGET", 1.0)
     assert affordable_steps(CASE) == 2
     assert affordable_steps(dataclasses.replace(CASE, seq_len=1)) == 1
-    monkeypatch.setattr(parity, "REFERENCE_BUDGET", 1e12)
+    monkeypatch.setattr(reference_module, "REFERENCE_BUDGET", 1e12)
     assert affordable_steps(CASE) == CASE.seq_len

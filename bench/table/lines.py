@@ -14,7 +14,8 @@ from pathlib import Path
 import rnn_impls
 from rnn_impls import registry
 
-SHARED = {"rnn_impls", "rnn_impls.interface", "rnn_impls.registry"}
+SHARED = ("interface", "registry", "importing", "networks")
+"""Of `rnn_impls`, what counts for nobody."""
 NATIVE = (".cpp", ".cc", ".cu", ".h", ".hpp", ".cuh")
 """Endings of what is written in C++ or CUDA."""
 
@@ -92,7 +93,8 @@ def _own_file(name: str) -> Path | None:
 
 def _module_file(module: str) -> Path | None:
     """The file of a module of `rnn_impls` that is not shared."""
-    if module in SHARED or module.partition(".")[0] != "rnn_impls":
+    package, *rest = module.split(".")
+    if package != "rnn_impls" or not rest or rest[0] in SHARED:
         return None
     stem = _ROOT.joinpath(*module.split("."))
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
