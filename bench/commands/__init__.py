@@ -4,5 +4,6 @@ measuring   run, report, accuracy, list
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
 bringing    check, new; what list shows
+options     the options that several share, from one place
 console     where they write, how they end, how errors become one line
 """

@@ -23,11 +23,12 @@ TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2
 float32 (room for any order of summation over 2048 terms, and none for TF32, which errs by 1e-3), about ten for
 bfloat16 and float16, whose hidden states are rounded at every step."""
 
-GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.15}
+GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.3}
 """The same for gradients: several times the square root of the unit of rounding in the short dtypes, where rounding
 pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. Right
-ones err by up to 0.36 and 0.06 at hidden 32 to 256. It only tells whether the gradient is there at all and of the right
-graph: whoever wants to know more asks for float32."""
+ones err by up to 0.36 and 0.06 at hidden 32 to 256, by 0.17 in float16 where a single sequence of two steps leaves one
+such unit much weight. It only tells whether the gradient is there at all and of the right graph: whoever wants to know
+more asks for float32."""
 
 
 class ParityError(Fault):
