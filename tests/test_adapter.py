@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from bench.cases.case import Case
 from bench.measure.parity import ParityError, check
-from bench.measure.problem import Problem
+from bench.measure.problem import Feed, Problem
 from bench.measure.reference import Reference
+from bench.measure.spotcheck import SpotChecks
 from bench.measure.workload import Workload
 from rnn_impls import registry
 from rnn_impls.adapter import adapted, arguments
@@ -338,3 +339,82 @@ def test_a_file_with_a_bare_module(tmp_path: Path) -> None:
     assert registry.select(f"{path}:Outer.Inner", "cpu") == [f"{path}:Outer.Inner"]
     assert registry.describe(f"{path}:Outer.Inner") == "within"
     assert check(Reference.of(CASE), registry.load(f"{path}:Outer.Inner")) < 1e-5
+
+
+class BatchFirst(nn.Module):
+    """has the batch first, as torch.nn.RNN can"""
+
+    batch_first = True
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(input_size, hidden_size, num_layers, batch_first=True)
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """inputs (B, T, I), hidden (L, B, H) -> outputs (B, T, H), hidden (L, B, H)."""
+        outputs, hidden = self.rnn(inputs, hidden)
+        return outputs, hidden
+
+
+class FromZero(nn.Module):
+    """takes no hidden state, and returns the outputs alone"""
+
+    takes_hidden = False
+    batch_first = True
+    sizes: ClassVar[dict[str, str]] = {"input_size": "features", "hidden_size": "width"}
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(features, width, batch_first=True)
+
+    def forward(self, inputs: Tensor) -> Any:
+        """inputs (B, T, I) -> outputs (B, T, H)."""
+        return self.rnn(inputs)[0]
+
+
+class FromZeroInAll(FromZero):
+    """the same with its last state"""
+
+    def forward(self, inputs: Tensor) -> Any:
+        """inputs (B, T, I) -> outputs (B, T, H), hidden (1, B, H)."""
+        return self.rnn(inputs)
+
+
+FROM_ZERO = ("batch first", "without a hidden state", "input_size called features", "hidden_size called width")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("output_size", [0, 3])
+@pytest.mark.parametrize(
+    ("build", "taken"), [(BatchFirst, ("batch first",)), (FromZero, FROM_ZERO), (FromZeroInAll, FROM_ZERO)]
+)
+def test_modules_that_are_called_otherwise(build: Any, taken: tuple[str, ...], output_size: int, mode: Any) -> None:
+    """A line of the class each; held against the network, one without a hidden state against one that begins at zero,
+    in parity and in the check of timed calls."""
+    case = dataclasses.replace(CASE, mode=mode, output_size=output_size)
+    found = adapted(build)
+    assert found.taken_as == taken
+    assert check(Reference.of(case), found) < 1e-5
+    problem = Problem.of(case)
+    feed = Feed(problem)
+    workload, spots, kept = Workload(case, found, problem, feed), SpotChecks(case, problem, feed), list[object]()
+    workload.renew(1, 0, spots.angle(0))
+    workload(1, keep=kept)
+    spots.check(0, kept[0], workload)
+
+
+def test_what_a_size_is_called_is_asked_for() -> None:
+    """Who forgets to say it is told how; a network that it doesn't compute is unavailable to it."""
+
+    class Wide(nn.Module):
+        def __init__(self, input_size: int, width: int) -> None:
+            super().__init__()
+
+    with pytest.raises(ValueError, match=r'Wide asks for width; .*sizes = \{"hidden_size": "\.\.\."\}'):
+        adapted(Wide)(SHAPE)
+
+    class Relu(Bare):
+        networks = ("rnn-relu",)
+
+    with pytest.raises(Unavailable, match="computes only rnn-relu"):
+        Workload(CASE, adapted(Relu), Problem.of(CASE))

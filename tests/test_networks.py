@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.cases.case import Case
+from bench.host.process import environment
 from bench.measure.parity import ParityError, check
 from bench.measure.problem import Problem
 from bench.measure.reference import Reference
@@ -22,6 +24,9 @@ from rnn_impls import networks, registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.networks import Network, Products
 from rnn_impls.networks.network import counted_products
+from tests import warm
+from tests.gate.repository import SMALLEST, Repository
+from tests.test_readme import example
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "rnn_impls" / "networks" / "template.py"
@@ -230,17 +235,32 @@ def test_networks_are_described_without_torch() -> None:
     assert done.stdout == "Products(free=6, chained=9) False\n"
 
 
-def test_a_run_of_ones_own_network_says_everything(tmp_path: Path) -> None:
-    """One file: a run with its report, floor, profile and warnings; what is made for another network is a row."""
-    (tmp_path / "my_cell.py").write_text(TEMPLATE.read_text())
-    command = [sys.executable, "-m", "bench", "run", "--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole",
-               "--hidden-size", "8", "--seq-len", "1,2,4,8", "--mode", "inference", "--device", "cpu", "--passes", "2",
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the README's network, and a run of it."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "my_cell.py").write_text(example("network"))
+    command = ["run", "--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole", "--hidden-size", "8",
+               "--seq-len", "1,2,4,8", "--mode", "inference", "--device", "cpu", "--passes", "2",
                "--preset", "smoke"]  # fmt: skip
-    from bench.host.process import environment
-
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
+    done = bench(folder, *command)
     assert done.returncode == 0, done.stdout + done.stderr
-    folder = tmp_path / "reports" / "latest"
+    return folder
+
+
+def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command, in a folder."""
+    return warm.run([sys.executable, "-m", "bench", *arguments], cwd=folder, env=environment())
+
+
+def test_the_example_is_twenty_lines() -> None:
+    """And so is quickly read."""
+    assert len(example("network").strip().splitlines()) <= 20
+
+
+def test_a_run_of_ones_own_network_says_everything(own: Path) -> None:
+    """One file: parity, times, floor, profile and warnings in a report; what is made for another network is a row."""
+    folder = own / "reports" / "latest"
     cells = json.loads((folder / "cells.json").read_text())["cells"]
     measured = [cell for cell in cells if cell["status"] == "measured"]
     assert {cell["implementation"] for cell in measured} == {"manual", "scripted"}
@@ -248,8 +268,131 @@ def test_a_run_of_ones_own_network_says_everything(tmp_path: Path) -> None:
     for cell in measured:
         assert cell["network"] == "my_cell.py:Leaky"
         assert cell["parity_error"] < 1e-5
-        assert cell["floor_seconds"] > 0 and cell["gap"] > 1 and cell["label"]
+        assert cell["floor_seconds"] > 0
+        assert cell["gap"] > 1
+        assert cell["label"]
         assert cell["products"] == [[64, 64]]
         assert "counted" in {warning["kind"] for warning in cell["warnings"]}
     page = (folder / "index.html").read_text()
-    assert "my_cell.py:Leaky" in page and "flop counter" in page
+    assert "my_cell.py:Leaky" in page
+    assert "flop counter" in page
+
+
+def test_a_report_of_it_needs_neither_torch_nor_the_file(own: Path, tmp_path: Path) -> None:
+    """On another machine, with the run's files alone: the same bytes."""
+    there = tmp_path / "run"
+    shutil.copytree((own / "reports" / "latest").resolve(), there)
+    before = (there / "cells.json").read_bytes()
+    code = f"import sys; sys.modules['torch'] = None; sys.argv[1:] = ['report', {str(there)!r}]; "
+    code += "from bench.cli import main; main()"
+    done = warm.run([sys.executable, "-c", code], cwd=tmp_path, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert (there / "cells.json").read_bytes() == before
+
+
+def test_advice_on_it(own: Path) -> None:
+    """Of the case itself as measured; of a size that no law reaches there is none, and that is said."""
+    asked = ("advise", "--network", "my_cell.py:Leaky", "--seq-len", "4", "--hidden-size")
+    found = bench(own, *asked, "8")
+    assert found.returncode == 0, found.stderr
+    assert "Measured: this very case is in the run" in found.stdout
+    unknown = bench(own, *asked, "16")
+    assert unknown.returncode == 1
+    assert "error: nothing can be said: no implementation has a law there that can be relied on" in unknown.stderr
+
+
+def test_a_profile_of_it(own: Path) -> None:
+    """Its twin has one hidden unit, as everybody's."""
+    small = ("--hidden-size", "8", "--seq-len", "2", "--mode", "training", "--preset", "smoke", "--reports", "other")
+    done = bench(own, "profile", "--network", "my_cell.py:Leaky", "--impl", "manual", *small)
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads((own / "other" / "latest" / "profile.json").read_text())["records"]
+    assert record["status"] == "profiled"
+    assert record["hollow_seconds"] > 0
+
+
+FAST = """
+import torch
+from torch import nn
+
+
+class Fast(nn.Module):
+    '''the leaky integrator, its inputs ahead of the loop'''
+
+    batch_first = True
+    sizes = {"hidden_size": "width"}
+
+    def __init__(self, input_size, width):
+        super().__init__()
+        self.W = nn.Parameter(torch.empty(width, input_size))
+        self.U = nn.Parameter(torch.empty(width, width))
+        self.b = nn.Parameter(torch.empty(width))
+
+    def forward(self, inputs, hidden):
+        state, states = hidden[0], []
+        for ahead in nn.functional.linear(inputs, self.W, self.b).unbind(1):
+            state = 0.7 * state + 0.3 * torch.tanh(torch.addmm(ahead, state, self.U.t()))
+            states.append(state)
+        return torch.stack(states, 1), state.unsqueeze(0)
+"""
+
+
+def test_a_check_of_it(own: Path) -> None:
+    """An implementation is held against it; a class that is not there is exit 2 and one line."""
+    (own / "my_rnn.py").write_text(FAST)
+    one_layer = ("--num-layers", "1", "--output-size", "0")
+    done = bench(own, "check", "my_rnn.py:Fast", "--network", "my_cell.py:Leaky", *one_layer)
+    assert done.returncode == 0, done.stdout
+    assert "Called batch first, hidden_size called width." in done.stdout
+    wrong = bench(own, "check", "manual", "--network", "my_cell.py:Other")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "error: my_cell.py has no class Other\n"
+
+
+def test_a_gate_of_it(tmp_path: Path) -> None:
+    """Each side has its own version of the network's file; one that only the head has is new."""
+    repository = Repository(tmp_path / "theirs").write(example("network"), "my_cell.py").commit()
+    asked = ("gate", "--base", "HEAD", "--impl", "manual", *SMALLEST, "--min-effect", "50%", "--network")
+    ended = repository.bench(*asked, "my_cell.py:Leaky")
+    assert ended.code == 0, ended.text
+    assert ended.last_line.startswith("Nothing regressed: all 1 cell (inference) within ±50 % of HEAD (")
+    repository.write(example("network"), "later.py")
+    ended = repository.bench(*asked, "later.py:Leaky")
+    assert ended.code == 3, ended.text
+    assert "does not have manual" in ended.last_line
+
+
+def test_a_base_from_before_networks_is_measured_by_the_interface_of_today(tmp_path: Path) -> None:
+    """A tree whose rnn_impls has no networks, and an interface that knows none."""
+    ours = tmp_path / "ours"
+    repository = Repository(ours)
+    shutil.copytree(ROOT / "rnn_impls", ours / "rnn_impls", ignore=shutil.ignore_patterns("__pycache__", "networks"))
+    (ours / "rnn_impls" / "importing.py").unlink()
+    (ours / "rnn_impls" / "interface.py").write_text("raise ImportError('of another time')\n")
+    repository.commit()
+    shutil.copytree(ROOT / "rnn_impls", ours / "rnn_impls", dirs_exist_ok=True)
+    ended = repository.bench("gate", "--base", "HEAD", "--impl", "manual,whole", *SMALLEST, "--min-effect", "50%")
+    assert ended.code == 0, ended.text
+    assert ended.last_line.startswith("Nothing regressed: all 2 cells (inference) within ±50 % of HEAD (")
+
+
+@pytest.mark.parametrize("command", [("run",), ("profile",), ("gate", "--base", "HEAD"), ("check", "manual")])
+def test_a_file_that_is_not_there_is_one_line(command: tuple[str, ...], own: Path) -> None:
+    """Exit 2, before anything is measured."""
+    done = bench(own, *command, "--network", "none.py:Leaky")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip() == "error: --network none.py:Leaky: there is no file none.py"
+
+
+def test_new_writes_a_network_that_is_right(tmp_path: Path) -> None:
+    """`new --network`, and what it says to ask next; the template is the README's leaky integrator."""
+    done = bench(tmp_path, "new", "--network", "leaky.py")
+    assert done.returncode == 0, done.stderr
+    assert "python -m bench run --network leaky.py:Leaky" in done.stdout
+    written = networks.load(f"{tmp_path}/leaky.py:Leaky")
+    (tmp_path / "readme.py").write_text(example("network"))
+    other = networks.load(f"{tmp_path}/readme.py:Leaky")
+    weights = {name: torch.randn(size) for name, size in written.shapes(3, 4).items()}
+    x, state = torch.randn(2, 3), torch.randn(2, 4)
+    for one, two in zip(written(weights).step(x, state), other(weights).step(x, state), strict=True):
+        torch.testing.assert_close(one, two)

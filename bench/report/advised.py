@@ -73,6 +73,8 @@ def why_nothing(advice: Advice) -> str:
     lacking = advice.reason
     if lacking is None:
         return "no implementation has a law there that can be relied on"
+    if isinstance(lacking, str):
+        return lacking
     if isinstance(lacking, Apart):
         words = listed([axis_value(axis, value) for axis, value in lacking.values.items()])
         return f"the run has no case with {words} together" if words else "the run has no case"

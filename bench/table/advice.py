@@ -20,11 +20,12 @@ import pandas as pd
 from bench.cases.case import Case
 from bench.table.cells import REFERENCE, cells, with_outcome
 from bench.table.comparison import UNDECIDED, EstimateWarning
-from bench.table.law import SETTING, Fit, Laws, Point, laws, point_of
+from bench.table.law import SETTING, Fit, Laws, Point, counted_like, laws, point_of
 from bench.table.ranking import HeldOut, error, held_out, ranked, ratio, seconds, within
 from bench.table.reading import Run
 from bench.table.stats import Estimate
 from bench.table.winners import payback, same_code, winners
+from bench.why.work import NoFloor
 from rnn_impls.registry import ordered
 
 MEASURED, INTERPOLATED, EXTRAPOLATED = "measured", "interpolated", "extrapolated"
@@ -96,7 +97,7 @@ class Advice:
     fastest: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     outside: list[Unmet] = field(default_factory=list)
-    reason: Unmet | Apart | None = None
+    reason: Unmet | Apart | str | None = None
     held_out: HeldOut | None = None
     rivals: list[tuple[str, int]] = field(default_factory=list)
     around: int = 0
@@ -166,7 +167,11 @@ def predicted(run: Run, table: pd.DataFrame, case: Case) -> Advice:
     rivals = [(each.name, won.count(each.name)) for each in left if each.name in won]
     if not usable:
         return Advice(case, INTERPOLATED, left=left, rivals=rivals, around=len(near))
-    point = point_of(case)
+    counted = counted_like(run.manifest, case)
+    try:
+        point = point_of(case, counted)
+    except NoFloor as error:
+        return Advice(case, INTERPOLATED, reason=str(error), left=left, rivals=rivals, around=len(near))
     outside = _outside(point, [each for fit in usable for each in fit.points])
     builds = here.groupby("implementation")["build_seconds"].median()
     base = next((fit for fit in usable if fit.implementation == REFERENCE), None)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from bench.cases.case import FIELDS, Case
+from bench.store.manifest import Manifest
 from bench.table.cells import pass_seconds
 from bench.table.reading import Run
 from bench.table.stats import Estimate, interval_of_mean
@@ -68,6 +69,16 @@ def point_of(case: Case, counted: Counted = None) -> Point:
     """
     products = sum(map(sum, layers_of(case, counted))) + case.hidden_size * case.output_size
     return Point(case.hidden_size, case.input_size, case.seq_len, case.batch_size * products)
+
+
+def counted_like(manifest: Manifest, case: Case) -> Counted:
+    """Products that were counted of a case with the same network and layers, whose steps have the same operations."""
+    alike = ("network", "input_size", "hidden_size", "num_layers")
+    for record in manifest.cells:
+        measured = Case.parse(record.case)
+        if record.products and all(getattr(measured, name) == getattr(case, name) for name in alike):
+            return record.products
+    return None
 
 
 def why_not(points: Sequence[Point]) -> str:
