@@ -198,7 +198,7 @@ def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(_LABELS.get(key, key.replace("_", " ").capitalize()), fact(key, value)) for key, value in values.items()]
 
 
-def fact(key: str, value: Any) -> str:
+def fact(key: str, value: Any) -> str:  # noqa: PLR0911 # a kind of value a return
     """One value of a record, with the unit that its key stands for."""
     if value is None or value in ("", {}, []):
         return "every one present" if key == "devices" else "none"
