@@ -85,15 +85,21 @@ def gate(
         least, telling = _min_effect(min_effect), telling.checked()
         if other.against:
             if other.base or other.base_python or compared.impl or compared.preset != "gate" or axes:
-                raise ValueError("--against measures what the stored run measured; it goes with none of the options "
-                                 "that choose a base or cells")  # fmt: skip
+                raise ValueError(
+                    "--against measures what the stored run measured; it goes with none of the options "
+                    "that choose a base or cells"
+                )
             stored = read_run(run_folders.find(other.against, reports))
             outcome = _against(stored, least, budget, allow_different, timeout)
         else:
             options = {
-                "preset": compared.preset, "devices": parse_devices(compared.device), "overrides": axes.overrides(),
-                "budget": parse_seconds(budget), "max_call": parse_seconds(max_call), "timeout": parse_seconds(timeout),
-            }  # fmt: skip
+                "preset": compared.preset,
+                "devices": parse_devices(compared.device),
+                "overrides": axes.overrides(),
+                "budget": parse_seconds(budget),
+                "max_call": parse_seconds(max_call),
+                "timeout": parse_seconds(timeout),
+            }
             outcome = _live(other.base, other.base_python, compared.impl, options, least)
         _end(outcome, telling)
 

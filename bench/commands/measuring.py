@@ -70,11 +70,15 @@ def run(
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, ids under reports/runs, `latest`, or the JSON files "
-                                                   "of `pytest bench --benchmark-json`.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Run folders, ids under reports/runs, `latest`, or the JSON files of `pytest bench --benchmark-json`."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
     reports: RunsFolder = REPORTS,
-) -> None:  # fmt: skip
+) -> None:
     """Rebuild reports from the raw files alone."""
     with clear_errors():
         from bench.report.build import build, write

@@ -78,9 +78,16 @@ class _Pairs:
     """The pairs of one gate, and what they cost."""
 
     def __init__(
-        self, sides: tuple[Side, Side], outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings,
-        log: Path, tell: Tell, begun: float,
-    ) -> None:  # fmt: skip
+        self,
+        sides: tuple[Side, Side],
+        outcome: Outcome,
+        judge: Judge,
+        calls: dict[Cell, float],
+        settings: Settings,
+        log: Path,
+        tell: Tell,
+        begun: float,
+    ) -> None:
         self.sides, self.outcome, self.judge, self.calls, self.settings = sides, outcome, judge, calls, settings
         self.log, self.tell, self.begun = log, tell, begun
         self.order = random.Random()

@@ -92,8 +92,20 @@ def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
         test.write_text(SPEEDUP_FILE.format(case=case_id, started=started, wall=wall, names=COMPARED))
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
-                   "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            "/dev/null",
+            "--rootdir",
+            folder,
+            "-p",
+            "no:cacheprovider",
+            f"--benchmark-json={out}",
+            str(test),
+        ]
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours)
         stats = {b["params"]["name"]: b["stats"] for b in json.loads(out.read_text())["benchmarks"]}
@@ -112,12 +124,25 @@ def measure_peer() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as folder:
         test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
         test.write_text(GATE_FILE.format(cells=measured))
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
-                   "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            "/dev/null",
+            "--rootdir",
+            folder,
+            "-p",
+            "no:cacheprovider",
+            f"--benchmark-json={out}",
+            str(test),
+        ]
         ours = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours | {"PWD": os.getcwd()})
-        stats = {(b["params"]["case"], b["params"]["name"]): b["stats"]
-                 for b in json.loads(out.read_text())["benchmarks"]}  # fmt: skip
+        stats = {
+            (b["params"]["case"], b["params"]["name"]): b["stats"] for b in json.loads(out.read_text())["benchmarks"]
+        }
     fields = ("mean", "median", "min")
     return {
         "seconds": time.perf_counter() - start,

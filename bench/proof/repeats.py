@@ -95,9 +95,16 @@ def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
     found.truths += [(name.rpartition(":")[2], *estimate) for name, estimate in truths.items()]
     for name, seconds in wall.items():
         found.wall.setdefault(name, []).append(seconds)
-    return {"ours": ours, "control": found.control[-1], "blocked_autorange": found.blocked_autorange[-1],
-            "pytest_median": found.pytest_median[-1], "pytest_mean": found.pytest_mean[-1],
-            "pytest_min": found.pytest_min[-1], "truths": truths, "wall": wall}  # fmt: skip
+    return {
+        "ours": ours,
+        "control": found.control[-1],
+        "blocked_autorange": found.blocked_autorange[-1],
+        "pytest_median": found.pytest_median[-1],
+        "pytest_mean": found.pytest_mean[-1],
+        "pytest_min": found.pytest_min[-1],
+        "truths": truths,
+        "wall": wall,
+    }
 
 
 def _run(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> Run:

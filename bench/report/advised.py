@@ -150,8 +150,11 @@ _WHY_UNDECIDED = {
     INTERPOLATED: _CLOSE,
     EXTRAPOLATED: _CLOSE,
 }
-_ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
-           EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured"}  # fmt: skip
+_ADVICE = {
+    MEASURED: "use {}",
+    INTERPOLATED: "use {} by the laws",
+    EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured",
+}
 
 
 def table(advice: Advice) -> Table:

@@ -25,8 +25,8 @@ _HINTS = {
     "fixed": "what a call costs before its first step, with its 95 % interval over passes",
     "per_step": "what a step costs whatever its size, with its 95 % interval over passes",
     "per_product": "what a multiply-add of the forward pass costs, in training with the backward pass that belongs "
-                   "to it, with its 95 % interval over passes; 50 ps are 40 GFLOP/s",
-}  # fmt: skip
+    "to it, with its 95 % interval over passes; 50 ps are 40 GFLOP/s",
+}
 _ERRORS = {
     "error": ("Held-out error", "median error on cells, each predicted by the law fitted to all others"),
     "worst": ("Worst", "the largest of these errors"),
@@ -160,9 +160,12 @@ def findings(found: Laws) -> list[Finding]:
     fits = words.sort(found.fits)
     usable = [fit for fit in fits if fit.trusted]
     return [
-        *_quality(words, fits), *implementations(words, usable), *devices(words, usable), *_unused(words, fits),
+        *_quality(words, fits),
+        *implementations(words, usable),
+        *devices(words, usable),
+        *_unused(words, fits),
         *_unfitted(words, found.unfitted),
-    ]  # fmt: skip
+    ]
 
 
 def _quality(words: Words, fits: Sequence[Fit]) -> list[Finding]:

@@ -21,7 +21,7 @@ _FIGURES = {
     "memory": (f"Memory over {REFERENCE}", "peak of a call over the other's: the median case, the least and the most"),
     "lines": ("Lines", "of code in its own files, Python and C++, without blank lines, comments and docstrings"),
     "paid": ("Pays off after", f"calls that earn back what it takes longer to build than {REFERENCE}"),
-}  # fmt: skip
+}
 
 
 def table(cells: pd.DataFrame) -> tuple[list[Column], list[list[Entry]]]:

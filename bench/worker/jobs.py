@@ -115,5 +115,10 @@ def gradients(desk: Desk) -> None:
 
 
 JOBS: dict[str, Callable[[Desk], None]] = {
-    "survey": survey, "check": check, "blocks": blocks, "limits": limits, "profile": profile, "gradients": gradients,
-}  # fmt: skip
+    "survey": survey,
+    "check": check,
+    "blocks": blocks,
+    "limits": limits,
+    "profile": profile,
+    "gradients": gradients,
+}

@@ -118,8 +118,11 @@ def from_dict(fields: dict[str, Any]) -> ProfileRecord:
 
 
 OVERHEAD_BOUND, LAUNCH_BOUND, MEMORY_BOUND, COMPUTE_BOUND = (
-    "overhead-bound", "launch-bound", "memory-bound", "compute-bound",
-)  # fmt: skip
+    "overhead-bound",
+    "launch-bound",
+    "memory-bound",
+    "compute-bound",
+)
 HALF = 0.5
 
 
