@@ -114,11 +114,5 @@ def gradients(desk: Desk) -> None:
     desk.tell("gradients", found=measure_gradients())
 
 
-JOBS: dict[str, Callable[[Desk], None]] = {
-    "survey": survey,
-    "check": check,
-    "blocks": blocks,
-    "limits": limits,
-    "profile": profile,
-    "gradients": gradients,
-}
+_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, gradients)
+JOBS = {job.__name__: job for job in _ALL}
