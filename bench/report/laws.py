@@ -16,7 +16,7 @@ import pandas as pd
 from bench.report.comparisons import Finding
 from bench.report.crossings import Told, Words, by_length, by_size
 from bench.report.names import axis_value, capital, device, listed, on_device
-from bench.report.tables import AXES, Column, Entry, entries
+from bench.report.tables import AXES, Column, Entry, entries, plain
 from bench.report.units import duration_in, missing, percent
 from bench.table.law import PARTS, TRUSTED, Fit, Laws, Unfitted
 
@@ -52,12 +52,12 @@ def rows(found: Laws) -> list[list[Entry]]:
 def columns(found: Laws) -> list[Column]:
     """Its columns: implementation, mode and what else varies, the three numbers, four errors, cells."""
     words = Words(found)
-    shown = [Column("Implementation", lambda row: words.short[row["implementation"]], _field("implementation"), False)]
+    shown = [Column("Implementation", lambda row: words.short[row["implementation"]], "implementation", False)]
     for axis in dict.fromkeys(["mode", *words.varying]):
-        shown.append(Column(AXES[axis], _axis_text(axis), _field(axis), axis not in ("mode", "device", "dtype")))
-    shown += [Column(_TITLES[part], _part_text(part), _field(part), hint=_HINTS[part]) for part in PARTS]
-    shown += [Column(title, _share_text(name), _field(name), hint=hint) for name, (title, hint) in _ERRORS.items()]
-    return [*shown, Column("Cells", lambda row: str(row["cells"]), _field("cells"))]
+        shown.append(Column(AXES[axis], _axis_text(axis), axis, axis not in ("mode", "device", "dtype")))
+    shown += [Column(_TITLES[part], _part_text(part), part, hint=_HINTS[part]) for part in PARTS]
+    shown += [Column(title, _share_text(name), name, hint=hint) for name, (title, hint) in _ERRORS.items()]
+    return [*shown, Column("Cells", plain("cells"), "cells")]
 
 
 def share(error: float) -> str:
@@ -78,12 +78,8 @@ def _frame(found: Laws) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["implementation"])
 
 
-def _field(name: str) -> Callable[[pd.Series], Any]:
-    return lambda row: row[name]
-
-
 def _axis_text(axis: str) -> Callable[[pd.Series], str]:
-    return lambda row: device(row[axis]) if axis == "device" else str(row[axis])
+    return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 
 def _part_text(part: str) -> Callable[[pd.Series], str]:
