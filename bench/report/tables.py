@@ -65,8 +65,7 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     for axis, title in AXES.items():
         if axis in varying or axis in _ALWAYS:
             numeric = cells[axis].dtype.kind in "iuf"
-            text: Callable[[pd.Series], str] = _device if axis == "device" else plain(axis)
-            found.append(Column(title, text, axis, numeric, axis in _FILTERED))
+            found.append(Column(title, axis_text(axis), axis, numeric, axis in _FILTERED))
     gaps = len(cells) > 0 and (with_outcome(cells)["outcome"] != MEASURED).any()
     result = [Column("Result", plain("outcome"), "outcome", False, True)] if gaps else []
     reason = [Column("Reason", plain("reason"), "reason", False)] if gaps else []
@@ -166,8 +165,9 @@ def plain(name: str) -> Callable[[pd.Series], str]:
     return lambda row: str(row[name])
 
 
-def _device(row: pd.Series) -> str:
-    return device(row["device"])
+def axis_text(axis: str) -> Callable[[pd.Series], str]:
+    """What shows an axis of Case."""
+    return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 
 def _count(value: float) -> str:

@@ -46,10 +46,10 @@ def picture(scene: Scene, profile: Profile) -> Picture | None:
         columns = max(1, -(-len(panels) // setting.cells["mode"].nunique()))
         groups.append(Group(setting.title, panels, min(columns, MOST_SIZES), scene.folded(setting)))
     kept = [group for group in groups if group.panels]
-    return Picture("where", "Where the time of a step goes", kept, legend(groups, records)) if kept else None
+    return Picture("where", "Where the time of a step goes", kept, legend(records)) if kept else None
 
 
-def legend(groups: Sequence[Group], records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
+def legend(records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
     """The categories that any cell has at least one percent of."""
     shown = {
         name
