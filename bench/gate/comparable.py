@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.cases.settings import Settings
 from bench.gate.sides import Side
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import file_name
 from bench.run.survey import Survey, SurveyOverran
 from bench.store.manifest import FAILED, MEASURED, MISSING, CellRecord
-from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Incomparable, Uncompared
+from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Incomparable, Uncompared
 
 
 @dataclass

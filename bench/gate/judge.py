@@ -38,8 +38,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtri
 
+from bench.cases.case import Cell
 from bench.table.comparison import Comparison, EstimateWarning
-from bench.table.outcome import BASE, HEAD, IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell, CellVerdict, Outcome
+from bench.table.outcome import BASE, HEAD, IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, CellVerdict, Outcome
 from bench.table.stats import Estimate, holm, p_above, t_half_width
 
 LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
@@ -114,11 +115,10 @@ class Hearing:
 class Judge:
     """Hears every cell, and decides what can be decided."""
 
-    def __init__(self, cells: list[Cell], min_effect: float, looks: tuple[int, ...] = LOOKS) -> None:
+    def __init__(self, cells: list[Cell], min_effect: float) -> None:
         """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest."""
         self.hearings = {cell: Hearing(cell) for cell in cells}
         self.limit = math.log1p(min_effect)
-        self.looks = looks
         self.pairs = 0
         self._looked = 0
         self._rejected: Counter[str] = Counter()
@@ -131,14 +131,14 @@ class Judge:
     @property
     def exhausted(self) -> bool:
         """Whether all looks have been had."""
-        return self._looked == len(self.looks)
+        return self._looked == len(LOOKS)
 
     def add(self, pair: dict[Cell, float]) -> bool:
         """Take in one pair's log ratios, of the open cells; look where it is time to, and say whether it was."""
         self.pairs += 1
         for cell, log_ratio in pair.items():
             self.hearings[cell].logs.append(log_ratio)
-        due = not self.exhausted and self.pairs >= self.looks[self._looked]
+        due = not self.exhausted and self.pairs >= LOOKS[self._looked]
         if due:
             self.look()
         return due
@@ -179,7 +179,7 @@ class Judge:
 
     def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Hearing]:
         """Holm's step down through one family at one look; the hearings whose hypothesis falls."""
-        share, before = ERROR / len(self.looks), self._rejected[family]
+        share, before = ERROR / len(LOOKS), self._rejected[family]
         fallen, standing = holm(p_values, share, len(self.hearings), before)
         for cell in p_values:
             self.hearings[cell].level = fallen.get(cell, standing)
@@ -205,10 +205,8 @@ def conclude(
     kept = [found for cell, found in judge.hearings.items() if cell not in given_up]
     outcome.pairs = judge.pairs
     outcome.verdicts = [_verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
-    if kept and judge.pairs < judge.looks[0]:
-        outcome.too_few = (
-            f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {judge.looks[0]}"
-        )
+    if kept and judge.pairs < LOOKS[0]:
+        outcome.too_few = f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {LOOKS[0]}"
     outcome.raw = {
         "log_ratios": [[*found.cell, found.logs] for found in kept],
         "suspected": [[*found.cell, found.suspected, found.suspected_after] for found in kept if found.suspected],

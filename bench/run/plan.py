@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.cases.presets import CASE_SECONDS
 from bench.host.clock import Ledger
 from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
@@ -70,7 +71,7 @@ def takes_turns(names: Iterable[str]) -> bool:
 
 def plan_pass(
     records: Iterable[CellRecord],
-    only: set[tuple[str, str]] | None = None,
+    only: set[Cell] | None = None,
     case_seconds: float = CASE_SECONDS,
     starting_seconds: float = STARTING_SECONDS,
 ) -> list[CasePlan]:

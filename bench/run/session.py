@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from bench.cases.case import Cell
 from bench.host.clock import Ledger
 from bench.host.process import Worker
 from bench.run.crew import Crew, file_name
 from bench.run.plan import CaseSamples, aimed_seconds, measure, plan_case
-from bench.run.survey import MOST_LOST, Cell, Survey
+from bench.run.survey import MOST_LOST, Survey
 from bench.store.manifest import FAILED, MEASURED, CellRecord
 
 

@@ -19,15 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import DEVICES, FIELDS, Case
+from bench.cases.case import DEVICES, FIELDS, Case, Cell
 from bench.cases.presets import BOTH_MODES, Grid, Preset
 from bench.host.clock import Ledger
 from bench.host.process import Worker, WorkerDied, findings
 from bench.run.crew import HOME, seat_of
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE, CellRecord
-
-Cell = tuple[str, str]
-"""(case id, implementation)."""
 
 MOST_LOST = 2
 """Times that an implementation may lose its process before it is given up for the whole run: once may have been

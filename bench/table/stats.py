@@ -139,7 +139,6 @@ def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
 def passes_needed(
     log_ratios: Sequence[float],
     half_width: float,
-    confidence: float = CONFIDENCE,
     errors: Sequence[float] | None = None,
 ) -> int:
     """How many passes in all make the interval's half width at most `half_width`, judged by these first ones.
@@ -149,7 +148,7 @@ def passes_needed(
     if len(log_ratios) < 2:
         raise ValueError("the spread between passes cannot be seen in fewer than 2 passes")
     spread = _spread(np.asarray(log_ratios, float), weights(log_ratios, errors))
-    needed = (_quantile(len(log_ratios) - 1, confidence) * spread / half_width) ** 2
+    needed = (_quantile(len(log_ratios) - 1, CONFIDENCE) * spread / half_width) ** 2
     return max(len(log_ratios), math.ceil(needed - 1e-9))
 
 
