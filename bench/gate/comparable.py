@@ -1,7 +1,4 @@
-"""Which cells two sides have in common, and why the others cannot be compared.
-
-Both sides surveyed, cell by cell: nothing here is timed for its own sake.
-"""
+"""Which cells two sides have in common, by a survey of both, and why the others cannot be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The judge: a verdict on every cell from fresh pairs of processes, looked at again and again until it is clear.
+"""The judge: a verdict on every cell from fresh pairs of processes, looked at again and again until it is clear; where
+it is not, what it would take.
 
 An observation is one pair's log ratio of a cell, head over base: log(1.05) is 5 % slower. Pairs are independent, and
 the logarithms are taken to be roughly normal. Whenever the number of pairs reaches one of LOOKS:
@@ -24,8 +25,6 @@ A cell whose true change is within the minimum effect is thus called slower in s
 ERROR, and, since the confirming pairs know nothing of the first ones, confirmed with at most ERROR x ERROR: 0.25 % of
 runs for slower and as much for faster, all cells together, even with every cell just at the limit. Cells that did not
 change at all lie well within it and are called so far more rarely: `python -m bench trust` counts.
-
-The conclusion: the judge's hearings as verdicts, and what it would take where there is none.
 """
 
 from __future__ import annotations

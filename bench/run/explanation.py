@@ -1,13 +1,11 @@
-"""Has cells profiled in fresh processes, those of a user's code in ones of their own; goes on behind what takes its
-process down.
-
-Why a run's cells take the time they take: the files beside its samples that say so, and how they come there.
+"""Why a run's cells take the time they take: the files beside its samples that say so, each made where it is missing.
 
     limits.json      what the machine allows (`bench.why.limits`): the floors follow from it
     profile.json     where the time of each cell goes (`bench.why.profile`); traces/ holds its traces
     gradients.json   how far back gradients reach (`bench.why.gradients`): the same on every machine
 
-Each is made where it is missing, none is needed: what can't be had is noted, and the report says so.
+None is needed: what can't be had is noted, and the report says so. Cells are profiled in fresh processes, those of a
+user's code in ones of their own; what takes its process down costs that cell alone.
 """
 
 from __future__ import annotations

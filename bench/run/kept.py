@@ -1,7 +1,4 @@
-"""Measures gradients in a fresh process once for each version of torch, and keeps them: no machine makes them other.
-
-Measures the limits in fresh processes, and keeps them until the machine or its software is another.
-"""
+"""Measured once, in fresh processes, and kept: gradients by the version of torch, limits by machine and software."""
 
 from __future__ import annotations
 

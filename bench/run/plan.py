@@ -1,7 +1,4 @@
-"""How much of a pass each Case gets: calls per block and rounds, from the survey's rough seconds per call.
-
-One Case, measured by a crew: its implementations and the control built, warmed up and alternated.
-"""
+"""One Case of a pass: how much time it gets, by rough seconds per call, and how a crew measures it."""
 
 from __future__ import annotations
 

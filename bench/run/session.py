@@ -1,7 +1,5 @@
-"""A clock that stands still, except when a recorded sample is played back.
-
-A pass inside pytest: surveys all that is selected, then measures a Case when its first test asks for it.
-"""
+"""A pass inside pytest: a Case is measured when its first test asks for it, and its samples are played back by a clock
+that stands still otherwise."""
 
 from __future__ import annotations
 
