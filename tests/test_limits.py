@@ -145,16 +145,6 @@ def test_without_a_compiler_the_limits_say_so(monkeypatch: pytest.MonkeyPatch) -
     assert "beaten" in found["reason"]
 
 
-def test_sittings_come_apart_again() -> None:
-    """Two of three processes each, joined."""
-    first, later = (
-        planted(cpu__peak__float32__t1=[1e11, 2e11, 3e11]),
-        planted(cpu__peak__float32__t1=[4e11, 5e11, 6e11]),
-    )
-    one, two = first.joined(later).sittings(3)
-    assert (one.values, two.values) == (first.values, later.values)
-
-
 def test_the_limits_of_cuda_are_measured_alike() -> None:
     """The part that needs no CUDA of its own, on the CPU with tiny sizes: names, and TF32 as it was before."""
     with torch.inference_mode():

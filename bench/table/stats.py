@@ -32,11 +32,6 @@ class Estimate:
     high: float
     passes: int
 
-    @property
-    def half_width(self) -> float:
-        """Half the interval relative to the value, on the logarithmic scale: 0.03 is roughly ±3 %."""
-        return math.log(self.high / self.low) / 2 if self.low > 0 else math.nan
-
 
 def interval_of_ratio(
     log_ratios: Sequence[float],
