@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -108,9 +107,7 @@ def gradients(
         from bench.why.gradients.setups import measure
 
         found = measure(hidden_size, seeds, seq_len)
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
-        folder = reports / "gradients" / stamp
-        folder.mkdir(parents=True)
+        folder = run_folders.dated(reports, "gradients")
         write_json(folder / "gradients.json", found)
         write(found, folder)
         for text in sentences(found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,9 +142,8 @@ def trust(
         if show:
             console.print(f"Table and figure: {rebuild(resampled, Path(show), console)}", soft_wrap=True)
             return
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
-        folder = Path(resume) if resume else reports / "trust" / stamp
-        folder.mkdir(parents=True, exist_ok=bool(resume))
+        folder = Path(resume) if resume else run_folders.dated(reports, "trust")
+        folder.mkdir(parents=True, exist_ok=True)
         path = prove(rounds, resampled, folder, console, seed if beside else None)
         console.print(f"Table and figure: {path}", soft_wrap=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +108,7 @@ def accuracy(
         from bench.proof.accuracy import SEEDS_APART
         from bench.proof.accuracy import accuracy as prove
 
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
-        folder = reports / "accuracy" / stamp
-        folder.mkdir(parents=True)
+        folder = run_folders.dated(reports, "accuracy")
         seeds = [seed + SEEDS_APART * number if neighbour else None for number in range(sittings)]
         path = prove(repeats, simulations, folder, console, seeds)
         console.print(f"Table and figure: {path}", soft_wrap=True)

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 PREFIX = "rnn-bench-base-"
 
 
@@ -95,18 +97,8 @@ def _remove_orphans(root: Path) -> None:
         folder = Path(line.removeprefix("worktree "))
         if line.startswith("worktree ") and folder.name.startswith(PREFIX):
             pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-            if pid.isdigit() and not _lives(int(pid)):
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
                 _remove(root, folder)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextmanager

@@ -68,9 +68,7 @@ SETTINGS = (
     Setting("the seed", torch.initial_seed, torch.manual_seed),
     Setting("flush_denormal", _flushes_denormals, torch.set_flush_denormal),
     Setting(
-        "use_deterministic_algorithms",
-        torch.are_deterministic_algorithms_enabled,
-        torch.use_deterministic_algorithms,
+        "use_deterministic_algorithms", torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
     ),
     Setting("the grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
     Setting("inference mode", torch.is_inference_mode_enabled),

@@ -129,12 +129,7 @@ def _peer_failed(rows: Sequence[Row], check: str, delay: float) -> int:
         fails(
             check,
             before["stats"],
-            slowed(
-                after["stats"],
-                [name for _, name in after["cells"]],
-                THREE[number % len(THREE)],
-                1 + delay,
-            ),
+            slowed(after["stats"], [name for _, name in after["cells"]], THREE[number % len(THREE)], 1 + delay),
         )
         for number, (before, after) in enumerate(pairwise(rows))
     )

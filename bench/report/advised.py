@@ -15,17 +15,7 @@ from bench.report.prices import calls_in_words
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
 from bench.report.warned import short
 from bench.store.manifest import Manifest
-from bench.table.advice import (
-    EXTRAPOLATED,
-    INTERPOLATED,
-    MEASURED,
-    UNTRUSTED,
-    Advice,
-    Apart,
-    Left,
-    Ranked,
-    Unmet,
-)
+from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, UNTRUSTED, Advice, Apart, Left, Ranked, Unmet
 from bench.table.cells import REFERENCE
 from bench.table.comparison import UNDECIDED
 from bench.table.ranking import CLOSE, HeldOut

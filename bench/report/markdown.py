@@ -26,13 +26,7 @@ MANY_REGIONS = 24
 """Regions beyond which only those with the most cases are listed."""
 
 
-def summary(
-    cells: pd.DataFrame,
-    manifest: Manifest,
-    found: Sequence[Finding],
-    explained: Why,
-    advised: Use,
-) -> str:
+def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why, advised: Use) -> str:
     """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.

@@ -16,13 +16,24 @@ LOGS = "logs"
 
 def create(reports: Path, name: str) -> Path:
     """Make an empty run folder, called by the time in UTC and a name, such as the preset's. Raises OSError."""
-    stem = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S") + f"-{name}"
+    stem = f"{_now()}-{name}"
     for suffix in ("", *(f"-{k}" for k in range(2, 100))):
         folder = reports / "runs" / (stem + suffix)
         if not folder.exists():
             (folder / "passes").mkdir(parents=True)
             return folder
     raise OSError(f"{reports / 'runs'}: a hundred runs within a second")
+
+
+def dated(reports: Path, kind: str) -> Path:
+    """Make an empty folder for what is no run, such as `gradients`, called by the time in UTC. Raises OSError."""
+    folder = reports / kind / _now()
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M%S")
 
 
 def begin(folder: Path, settings: Settings) -> Manifest:

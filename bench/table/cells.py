@@ -185,10 +185,7 @@ def _measured(samples: pd.DataFrame, first: int | None) -> dict[str, float]:
     """The estimates of one cell that need no other."""
     samples = samples.assign(unit=1.0)
     row: dict[str, float] = {}
-    found = {
-        "seconds": by_pass(samples, "counted", "unit"),
-        "control_ratio": log_controls(samples),
-    }
+    found = {"seconds": by_pass(samples, "counted", "unit"), "control_ratio": log_controls(samples)}
     if samples["event_seconds"].notna().all():
         found["event_seconds"] = by_pass(samples, "event_seconds", "unit")
     for name, logs in found.items():

@@ -131,11 +131,7 @@ def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
     return math.sqrt(float((weight / weight.mean() * deviations**2).sum()) / (len(values) - 1))
 
 
-def passes_needed(
-    log_ratios: Sequence[float],
-    half_width: float,
-    errors: Sequence[float] | None = None,
-) -> int:
+def passes_needed(log_ratios: Sequence[float], half_width: float, errors: Sequence[float] | None = None) -> int:
     """How many passes in all make the interval's half width at most `half_width`, judged by these first ones.
 
     Stein's second stage: n = ceil((t s / d)^2), never fewer than there are. Raises ValueError for fewer than 2.
