@@ -109,7 +109,7 @@ def _measured(reports: Path, settings: Settings, listener: Listener) -> Run:
 def _measured_again(reports: Path, first: Run, cells: set[Cell], listener: Listener) -> Run:
     """A run of some cells of another, which were surveyed for that one."""
     folder = run_folders.create(reports, "gate")
-    records = [record for record in first.manifest.cells if (record.case, record.implementation) in cells]
+    records = [record for record in first.manifest.cells if record.cell in cells]
     before = first.manifest
     manifest = Manifest(folder.name, before.started, before.settings, "running", before.machine, before.commit, records)
     Runner(folder, manifest, listener).run()

@@ -106,7 +106,7 @@ def _begun(side: Side, settings: Settings, log: Path, deadline: float) -> Survey
 def _found(survey: Survey, side: Side, settings: Settings) -> Surveyed:
     """All of it."""
     try:
-        records = {(record.case, record.implementation): record for record in survey}
+        records = {record.cell: record for record in survey}
     except WorkerDied as death:
         raise Incomparable(f"{side.name} cannot be measured: {death}") from None
     except SurveyOverran as end:

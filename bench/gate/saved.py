@@ -68,7 +68,7 @@ def compare(
     outcome.notes = differing(base.manifest.machine, head.manifest.machine, allow_different)
     if outcome.base == outcome.head:
         outcome.base, outcome.head = f"run {base.folder}", f"run {head.folder}"
-    sides = [Surveyed(records={(r.case, r.implementation): r for r in run.manifest.cells}) for run in (base, head)]
+    sides = [Surveyed(records=run.manifest.by_cell()) for run in (base, head)]
     for cell in sides[1].records:  # what only the later run has is new
         sides[0].records.setdefault(cell, CellRecord(*cell, status=MISSING))
     calls, outcome.uncompared = comparable((outcome.base, outcome.head), *sides)

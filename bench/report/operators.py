@@ -72,7 +72,7 @@ def with_reasons(cells: pd.DataFrame, profile: Profile | None) -> pd.DataFrame:
     is added where no profile was asked for."""
     if profile is None:
         return cells
-    records = {(each.case, each.implementation): each for each in profile.records}
+    records = {each.cell: each for each in profile.records}
     missing_all = profile.missing or "the profile does not hold it"
     lines = []
     for _, row in cells.iterrows():

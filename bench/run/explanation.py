@@ -60,7 +60,7 @@ def profiled(
                         current = (finding["case"], finding["implementation"])
                     elif finding["event"] == "profile":
                         record = from_dict(finding["record"])
-                        remaining.remove((record.case, record.implementation))
+                        remaining.remove(record.cell)
                         _add(found, record, alike)
                         done(record)
                 remaining = []
@@ -79,7 +79,7 @@ def profiled(
 
 def _add(found: Profile, record: ProfileRecord, alike: dict[Cell, list[Cell]]) -> None:
     """The record for each cell that it speaks for."""
-    for case, name in alike[record.case, record.implementation]:
+    for case, name in alike[record.cell]:
         found.records.append(replace(record, case=case, implementation=name))
 
 
@@ -119,7 +119,7 @@ def _profile(folder: Path, manifest: Manifest, note: Note, traces: bool, steps: 
     into = folder / TRACES if traces else None
     if into is not None:
         into.mkdir(exist_ok=True)
-    cells = [(each.case, each.implementation) for each in manifest.cells if each.status == MEASURED]
+    cells = [each.cell for each in manifest.cells if each.status == MEASURED]
     found = profiled(cells, folder / LOGS / "profile.log", steps=steps, folder=into)
     if found.missing:
         note(f"no profile: {found.missing}")

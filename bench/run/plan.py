@@ -78,7 +78,7 @@ def plan_pass(
     """
     by_case: dict[str, dict[str, float]] = {}
     for record in records:
-        chosen = only is None or (record.case, record.implementation) in only
+        chosen = only is None or record.cell in only
         if record.status == MEASURED and record.call_seconds is not None and chosen:
             by_case.setdefault(record.case, {})[record.implementation] = record.call_seconds
     aim = aimed_seconds(len(by_case), case_seconds, starting_seconds)

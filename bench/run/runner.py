@@ -92,7 +92,7 @@ class Runner:
         found = {}
         try:
             for record in survey:
-                found[record.case, record.implementation] = record
+                found[record.cell] = record
                 self.listener.surveyed(record)
         except WorkerDied as death:
             raise RunFailed(f"no worker can be had: {death}") from None
@@ -158,10 +158,7 @@ class Runner:
         found, failures = self._measure(number, plans)
         set_aside = self._take_again(number, plans, found, failures)
         for failure in failures:
-            for record in self.manifest.cells:
-                told = (failure["case"], failure["implementation"])
-                if record.status == MEASURED and (record.case, record.implementation) == told:
-                    record.status, record.reason = FAILED, f"in pass {number}: {failure['reason']}"
+            self.manifest.fail((failure["case"], failure["implementation"]), f"in pass {number}: {failure['reason']}")
         for record in self.manifest.cells:
             if record.status == MEASURED and self.lost[record.implementation] >= MOST_LOST:
                 record.status, record.reason = FAILED, given_up(number)
@@ -228,7 +225,7 @@ class Runner:
 
     def _benchmarks(self, found: CaseSamples) -> list[dict[str, Any]]:
         """The benchmarks of one measured Case."""
-        records = {(record.case, record.implementation): record for record in self.manifest.cells}
+        records = self.manifest.by_cell()
         case = Case.parse(found.case)
         return [
             benchmark_entry(extra_info(case, name, samples, found.control, records[case.id, name]))

@@ -69,7 +69,7 @@ class Session:
         when nothing can be measured at all."""
         if not self._records:
             survey = Survey(self.cells, self._start_survey, self.timeout)
-            self._records = {(record.case, record.implementation): record for record in survey}
+            self._records = {record.cell: record for record in survey}
             self._lost += survey.lost
         if case_id not in self._found:
             self._measure(case_id)

@@ -91,7 +91,7 @@ class Survey:
                     current = (found["case"], found["implementation"])
                 elif found["event"] == "cell":
                     record = CellRecord(**found["record"])
-                    left.remove((record.case, record.implementation))
+                    left.remove(record.cell)
                     yield record
             self.ledger.merge(found["ledger"])
             self.workers += 1

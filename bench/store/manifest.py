@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.store.files import BrokenFile, read_json, take, write_json
 
 SCHEMA = 1
@@ -45,6 +45,11 @@ class CellRecord:
     chosen: str = ""
     products: list[list[int]] | None = None
 
+    @property
+    def cell(self) -> Cell:
+        """Whose record it is."""
+        return self.case, self.implementation
+
 
 @dataclass
 class Manifest:
@@ -69,6 +74,16 @@ class Manifest:
     def first_passes(self) -> int:
         """How many passes were planned before any was seen (see `bench.table.stats.interval_of_ratio`)."""
         return int(self.settings.get("passes", 0))
+
+    def by_cell(self) -> dict[Cell, CellRecord]:
+        """Cell -> its record."""
+        return {record.cell: record for record in self.cells}
+
+    def fail(self, cell: Cell, reason: str) -> None:
+        """A cell that passed the survey has failed while it was measured."""
+        for record in self.cells:
+            if record.cell == cell and record.status == MEASURED:
+                record.status, record.reason = FAILED, reason
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

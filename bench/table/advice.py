@@ -19,7 +19,7 @@ import pandas as pd
 
 from bench.cases.case import Case
 from bench.table.cells import REFERENCE, cells, with_outcome
-from bench.table.comparison import UNDECIDED, EstimateWarning
+from bench.table.comparison import UNDECIDED, EstimateWarning, of_row
 from bench.table.law import SETTING, Fit, Laws, Point, counted_like, laws, point_of
 from bench.table.ranking import HeldOut, error, held_out, ranked, ratio, seconds, within
 from bench.table.reading import Run
@@ -127,17 +127,13 @@ def measured(table: pd.DataFrame, case: Case) -> Advice | None:
 
 
 def _ranked_as_measured(row: pd.Series, base: pd.Series | None) -> Ranked:
-    gain = None if base is None or pd.isna(row["gain"]) else _estimate(row, "gain")
+    gain = None if base is None or pd.isna(row["gain"]) else of_row(row, "gain").ratio
     calls = math.nan
     if base is not None and gain is not None:
         ends = (gain.value, gain.low, gain.high)
         calls = payback(row["build_seconds"], base["build_seconds"], base["seconds"], ends)
-    taken = _estimate(row, "seconds")
+    taken = of_row(row, "seconds").ratio
     return Ranked(row["implementation"], taken, gain, row["build_seconds"], calls, warnings=row["warnings"])
-
-
-def _estimate(row: pd.Series, name: str) -> Estimate:
-    return Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], int(row["passes"]))
 
 
 def _unmeasured(rows: pd.DataFrame) -> list[Left]:

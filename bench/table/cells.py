@@ -64,7 +64,7 @@ def cells(run: Run) -> pd.DataFrame:
     behind, standing = _standings(run, by_case)
     rows = []
     for record in run.manifest.cells:
-        case, cell = Case.parse(record.case), (record.case, record.implementation)
+        case, cell = Case.parse(record.case), record.cell
         row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
         row |= {"warnings": (), "standing": standing.get(cell, "")}
         samples = measured.get(cell)
@@ -101,7 +101,7 @@ def _standings(
     Two kinds of cells compete with nobody: what computes another network, of rounded weights; and what runs the code of
     an implementation that is there itself, since one code can't be faster than itself.
     """
-    records = {(record.case, record.implementation): record for record in run.manifest.cells}
+    records = run.manifest.by_cell()
     first = run.manifest.first_passes or None
     behind: dict[Cell, Estimate] = {}
     standing: dict[Cell, str] = {}
@@ -149,7 +149,7 @@ def measured_samples(run: Run) -> dict[Cell, pd.DataFrame]:
     What counts of each block stands beside it; see `bench.table.observation`.
     """
     by_cell = dict(list(with_counted(run.samples).groupby(["case", "implementation"], sort=False)))
-    sound = {(record.case, record.implementation) for record in run.manifest.cells if record.status == MEASURED}
+    sound = {record.cell for record in run.manifest.cells if record.status == MEASURED}
     return {cell: samples for cell, samples in by_cell.items() if cell in sound}
 
 

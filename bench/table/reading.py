@@ -18,7 +18,7 @@ import pandas as pd
 
 from bench.cases.case import FIELDS, Cell
 from bench.store.files import BrokenFile, read_json, take
-from bench.store.manifest import FAILED, MEASURED, CellRecord, Manifest, read_manifest
+from bench.store.manifest import CellRecord, Manifest, read_manifest
 from bench.store.passes import EVIDENCE, pass_files, rows
 from bench.why.gradients.file import read as read_gradients
 from bench.why.limits.limits import Limits, read_limits
@@ -69,11 +69,12 @@ def read_run(folder: Path) -> Run:
             if own := info.get("chosen"):
                 chosen.setdefault((info["case"], info["implementation"]), set()).add(str(own))
         for failure in take(content, path, "rnn_bench.failures", list):
-            _mark_failed(manifest, failure, path)
+            cell = (take(failure, path, "case", str), take(failure, path, "implementation", str))
+            manifest.fail(cell, f"in {path.stem}: {take(failure, path, 'reason', str)}")
         again.update({take(each, path, "group", str) for each in content["rnn_bench"].get("set_aside", [])})
-    for cell in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
-        if found := chosen.get((cell.case, cell.implementation)):
-            cell.chosen = " or ".join(sorted(found))
+    for record in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
+        if found := chosen.get(record.cell):
+            record.chosen = " or ".join(sorted(found))
     return Run(folder, manifest, _frame(samples), again, *_explanation(folder))
 
 
@@ -118,12 +119,3 @@ def _explanation(folder: Path) -> tuple[Limits | None, Profile | None, dict[str,
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values(["case", "implementation", "pass", "round"], kind="stable", ignore_index=True)
-
-
-def _mark_failed(manifest: Manifest, failure: Any, path: Path) -> None:
-    """A cell that passed the survey and failed in a pass is a failed cell, with the pass that saw it."""
-    case = take(failure, path, "case", str)
-    implementation, reason = take(failure, path, "implementation", str), take(failure, path, "reason", str)
-    for cell in manifest.cells:
-        if (cell.case, cell.implementation) == (case, implementation) and cell.status == MEASURED:
-            cell.status, cell.reason = FAILED, f"in {path.stem}: {reason}"

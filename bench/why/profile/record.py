@@ -64,6 +64,11 @@ class ProfileRecord:
     flame: str = ""
 
     @property
+    def cell(self) -> Cell:
+        """Whose record it is."""
+        return self.case, self.implementation
+
+    @property
     def agreement(self) -> float:
         """What the categories added up to, over the time measured: 1 is perfect."""
         return self.traced_seconds / self.seconds if self.seconds else 0.0
@@ -84,7 +89,7 @@ class Profile:
 
     def by_cell(self) -> dict[Cell, ProfileRecord]:
         """(case, implementation) -> record, of those that were profiled."""
-        return {(each.case, each.implementation): each for each in self.records if each.status == PROFILED}
+        return {each.cell: each for each in self.records if each.status == PROFILED}
 
 
 def write_profile(path: Path, profile: Profile) -> None:
