@@ -76,7 +76,7 @@ class Process(subprocess.Popen[Any]):
         ends = [own[name] if own[name] != -1 else number
                 for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]  # fmt: skip
         job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
-               "environment": dict(own["env"] if own["env"] is not None else os.environ),
+               "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
                "session": own["start_new_session"]}  # fmt: skip
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.connect(str(place() / "socket"))
@@ -217,7 +217,7 @@ def _forked(line: socket.socket) -> dict[str, Any]:
         for end in ends:
             os.close(end)
         _, status = os.waitpid(pid, 0)
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             line.send(str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
     if job["session"]:

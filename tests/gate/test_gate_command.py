@@ -20,6 +20,7 @@ from bench.commands.gating import Telling, _end
 from bench.host.process import WorkerDied
 from bench.report.verdicts import markdown, sentence
 from bench.table.outcome import CellVerdict, Outcome
+from tests import warm
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Ended, Repository, living
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
@@ -96,7 +97,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     mark = uuid.uuid4().hex
     command = [sys.executable, "-m", "bench", "gate", "--base", "HEAD", "--impl", "mine.py:Mine", *SMALLEST]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark}
-    with subprocess.Popen(
+    with warm.Process(
         command, cwd=repository.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.monotonic() + 60
