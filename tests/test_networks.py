@@ -22,6 +22,8 @@ from rnn_impls import networks, registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.networks import Network, Products
 from rnn_impls.networks.network import counted_products
+from tests.command import bench
+from tests.test_cli import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "rnn_impls" / "networks" / "template.py"
@@ -230,16 +232,15 @@ def test_networks_are_described_without_torch() -> None:
     assert done.stdout == "Products(free=6, chained=9) False\n"
 
 
+@pytest.mark.usefixtures("no_png")
 def test_a_run_of_ones_own_network_says_everything(tmp_path: Path) -> None:
     """One file: a run with its report, floor, profile and warnings; what is made for another network is a row."""
     (tmp_path / "my_cell.py").write_text(TEMPLATE.read_text())
-    command = [sys.executable, "-m", "bench", "run", "--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole",
-               "--hidden-size", "8", "--seq-len", "1,2,4,8", "--mode", "inference", "--device", "cpu", "--passes", "2",
-               "--preset", "smoke"]  # fmt: skip
-    from bench.host.process import environment
-
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
+    keep(tmp_path / "reports")
+    sizes = ("--preset", "smoke", "--hidden-size", "8", "--seq-len", "1,2,4,8", "--mode", "inference", "--passes", "2")
+    which = ("--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole", "--device", "cpu")
+    code, out, err = bench("run", *which, *sizes, folder=tmp_path)
+    assert code == 0, out + err
     folder = tmp_path / "reports" / "latest"
     cells = json.loads((folder / "cells.json").read_text())["cells"]
     measured = [cell for cell in cells if cell["status"] == "measured"]

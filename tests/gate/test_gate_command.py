@@ -100,9 +100,10 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     with warm.Process(
         command, cwd=repository.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 60
-        while len(living(mark)) < 3 and time.monotonic() < deadline:  # the gate and a worker of each side
-            time.sleep(0.1)
+        deadline, before, now = time.monotonic() + 60, set[int](), set[int]()
+        while (len(now) < 3 or before != now) and time.monotonic() < deadline:  # the gate and a worker of each side,
+            time.sleep(0.03)  # none of which is just being started
+            before, now = now, {each.pid for each in living(mark)}
         process.send_signal(number)
         _, text = process.communicate(timeout=60)
     assert process.returncode == 130
