@@ -44,10 +44,13 @@ PLACE = "RNN_TEST_WARM"
 MARK = "RNN_TEST_MARK"
 """Variable by which a test knows what it started."""
 
-PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.backends.backend_svg", "jinja2",
-             "typer", "rich.console", "rich.progress", "psutil", "pydantic", "pytest",
-             "hypothesis.internal.observability", "importlib.metadata")  # fmt: skip
-"""Of what others wrote, what takes long to import, as far as it is there."""
+PRELOADED = (
+    *("torch", "torch._inductor", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "psutil", "importlib.metadata"),
+    *("matplotlib.backends.backend_svg", "matplotlib.figure", "jinja2", "typer", "rich.console", "rich.progress"),
+    *("pytest", "hypothesis.internal.observability", "pydantic"),
+)
+"""Of what others wrote, what takes long to import, as far as it is there; `torch._inductor` is imported by torch's
+profiler."""
 
 SILENCE = 3 if sys.platform == "linux" else 9
 """Seconds after which a test gives up a worker that hangs: more than one takes to start."""
@@ -73,7 +76,7 @@ class Process(subprocess.Popen[Any]):
         ends = [own[name] if own[name] != -1 else number
                 for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]  # fmt: skip
         job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
-               "environment": dict(own["env"] if own["env"] is not None else os.environ),
+               "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
                "session": own["start_new_session"]}  # fmt: skip
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.connect(str(place() / "socket"))
@@ -166,6 +169,8 @@ def main() -> None:
     for name in PRELOADED:
         with suppress(ImportError):
             importlib.import_module(name)
+    if sys.dont_write_bytecode:  # where nothing may be put beside the sources: each is compiled once all the same
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder / "compiled")
     gc.collect()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -212,7 +217,7 @@ def _forked(line: socket.socket) -> dict[str, Any]:
         for end in ends:
             os.close(end)
         _, status = os.waitpid(pid, 0)
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             line.send(str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
     if job["session"]:
