@@ -24,7 +24,8 @@ def import_file(path: Path) -> ModuleType:
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None  # true of every existing .py file
+    assert spec is not None  # true of every existing .py file
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     if (folder := str(path.resolve().parent)) not in sys.path:

@@ -103,21 +103,19 @@ def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
 
 def _numbers(axis: str, part: str) -> list[int]:
     """One number, or `first:last:x2`, or `first:last:10`."""
+    wrong = ValueError(f"{as_option(axis)} {part!r}: write numbers as {FORMS} or 10:50:10")
     try:
         if ":" not in part:
             return [int(part)]
         first, last, step = part.split(":")
-        start, stop = int(first), int(last)
-        if step.startswith("x"):
-            factor = int(step[1:])
-            if start < 1 or factor < 2:
-                raise ValueError
-            return list(itertools.takewhile(lambda n: n <= stop, (start * factor**k for k in itertools.count())))
-        if int(step) < 1:  # going down, the last value would be left out
-            raise ValueError
-        return list(range(start, stop + 1, int(step)))
+        start, stop, by = int(first), int(last), int(step.removeprefix("x"))
     except ValueError:
-        raise ValueError(f"{as_option(axis)} {part!r}: write numbers as {FORMS} or 10:50:10") from None
+        raise wrong from None
+    if step.startswith("x") and start >= 1 and by >= 2:
+        return list(itertools.takewhile(lambda n: n <= stop, (start * by**k for k in itertools.count())))
+    if not step.startswith("x") and by >= 1:  # going down, the last value would be left out
+        return list(range(start, stop + 1, by))
+    raise wrong
 
 
 def _one(axis: str, text: str) -> str | int:

@@ -16,7 +16,7 @@ from bench.cases.axes import AXES
 from bench.cases.case import Case
 from bench.cases.presets import PRESETS, Grid
 from bench.cases.settings import parse_devices, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, fail, tell
 from bench.commands.options import Devices, Overrides, grouped
 from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
@@ -102,11 +102,11 @@ def new(
                 file.write(text)
         except FileExistsError:
             fail(f"{path} is there already; it is left as it is", USAGE)
-    console.print(f"{path} is right as it is. Change it, then ask:", highlight=False, markup=False, soft_wrap=True)
+    tell(f"{path} is right as it is. Change it, then ask:")
     own = f"--network {path}:Leaky"
     commands = [f"run {own}", f"profile {own} --impl manual"] if network else []
     for command in commands or (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
-        console.print(f"    python -m bench {command}", highlight=False, markup=False, soft_wrap=True)
+        tell(f"    python -m bench {command}")
 
 
 def _one(text: str) -> str:
@@ -134,29 +134,29 @@ def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float)
     with tempfile.TemporaryDirectory() as folder:
         for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log"), _tell_taken):
             if not outcomes or outcomes[-1].case.device != outcome.case.device:
-                _tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
+                tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
             if outcomes and outcome.status in (DIFFERS, FAILED) and _in_words(outcome) == _in_words(outcomes[-1]):
                 alike += 1
             else:
                 _tell_alike(alike)
                 alike = 0
-                _tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
+                tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
             outcomes.append(outcome)
     _tell_alike(alike)
-    _tell(conclusion(outcomes))
+    tell(conclusion(outcomes))
     return is_sound(outcomes)
 
 
 def _tell_taken(how: list[str]) -> None:
     """How a bare module is called, where that is in another way than usual."""
     if how:
-        _tell(f"Called {', '.join(how)}.")
+        tell(f"Called {', '.join(how)}.")
 
 
 def _tell_alike(cases: int) -> None:
     """How many more cases had the last outcome told."""
     if cases:
-        _tell(f"  and the same in {cases} more {'case' if cases == 1 else 'cases'}")
+        tell(f"  and the same in {cases} more {'case' if cases == 1 else 'cases'}")
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -172,7 +172,3 @@ def _words(case: Case, axes: list[str]) -> str:
 
     said = [axis for axis in axes if axis != "output_size" or case.output_size]
     return ", ".join(axis_value(axis, getattr(case, axis)) for axis in said)
-
-
-def _tell(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)

@@ -25,6 +25,11 @@ console = Console(emoji=False)  # a file's `:x:` is no cross
 errors = Console(stderr=True, emoji=False)
 
 
+def tell(text: str, style: str | None = None) -> None:
+    """One line as it is, however long."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn errors into one line and an exit code: those that a user can do something about, and those of the suite,

@@ -78,9 +78,13 @@ def _show_cells(folder: Path) -> None:
         table.add_column(heading, justify="right" if heading in ("time per call", "floor", "gap") else "left")
     for _, row in found.iterrows():
         table.add_row(
-            place(row, varying), short[row["implementation"]], duration(row["seconds"]), duration(row["floor_seconds"]),
-            gap(row["gap"]), row["why"] or str(row["reason"]),
-        )  # fmt: skip
+            place(row, varying),
+            short[row["implementation"]],
+            duration(row["seconds"]),
+            duration(row["floor_seconds"]),
+            gap(row["gap"]),
+            row["why"] or str(row["reason"]),
+        )
     console.print(table)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail
+from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
 from bench.report.export import check_writable
 from bench.store import folder as run_folders
@@ -85,15 +85,21 @@ def gate(
         least, telling = _min_effect(min_effect), telling.checked()
         if other.against:
             if other.base or other.base_python or compared.impl or compared.preset != "gate" or axes:
-                raise ValueError("--against measures what the stored run measured; it goes with none of the options "
-                                 "that choose a base or cells")  # fmt: skip
+                raise ValueError(
+                    "--against measures what the stored run measured; it goes with none of the options "
+                    "that choose a base or cells"
+                )
             stored = read_run(run_folders.find(other.against, reports))
             outcome = _against(stored, least, budget, allow_different, timeout)
         else:
             options = {
-                "preset": compared.preset, "devices": parse_devices(compared.device), "overrides": axes.overrides(),
-                "budget": parse_seconds(budget), "max_call": parse_seconds(max_call), "timeout": parse_seconds(timeout),
-            }  # fmt: skip
+                "preset": compared.preset,
+                "devices": parse_devices(compared.device),
+                "overrides": axes.overrides(),
+                "budget": parse_seconds(budget),
+                "max_call": parse_seconds(max_call),
+                "timeout": parse_seconds(timeout),
+            }
             outcome = _live(other.base, other.base_python, compared.impl, options, least)
         _end(outcome, telling)
 
@@ -155,8 +161,8 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_e
         overrides |= {"network": networks} if networks else {}
         settings = Settings(implementations=selection, overrides=overrides, **options)
         settings.cells()  # every name and size is checked before anything is started
-        _tell(f"{sides[1].name}, against {sides[0].name}")
-        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), _tell, bool(base_python))
+        tell(f"{sides[1].name}, against {sides[0].name}")
+        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), tell, bool(base_python))
 
 
 def _against(stored: Run, min_effect: float, budget: str, allow_different: str, timeout: str) -> Outcome:
@@ -184,14 +190,13 @@ def _end(outcome: Outcome, telling: Telling) -> None:
     for line in found:
         console.print(line, soft_wrap=True)
     for warning in told([verdict.warnings for verdict in outcome.verdicts]):
-        _tell(f"warning: {warning}")
+        tell(f"warning: {warning}")
     for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
-        _tell(f"note: {note}")
+        tell(f"note: {note}")
     console.print()
-    _tell(sentence(outcome))
-    write(
-        outcome, telling.strict, telling.json, telling.markdown
-    )  # after the sentence, which a full disk must not swallow
+    tell(sentence(outcome))
+    # After the sentence, which a full disk must not swallow.
+    write(outcome, telling.strict, telling.json, telling.markdown)
     raise typer.Exit(outcome.exit_code(telling.strict))
 
 
@@ -219,7 +224,3 @@ def _min_effect(text: str) -> float:
 
 def _keys(text: str) -> set[str]:
     return set(filter(None, (key.strip() for key in text.split(","))))
-
-
-def _tell(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 
 from bench.cases.presets import find
 from bench.cases.settings import parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console
+from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, tell
 from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
 from bench.run.runner import Runner
@@ -70,11 +70,15 @@ def run(
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, ids under reports/runs, `latest`, or the JSON files "
-                                                   "of `pytest bench --benchmark-json`.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Run folders, ids under reports/runs, `latest`, or the JSON files of `pytest bench --benchmark-json`."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
     reports: RunsFolder = REPORTS,
-) -> None:  # fmt: skip
+) -> None:
     """Rebuild reports from the raw files alone."""
     with clear_errors():
         from bench.report.build import build, write
@@ -174,9 +178,9 @@ def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     for line in headlines(table, found.manifest):
         console.print(f"• {line}", highlight=False, markup=False)
     for line in sentences(table):
-        console.print(f"warning: {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        tell(f"warning: {line}", "yellow")
     failed = table.loc[table["status"] == FAILED]
     for name, group in failed.groupby("implementation", sort=False):
         told = f"failed: {name} in {len(group)} cells: {group['reason'].iloc[0]}"
-        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
+        tell(told, "red")
     return run_folders.point_latest(reports, folder) / page.name, SOMETHING_FAILED if len(failed) else OK

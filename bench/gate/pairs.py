@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,23 @@ def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[
     return told
 
 
+@dataclass
 class _Pairs:
     """The pairs of one gate, and what they cost."""
 
-    def __init__(
-        self, sides: tuple[Side, Side], outcome: Outcome, judge: Judge, calls: dict[Cell, float], settings: Settings,
-        log: Path, tell: Tell, begun: float,
-    ) -> None:  # fmt: skip
-        self.sides, self.outcome, self.judge, self.calls, self.settings = sides, outcome, judge, calls, settings
-        self.log, self.tell, self.begun = log, tell, begun
-        self.order = random.Random()
-        self.lost: Counter[str] = Counter()
-        self.spent: list[float] = []
-        self.given_up: set[Cell] = set()
-        self.disturbed: dict[Cell, list[float]] = {}
+    sides: tuple[Side, Side]
+    outcome: Outcome
+    judge: Judge
+    calls: dict[Cell, float]
+    settings: Settings
+    log: Path
+    tell: Tell
+    begun: float
+    order: random.Random = field(default_factory=random.Random)
+    lost: Counter[str] = field(default_factory=Counter)
+    spent: list[float] = field(default_factory=list)
+    given_up: set[Cell] = field(default_factory=set)
+    disturbed: dict[Cell, list[float]] = field(default_factory=dict)
 
     def measure(self) -> None:
         """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""

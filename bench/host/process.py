@@ -112,7 +112,8 @@ class Worker:
                 env=environment() | {MARK: self._mark},
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker in order
             )
-        assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
+        assert self._process.stdin is not None  # both are pipes
+        assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pump = threading.Thread(target=_pump, args=(self._stdout, self._lines), daemon=True)

@@ -77,9 +77,7 @@ SETTINGS = (
     Setting("anomaly detection", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     _autocast("cpu"),
     _autocast("cuda"),
-    Setting(
-        "float32_matmul_precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
-    ),
+    Setting("float32_matmul_precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     Setting("TF32 of cuBLAS", *_of(torch.backends.cuda.matmul, "allow_tf32")),
     Setting("TF32 of cuDNN", *_of(torch.backends.cudnn, "allow_tf32")),
     Setting("cudnn.enabled", *_of(torch.backends.cudnn, "enabled")),
@@ -87,15 +85,24 @@ SETTINGS = (
     Setting("cudnn.deterministic", *_of(torch.backends.cudnn, "deterministic")),
     Setting("mkldnn.enabled", *_of(torch.backends.mkldnn, "enabled")),
     Setting("Python's garbage collection", gc.isenabled, _set_garbage_collection),
-    Setting("time.perf_counter", lambda: "its own" if time.perf_counter is _CLOCK else "another",
-            lambda _: _set_clock(_CLOCK)),
+    Setting(
+        "time.perf_counter",
+        lambda: "its own" if time.perf_counter is _CLOCK else "another",
+        lambda _: _set_clock(_CLOCK),
+    ),
     Setting("the current folder", os.getcwd, os.chdir),
     *(
-        [Setting("the cores it may use", lambda: sorted(os.sched_getaffinity(0)),
-                 lambda cores: os.sched_setaffinity(0, cores))]
-        if hasattr(os, "sched_setaffinity") else []
+        [
+            Setting(
+                "the cores it may use",
+                lambda: sorted(os.sched_getaffinity(0)),
+                lambda cores: os.sched_setaffinity(0, cores),
+            )
+        ]
+        if hasattr(os, "sched_setaffinity")
+        else []
     ),
-)  # fmt: skip
+)
 
 
 def now() -> dict[str, Any]:

@@ -89,15 +89,26 @@ def blocked_autorange(case_id: str, wall: float, started: float) -> list[float]:
 
 def pytest_benchmark(case_id: str, wall: float, started: float) -> list[float]:
     """The ratios of the medians, the means and the minima of pytest-benchmark's own rounds."""
-    with tempfile.TemporaryDirectory() as folder:
-        test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
-        test.write_text(SPEEDUP_FILE.format(case=case_id, started=started, wall=wall, names=COMPARED))
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
-                   "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours)
-        stats = {b["params"]["name"]: b["stats"] for b in json.loads(out.read_text())["benchmarks"]}
+    source = SPEEDUP_FILE.format(case=case_id, started=started, wall=wall, names=COMPARED)
+    stats = {benchmark["params"]["name"]: benchmark["stats"] for benchmark in _benchmarks(source)}
     return [stats["manual"][figure] / stats["whole"][figure] for figure in ("median", "mean", "min")]
+
+
+def _benchmarks(source: str) -> list[dict[str, Any]]:
+    """What pytest-benchmark writes of each test of a file, run with none of this suite's settings of pytest."""
+    with tempfile.TemporaryDirectory(prefix="rnn-bench-peer-") as folder:
+        test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
+        test.write_text(source)
+        alone = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--rootdir", folder]
+        ours = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *alone, f"--benchmark-json={out}", str(test)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=ours | {"PWD": os.getcwd()},
+        )
+        found: list[dict[str, Any]] = json.loads(out.read_text())["benchmarks"]
+    return found
 
 
 def cells() -> list[tuple[str, str]]:
@@ -109,15 +120,8 @@ def measure_peer() -> dict[str, Any]:
     """One run: seconds it took, its cells, and mean, median and min of each in their order."""
     start = time.perf_counter()
     measured = cells()
-    with tempfile.TemporaryDirectory(prefix="rnn-bench-trust-") as folder:
-        test, out = Path(folder, "test_peer.py"), Path(folder, "out.json")
-        test.write_text(GATE_FILE.format(cells=measured))
-        command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", folder, "-p",
-                   "no:cacheprovider", f"--benchmark-json={out}", str(test)]  # fmt: skip
-        ours = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ours | {"PWD": os.getcwd()})
-        stats = {(b["params"]["case"], b["params"]["name"]): b["stats"]
-                 for b in json.loads(out.read_text())["benchmarks"]}  # fmt: skip
+    benchmarks = _benchmarks(GATE_FILE.format(cells=measured))
+    stats = {(each["params"]["case"], each["params"]["name"]): each["stats"] for each in benchmarks}
     fields = ("mean", "median", "min")
     return {
         "seconds": time.perf_counter() - start,

@@ -36,6 +36,11 @@ TRUE_SPEEDUPS = {"Times20Again": 1.0, "Times21": 20 / 21, "Times40": 0.5}
 AXES = {"hidden_size": (128,), "seq_len": (64,), "mode": ("inference",)}
 TRUTH_AXES = {"hidden_size": (128,), "seq_len": (8,), "mode": ("inference",)}
 
+PEERS = {
+    "blocked_autorange": ("blocked_autorange",),
+    "pytest_benchmark": ("pytest_median", "pytest_mean", "pytest_min"),
+}
+"""What each peer is asked for: where its figures go, in their order."""
 
 MOST_REPEAT_SECONDS = 300.0
 """Seconds of a repeat after which no neighbour goes on, whatever happened to the sitting."""
@@ -80,24 +85,19 @@ def _one_repeat(folder: Path, found: Repeats) -> dict[str, Any]:
     wall = {"ours": time.perf_counter() - start}
     found.ours.append(ours)
     found.control.append(control_seconds(run))
-    for name in ("blocked_autorange", "pytest_benchmark"):
+    for name, columns in PEERS.items():
         start = time.perf_counter()
         figures = _peer(name, wall["ours"])
         wall[name] = time.perf_counter() - start
-        if name == "blocked_autorange":
-            found.blocked_autorange += figures
-        else:
-            found.pytest_median.append(figures[0])
-            found.pytest_mean.append(figures[1])
-            found.pytest_min.append(figures[2])
+        for column, figure in zip(columns, figures, strict=True):
+            getattr(found, column).append(figure)
     names = [f"{TRUTHS}:{name}" for name in (TRUTH_BASELINE, *TRUE_SPEEDUPS)]
     truths = _speedups(_run(folder, ",".join(names), names[0], TRUTH_AXES))
     found.truths += [(name.rpartition(":")[2], *estimate) for name, estimate in truths.items()]
     for name, seconds in wall.items():
         found.wall.setdefault(name, []).append(seconds)
-    return {"ours": ours, "control": found.control[-1], "blocked_autorange": found.blocked_autorange[-1],
-            "pytest_median": found.pytest_median[-1], "pytest_mean": found.pytest_mean[-1],
-            "pytest_min": found.pytest_min[-1], "truths": truths, "wall": wall}  # fmt: skip
+    peers = {column: getattr(found, column)[-1] for columns in PEERS.values() for column in columns}
+    return {"ours": ours, "control": found.control[-1], **peers, "truths": truths, "wall": wall}
 
 
 def _run(folder: Path, names: str, baseline: str, axes: dict[str, Any]) -> Run:

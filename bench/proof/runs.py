@@ -137,18 +137,27 @@ def _row(kind: Kind, slowed: str, seconds: float, outcome: Outcome) -> dict[str,
         "uncompared": [[*left.cell, left.reason] for left in outcome.uncompared],
         "machine": outcome.machine,
         "cells": [
-            {"case": v.cell[0], "implementation": v.cell[1], "verdict": v.verdict, "effect": v.effect,
-             "bounds": [v.low, v.high], "logs": logs[v.cell], "warnings": [w.as_dict() for w in v.warnings]}
+            {
+                "case": v.cell[0],
+                "implementation": v.cell[1],
+                "verdict": v.verdict,
+                "effect": v.effect,
+                "bounds": [v.low, v.high],
+                "logs": logs[v.cell],
+                "warnings": [w.as_dict() for w in v.warnings],
+            }
             for v in outcome.verdicts
         ],
-    }  # fmt: skip
+    }
 
 
 def _told(row: dict[str, Any]) -> str:
     """A row in a line."""
     if row["kind"] == PEER:
         return f"pytest-benchmark, {row['seconds']:.0f} s"
-    count = {verdict: sum(cell["verdict"] == verdict for cell in row["cells"])
-             for verdict in dict.fromkeys(cell["verdict"] for cell in row["cells"])}  # fmt: skip
+    count = {
+        verdict: sum(cell["verdict"] == verdict for cell in row["cells"])
+        for verdict in dict.fromkeys(cell["verdict"] for cell in row["cells"])
+    }
     said = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
     return f"{row['kind']}, {row['seconds']:.0f} s, {row['pairs']} pairs: {said}"

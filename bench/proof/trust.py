@@ -107,16 +107,15 @@ def picture(found: Row) -> Figure:
     for name, points in found["curve"].items():
         x, y = np.asarray(points).T * 100
         label = names.get(name, f"--benchmark-compare-fail={name}")
-        axes.plot(x, y, color=COLOURS[name], linewidth=2.5 if name == "gate" else 1.8, label=label,
-                  linestyle="-" if name == "gate" else "--")  # fmt: skip
+        width, dashes = (2.5, "-") if name == "gate" else (1.8, "--")
+        axes.plot(x, y, color=COLOURS[name], linewidth=width, linestyle=dashes, label=label)
     for kind in found["kinds"]:
         if kind["min_effect"] == CURVE_MIN_EFFECT:
             place = (100 * kind["delay"], 100 * kind["failed"] / kind["runs"])
             axes.plot(*place, "o", color=COLOURS["gate"], markersize=8, clip_on=False, zorder=5)
-            low = place[1] < 50
-            axes.annotate(f"{kind['failed']} of {kind['runs']} live", place, xytext=(9, 16) if low else (0, -18),
-                          textcoords="offset points", ha="left" if low else "center", fontsize=9,
-                          color=COLOURS["gate"])  # fmt: skip
+            offset, across = ((9, 16), "left") if place[1] < 50 else ((0, -18), "center")
+            words: dict[str, Any] = {"textcoords": "offset points", "color": COLOURS["gate"], "fontsize": 9}
+            axes.annotate(f"{kind['failed']} of {kind['runs']} live", place, xytext=offset, ha=across, **words)
     axes.set_xlabel("slowdown planted in one of three implementations, %")
     axes.set_ylabel("runs that fail, %")
     axes.set_ylim(0, 100)

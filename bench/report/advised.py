@@ -12,7 +12,7 @@ from bench.report.comparisons import WITHIN
 from bench.report.facets import value_range
 from bench.report.names import axis_value, capital, listed, on_device, short_names
 from bench.report.prices import calls_in_words
-from bench.report.units import NOTHING, duration, duration_in, missing, percent, times
+from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
 from bench.report.warned import short
 from bench.store.manifest import Manifest
 from bench.table.advice import (
@@ -110,7 +110,7 @@ def why_left(left: Left) -> str:
         return f"{left.outcome}: {' '.join(left.reason.split()) or 'no reason was recorded'}"
     if missing(left.error):
         return "one pass gives its law no interval"
-    return f"its law misses cells held out of its fit by {_share(left.error)} in the median"
+    return f"its law misses cells held out of its fit by {rough_percent(left.error)} in the median"
 
 
 def answer(advice: Advice, names: dict[str, str]) -> str:
@@ -136,8 +136,8 @@ def came_true(found: HeldOut) -> Iterator[str]:
         f"the fastest in {found.close}, to within {percent(CLOSE)}."
     )
     if worst := max(found.losses):
-        median = _share(found.median_loss)
-        yield f"Where it was not the fastest, it was slower by {median} in the median, by {_share(worst)} at worst."
+        median, most = rough_percent(found.median_loss), rough_percent(worst)
+        yield f"Where it was not the fastest, it was slower by {median} in the median, by {most} at worst."
     yield (
         f"The fastest was ruled out in {found.cases - found.among} of {found.cases}; {found.wrongly} of "
         f"{found.ruled_out} ruled out were faster than the first."
@@ -150,8 +150,11 @@ _WHY_UNDECIDED = {
     INTERPOLATED: _CLOSE,
     EXTRAPOLATED: _CLOSE,
 }
-_ADVICE = {MEASURED: "use {}", INTERPOLATED: "use {} by the laws",
-           EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured"}  # fmt: skip
+_ADVICE = {
+    MEASURED: "use {}",
+    INTERPOLATED: "use {} by the laws",
+    EXTRAPOLATED: "use {} by the laws, if they hold beyond what was measured",
+}
 
 
 def table(advice: Advice) -> Table:
@@ -199,8 +202,4 @@ def _pays_off(one: Ranked) -> str:
 
 
 def _error(one: Ranked) -> str:
-    return "not known" if missing(one.error) else _share(one.error)
-
-
-def _share(value: float) -> str:
-    return percent(float(f"{value:.2g}"))
+    return "not known" if missing(one.error) else rough_percent(one.error)

@@ -85,7 +85,7 @@ def by_length(one: Fit, other: Fit, names: tuple[str, str]) -> list[Told]:
     return _merged(told, _lengths)
 
 
-def clause(
+def clause(  # noqa: PLR0911 # a clause a return
     found: Crossover, names: tuple[str, str], axis: str, values: Sequence[int], refuted: Sequence[int] = ()
 ) -> str:
     """What a crossover says, as a clause. `names` are those of the one and of the other, `values` those of the axis

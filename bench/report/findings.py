@@ -29,9 +29,19 @@ def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
         return [Finding("nothing", _why_nothing(cells))]
     context = Context(measured, baseline)
     rules = (
-        caveat, headlines_by_device, trends.crossover, own, where_fastest, fast_pair, looped_pair, trends.hidden,
-        trends.length, trends.modes, alone, trends.memory,
-    )  # fmt: skip
+        caveat,
+        headlines_by_device,
+        trends.crossover,
+        own,
+        where_fastest,
+        fast_pair,
+        looped_pair,
+        trends.hidden,
+        trends.length,
+        trends.modes,
+        alone,
+        trends.memory,
+    )
     found = [finding for rule in rules for finding in rule(context)]
     return found[:MOST]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report.names import listed, steps
-from bench.report.pictures.curves import panels
+from bench.report.pictures.curves import label, panels
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.units import NOTHING, percent
 from bench.store.files import write_atomically
@@ -65,7 +65,7 @@ def _by_kind(found: dict[str, Any], field: Callable[[Row], str]) -> list[str]:
     starts = {start: row for rows in columns for start, row in rows.items()}
     lines = _head("spectral radius", [", ".join(kind) for kind in kinds])
     for start, row in starts.items():
-        lines.append(_line(_begun(row), [field(rows[start]) if start in rows else NOTHING for rows in columns]))
+        lines.append(_line(label(row), [field(rows[start]) if start in rows else NOTHING for rows in columns]))
     return lines
 
 
@@ -76,7 +76,7 @@ def _first_input(found: dict[str, Any], lengths: Sequence[int]) -> list[str]:
         for row in setups(found, nonlinearity, "float32").values():
             norms = dict(zip(found["lengths"], row["first_input"]["median"], strict=True))
             ratios = [_ratio(norms[length], norms[found["lengths"][0]]) for length in lengths]
-            lines.append(_line(f"{nonlinearity}, {_begun(row)}", ratios))
+            lines.append(_line(f"{nonlinearity}, {label(row)}", ratios))
     return lines
 
 
@@ -110,10 +110,6 @@ def _ratio(value: float | None, base: float | None) -> str:
     if value is None:
         return "overflow"
     return f"{value / base:.1e}" if base and value else "0" if base else NOTHING
-
-
-def _begun(row: Row) -> str:
-    return f"{row['radius']:.2f} (torch's own)" if row["beginning"] == DEFAULT else str(row["beginning"])
 
 
 def _digits(value: float | None, form: str) -> str:

@@ -15,9 +15,9 @@ import pandas as pd
 
 from bench.report.comparisons import Finding
 from bench.report.crossings import Told, Words, by_length, by_size
-from bench.report.names import axis_value, capital, device, listed, on_device
-from bench.report.tables import AXES, Column, Entry, entries
-from bench.report.units import duration_in, missing, percent
+from bench.report.names import axis_value, capital, listed, on_device
+from bench.report.tables import AXES, Column, Entry, axis_text, entries, plain
+from bench.report.units import duration_in, missing, percent, rough_percent
 from bench.table.law import PARTS, TRUSTED, Fit, Laws, Unfitted
 
 _TITLES = {"fixed": "Fixed", "per_step": "Per step", "per_product": "Per product"}
@@ -25,8 +25,8 @@ _HINTS = {
     "fixed": "what a call costs before its first step, with its 95 % interval over passes",
     "per_step": "what a step costs whatever its size, with its 95 % interval over passes",
     "per_product": "what a multiply-add of the forward pass costs, in training with the backward pass that belongs "
-                   "to it, with its 95 % interval over passes; 50 ps are 40 GFLOP/s",
-}  # fmt: skip
+    "to it, with its 95 % interval over passes; 50 ps are 40 GFLOP/s",
+}
 _ERRORS = {
     "error": ("Held-out error", "median error on cells, each predicted by the law fitted to all others"),
     "worst": ("Worst", "the largest of these errors"),
@@ -52,17 +52,12 @@ def rows(found: Laws) -> list[list[Entry]]:
 def columns(found: Laws) -> list[Column]:
     """Its columns: implementation, mode and what else varies, the three numbers, four errors, cells."""
     words = Words(found)
-    shown = [Column("Implementation", lambda row: words.short[row["implementation"]], _field("implementation"), False)]
+    shown = [Column("Implementation", lambda row: words.short[row["implementation"]], "implementation", False)]
     for axis in dict.fromkeys(["mode", *words.varying]):
-        shown.append(Column(AXES[axis], _axis_text(axis), _field(axis), axis not in ("mode", "device", "dtype")))
-    shown += [Column(_TITLES[part], _part_text(part), _field(part), hint=_HINTS[part]) for part in PARTS]
-    shown += [Column(title, _share_text(name), _field(name), hint=hint) for name, (title, hint) in _ERRORS.items()]
-    return [*shown, Column("Cells", lambda row: str(row["cells"]), _field("cells"))]
-
-
-def share(error: float) -> str:
-    """An error in two digits: `7.6 %`."""
-    return percent(float(f"{error:.2g}"))
+        shown.append(Column(AXES[axis], axis_text(axis), axis, axis not in ("mode", "device", "dtype")))
+    shown += [Column(_TITLES[part], _part_text(part), part, hint=_HINTS[part]) for part in PARTS]
+    shown += [Column(title, _share_text(name), name, hint=hint) for name, (title, hint) in _ERRORS.items()]
+    return [*shown, Column("Cells", plain("cells"), "cells")]
 
 
 def _frame(found: Laws) -> pd.DataFrame:
@@ -78,20 +73,12 @@ def _frame(found: Laws) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["implementation"])
 
 
-def _field(name: str) -> Callable[[pd.Series], Any]:
-    return lambda row: row[name]
-
-
-def _axis_text(axis: str) -> Callable[[pd.Series], str]:
-    return lambda row: device(row[axis]) if axis == "device" else str(row[axis])
-
-
 def _part_text(part: str) -> Callable[[pd.Series], str]:
     return lambda row: duration_in(row[part], row[f"{part}_low"], row[f"{part}_high"])
 
 
 def _share_text(name: str) -> Callable[[pd.Series], str]:
-    return lambda row: share(row[name])
+    return lambda row: rough_percent(row[name])
 
 
 def implementations(words: Words, fits: Sequence[Fit]) -> list[Finding]:
@@ -160,9 +147,12 @@ def findings(found: Laws) -> list[Finding]:
     fits = words.sort(found.fits)
     usable = [fit for fit in fits if fit.trusted]
     return [
-        *_quality(words, fits), *implementations(words, usable), *devices(words, usable), *_unused(words, fits),
+        *_quality(words, fits),
+        *implementations(words, usable),
+        *devices(words, usable),
+        *_unused(words, fits),
         *_unfitted(words, found.unfitted),
-    ]  # fmt: skip
+    ]
 
 
 def _quality(words: Words, fits: Sequence[Fit]) -> list[Finding]:
@@ -173,7 +163,7 @@ def _quality(words: Words, fits: Sequence[Fit]) -> list[Finding]:
     point, error = worst.worst
     at = f"{axis_value('hidden_size', point.hidden_size)}, {axis_value('seq_len', point.steps)}"
     text = f"The law {LAW} predicts cells held out of its fit with a median error of "
-    text += f"{_span([fit.held_out_error for fit in fits])}; at worst it is {share(abs(error))} too "
+    text += f"{_span([fit.held_out_error for fit in fits])}; at worst it is {rough_percent(abs(error))} too "
     text += f"{'high' if error > 0 else 'low'}, for {words.whole(worst)}, at {at}."
     sizes = _span([fit.beyond(lambda point: point.products) for fit in fits])
     lengths = _span([fit.beyond(lambda point: point.steps) for fit in fits])
@@ -186,7 +176,7 @@ def _quality(words: Words, fits: Sequence[Fit]) -> list[Finding]:
 def _span(errors: Sequence[float]) -> str:
     """The least and the largest of some errors: `0.6 to 7.6 %`; empty if there are none."""
     known = [error for error in errors if not missing(error)]
-    ends = list(dict.fromkeys(share(end(known)) for end in (min, max))) if known else []
+    ends = list(dict.fromkeys(rough_percent(end(known)) for end in (min, max))) if known else []
     return " to ".join([*(text.removesuffix(" %") for text in ends[:-1]), *ends[-1:]])
 
 

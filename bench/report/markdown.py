@@ -135,8 +135,13 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
         varying, short = varying_axes(cells), short_names(cells["implementation"])
         lines = ["| Case | implementation | floor | gap | why |", "|---|---|---:|---:|---|"]
         for _, row in rows.iterrows():
-            fields = [place(row, varying), f"`{short[row['implementation']]}`", duration(row["floor_seconds"]),
-                      gap(row["gap"]), row["why"]]  # fmt: skip
+            fields = [
+                place(row, varying),
+                f"`{short[row['implementation']]}`",
+                duration(row["floor_seconds"]),
+                gap(row["gap"]),
+                row["why"],
+            ]
             lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
         parts += ["<details><summary>Every cell</summary>\n", *lines, "\n</details>\n"]
     return parts if len(parts) > 2 or said or explained.gradients else []

@@ -52,9 +52,11 @@ def _table(scene: Scene, own: dict[str, ProfileRecord]) -> Table:
     lines.append(["all", *(per_step(each.counts.operators / each.steps) for each in own.values())])
     lines += [[op, *(_count(rates[name].get(op, 0.0)) for name in own)] for op in shown]
     apart = {
-        "views": lambda each: each.counts.views, "allocations seen": lambda each: each.counts.allocations,
-        "autograd nodes": lambda each: each.counts.nodes, "kernels": lambda each: each.counts.kernels,
-    }  # fmt: skip
+        "views": lambda each: each.counts.views,
+        "allocations seen": lambda each: each.counts.allocations,
+        "autograd nodes": lambda each: each.counts.nodes,
+        "kernels": lambda each: each.counts.kernels,
+    }
     for what, get in apart.items():
         if any(get(each) for each in own.values()):
             lines.append([f"besides: {what}", *(_count(get(each) / each.steps) for each in own.values())])

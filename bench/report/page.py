@@ -73,25 +73,49 @@ def page(
         }
         measured = set(scene.cells["implementation"])
         legend = [
-            {"name": scene.short[name], "full": name, "about": scene.about[name],
-             "sample": Markup(marker_svg(look, "legend")), "again": Markup(marker_svg(look, "strip")),
-             "measured": name in measured}
+            {
+                "name": scene.short[name],
+                "full": name,
+                "about": scene.about[name],
+                "sample": Markup(marker_svg(look, "legend")),
+                "again": Markup(marker_svg(look, "strip")),
+                "measured": name in measured,
+            }
             for name, look in scene.looks.items()
-        ]  # fmt: skip
+        ]
     return environment.get_template("template.html.j2").render(
-        manifest=manifest, findings=found, notices=notices(cells, manifest), warned=sentences(cells), plots=plots,
+        manifest=manifest,
+        findings=found,
+        notices=notices(cells, manifest),
+        warned=sentences(cells),
+        plots=plots,
         legend=legend,
-        legends=legends, why=explained, use=advised, reference=REFERENCE, within=WITHIN,
+        legends=legends,
+        why=explained,
+        use=advised,
+        reference=REFERENCE,
+        within=WITHIN,
         measured_names=measured,
-        constants=constants(cells[cells["status"] == MEASURED]), baseline=scene.short.get(manifest.baseline, ""),
-        columns=shown, rows=rows, filters=_filters(shown, rows), precision=precision, wide=_wide(cells, precision),
+        constants=constants(cells[cells["status"] == MEASURED]),
+        baseline=scene.short.get(manifest.baseline, ""),
+        columns=shown,
+        rows=rows,
+        filters=_filters(shown, rows),
+        precision=precision,
+        wide=_wide(cells, precision),
         several=scene.cells["speedup"].notna().any() and len(ordered(scene.cells["implementation"])) > 1,
-        passes=scene.cells["passes"], skipped=skipped(cells), short=scene.short,
-        machine=tables.facts(manifest.machine), settings=tables.facts(manifest.settings),
-        commit=tables.facts(manifest.commit), ledger=tables.ledger(manifest), block=tick_time(BLOCK_SECONDS),
-        css=Markup(palette.css() + "\n" + _asset("style.css")), datatables=Markup(_asset("vendor/dataTables.min.js")),
+        passes=scene.cells["passes"],
+        skipped=skipped(cells),
+        short=scene.short,
+        machine=tables.facts(manifest.machine),
+        settings=tables.facts(manifest.settings),
+        commit=tables.facts(manifest.commit),
+        ledger=tables.ledger(manifest),
+        block=tick_time(BLOCK_SECONDS),
+        css=Markup(palette.css() + "\n" + _asset("style.css")),
+        datatables=Markup(_asset("vendor/dataTables.min.js")),
         script=Markup(_asset("table.js")),
-    )  # fmt: skip
+    )
 
 
 def groups(picture: Picture) -> list[PlotGroup]:

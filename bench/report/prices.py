@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pandas as pd
 
 from bench.report.names import device, listed, short_names
-from bench.report.tables import Column, Entry, entries
+from bench.report.tables import Column, Entry, entries, plain
 from bench.report.units import NOTHING, duration, missing
 from bench.store.manifest import MEASURED
 from bench.table.cells import REFERENCE, with_outcome
@@ -21,14 +20,14 @@ _FIGURES = {
     "memory": (f"Memory over {REFERENCE}", "peak of a call over the other's: the median case, the least and the most"),
     "lines": ("Lines", "of code in its own files, Python and C++, without blank lines, comments and docstrings"),
     "paid": ("Pays off after", f"calls that earn back what it takes longer to build than {REFERENCE}"),
-}  # fmt: skip
+}
 
 
 def table(cells: pd.DataFrame) -> tuple[list[Column], list[list[Entry]]]:
     """The table of prices, one row for each implementation of the run, measured or not; columns that hold nothing are
     left out."""
     found = prices(cells)
-    columns = [column for column in _columns(found) if not found.apply(column.value, axis=1).map(missing).all()]
+    columns = [column for column in _columns(found) if not found[column.field].map(missing).all()]
     return columns, entries(found, columns)
 
 
@@ -38,19 +37,17 @@ def _columns(found: pd.DataFrame) -> list[Column]:
         "build": _build,
         "memory": _memory,
         "lines": lambda row: f"{row['lines']:.0f}",
-        "paid": lambda row: row["paid"],
+        "paid": plain("paid"),
     }
     figures = [
-        Column(title, texts[name], _field(name), name != "paid", hint=hint, wide=name == "paid")
+        Column(title, texts[name], name, name != "paid", hint=hint, wide=name == "paid")
         for name, (title, hint) in _FIGURES.items()
     ]
     return [
-        Column("Implementation", lambda row: short[row["implementation"]], _field("implementation"), False),
-        Column("Measured on", lambda row: row["devices"], _field("devices"), False),
+        Column("Implementation", lambda row: short[row["implementation"]], "implementation", False),
+        Column("Measured on", plain("devices"), "devices", False),
         *figures,
-        Column(
-            "Restrictions met in this run", lambda row: row["restrictions"], _field("restrictions"), False, wide=True
-        ),
+        Column("Restrictions met in this run", plain("restrictions"), "restrictions", False, wide=True),
     ]
 
 
@@ -152,7 +149,3 @@ def _memory(row: pd.Series) -> str:
     values = [row[f"memory{which}"] for which in ("", "_least", "_most")]
     middle, least, most = (f"{value:.{2 if value < 10 else 0}f}" for value in values)
     return f"{middle}×" if least == most else f"{middle}×, {least} to {most}"
-
-
-def _field(name: str) -> Callable[[pd.Series], Any]:
-    return lambda row: row[name]

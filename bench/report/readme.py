@@ -82,11 +82,14 @@ def _why(folder: Path) -> str:
     table, relative = cells(run), folder.relative_to(ROOT)
     found = why(run, table, Scene(table, run.manifest))
     lines = [
-        f"![Time of a step by category, for each implementation]({relative}/figures/where.png)", "",
-        *(f"- {each.text}" for each in found.findings), "",
-        f"![Norm of the gradient k steps back]({relative}/figures/gradients.png)", "",
+        f"![Time of a step by category, for each implementation]({relative}/figures/where.png)",
+        "",
+        *(f"- {each.text}" for each in found.findings),
+        "",
+        f"![Norm of the gradient k steps back]({relative}/figures/gradients.png)",
+        "",
         *(f"- {text}" for text in found.gradients),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 

@@ -21,16 +21,15 @@ from bench.why.floor import MARGIN
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the full table: its heading, what it shows of a row, and by what value it sorts.
+    """A column of the full table: its heading, what it shows of a row, and the field by whose value it sorts.
 
     `numeric` columns sort by a number, missing ones last; `filtered` ones get a selection above the table, of what
-    they show or else of what `choice` makes of it; `wide` ones
-    may take several lines.
+    they show or else of what `choice` makes of it; `wide` ones may take several lines.
     """
 
     title: str
     text: Callable[[pd.Series], str]
-    value: Callable[[pd.Series], Any]
+    field: str
     numeric: bool = True
     filtered: bool = False
     hint: str = ""
@@ -61,16 +60,15 @@ _FILTERED = ("mode", "device", "dtype", "hidden_size", "seq_len", "batch_size")
 def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     """The columns of the full table: what tells the cells apart, then what was measured of them."""
     short = short_names(cells["implementation"])
-    found = [Column("Implementation", lambda row: short[row["implementation"]], _field("implementation"), False, True)]
+    found = [Column("Implementation", lambda row: short[row["implementation"]], "implementation", False, True)]
     varying = set(varying_axes(cells)) if len(cells) else set()
     for axis, title in AXES.items():
         if axis in varying or axis in _ALWAYS:
             numeric = cells[axis].dtype.kind in "iuf"
-            text: Callable[[pd.Series], str] = _device if axis == "device" else _plain(axis)
-            found.append(Column(title, text, _field(axis), numeric, axis in _FILTERED))
+            found.append(Column(title, axis_text(axis), axis, numeric, axis in _FILTERED))
     gaps = len(cells) > 0 and (with_outcome(cells)["outcome"] != MEASURED).any()
-    result = [Column("Result", _plain("outcome"), _field("outcome"), False, True)] if gaps else []
-    reason = [Column("Reason", _plain("reason"), _field("reason"), False)] if gaps else []
+    result = [Column("Result", plain("outcome"), "outcome", False, True)] if gaps else []
+    reason = [Column("Reason", plain("reason"), "reason", False)] if gaps else []
     return found + result + _measures(cells, precision) + reason
 
 
@@ -84,39 +82,39 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         return value + (" ◊" if precision and row["too_wide"] else ""), interval or NOTHING
 
     every = {
-        "seconds": Column("Time per call", lambda row: duration(row["seconds"]), _field("seconds")),
+        "seconds": Column("Time per call", lambda row: duration(row["seconds"]), "seconds"),
         "seconds_low": Column("95 % interval", lambda row: durations(row["seconds_low"], row["seconds_high"]),
-                              _field("seconds_low"), hint="of the time per call, over passes"),
-        "speedup": Column("Speed-up", lambda row: ratio(row)[0], _field("speedup")),
-        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], _field("speedup_low"),
+                              "seconds_low", hint="of the time per call, over passes"),
+        "speedup": Column("Speed-up", lambda row: ratio(row)[0], "speedup"),
+        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], "speedup_low",
                               hint="of the speed-up, over passes"),
-        "fastest": Column("Fastest", _plain("fastest"), _field("fastest"), False, True,
+        "fastest": Column("Fastest", plain("fastest"), "fastest", False, True,
                           hint="the one that won this case, those that tie, or those between which it is undecided",
                           choice=_standing),
-        "fastest_gain": Column("Its gain", fastest_gain, _field("fastest_gain"),
+        "fastest_gain": Column("Its gain", fastest_gain, "fastest_gain",
                                hint=f"of the fastest over {REFERENCE}, from the same rounds, with its 95 % interval"),
-        "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), _field("step_seconds")),
-        "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), _field("floor_seconds"),
+        "step_seconds": Column("Time per step", lambda row: duration(row["step_seconds"]), "step_seconds"),
+        "floor_seconds": Column("Floor", lambda row: duration(row["floor_seconds"]), "floor_seconds",
                                 hint="the least time any implementation needs on this machine"),
-        "gap": Column("Gap", lambda row: gap(row["gap"]), _field("gap"),
+        "gap": Column("Gap", lambda row: gap(row["gap"]), "gap",
                       hint=f"time per call over the floor, which has {100 * MARGIN:.0f} % taken off"),
-        "label": Column("Bound", _plain("label"), _field("label"), False, True,
+        "label": Column("Bound", plain("label"), "label", False, True,
                         hint="what most of the time goes into, by profile and limits"),
-        "operators": Column("Operators a step", lambda row: per_step(row["operators"]), _field("operators"),
+        "operators": Column("Operators a step", lambda row: per_step(row["operators"]), "operators",
                             hint="calls that compute or move data"),
-        "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), _field("event_seconds"),
+        "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), "event_seconds",
                                 hint="time per call between CUDA events"),
-        "control_ratio": Column("× control", lambda row: times(row["control_ratio"]), _field("control_ratio"),
+        "control_ratio": Column("× control", lambda row: times(row["control_ratio"]), "control_ratio",
                                 hint="time over that of the control, from the same rounds"),
-        "peak_bytes": Column("Peak memory", lambda row: size(row["peak_bytes"]), _field("peak_bytes")),
-        "build_seconds": Column("Build", lambda row: duration(row["build_seconds"]), _field("build_seconds"),
+        "peak_bytes": Column("Peak memory", lambda row: size(row["peak_bytes"]), "peak_bytes"),
+        "build_seconds": Column("Build", lambda row: duration(row["build_seconds"]), "build_seconds",
                                 hint="construction before the first call; no part of the time per call"),
-        "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), _field("parity_error"),
+        "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), "parity_error",
                                hint="largest relative deviation from the float64 reference"),
-        "passes": Column("Passes", lambda row: _count(row["passes"]), _field("passes")),
-        "warnings": Column("Warnings", lambda row: short(row["warnings"]), lambda row: short(row["warnings"]), False,
+        "passes": Column("Passes", lambda row: _count(row["passes"]), "passes"),
+        "warnings": Column("Warnings", plain("warned"), "warned", False,
                            hint="what qualifies the figures of this row"),
-        "why": Column("Why", _plain("why"), _field("why"), False, hint="where the time goes"),
+        "why": Column("Why", plain("why"), "why", False, hint="where the time goes"),
     }  # fmt: skip
     return [column for name, column in every.items() if name == "seconds" or (name in cells and _said(cells[name]))]
 
@@ -143,6 +141,8 @@ def fastest_gain(row: pd.Series) -> str:
 def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:
     """The full table: every cell of the run, also those without a result."""
     frame = with_outcome(cells).assign(too_wide=~reached(cells, precision) if precision else False)
+    if "warnings" in frame:
+        frame["warned"] = frame["warnings"].map(short)
     return entries(frame, shown)
 
 
@@ -152,7 +152,7 @@ def entries(frame: pd.DataFrame, shown: list[Column]) -> list[list[Entry]]:
 
 
 def _entry(column: Column, row: pd.Series) -> Entry:
-    value = column.value(row)
+    value = row[column.field]
     empty = missing(value) or (isinstance(value, float) and not math.isfinite(value))
     order = "" if empty else repr(float(value)) if column.numeric else str(value)
     hint = row["implementation"] if column.title == "Implementation" else ""
@@ -160,16 +160,14 @@ def _entry(column: Column, row: pd.Series) -> Entry:
     return Entry(text, order, hint, column.choice(text))
 
 
-def _field(name: str) -> Callable[[pd.Series], Any]:
-    return lambda row: row[name]
-
-
-def _plain(name: str) -> Callable[[pd.Series], str]:
+def plain(name: str) -> Callable[[pd.Series], str]:
+    """What shows a field as it is."""
     return lambda row: str(row[name])
 
 
-def _device(row: pd.Series) -> str:
-    return device(row["device"])
+def axis_text(axis: str) -> Callable[[pd.Series], str]:
+    """What shows an axis of Case."""
+    return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 
 def _count(value: float) -> str:
@@ -198,7 +196,7 @@ def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(_LABELS.get(key, key.replace("_", " ").capitalize()), fact(key, value)) for key, value in values.items()]
 
 
-def fact(key: str, value: Any) -> str:
+def fact(key: str, value: Any) -> str:  # noqa: PLR0911 # a kind of value a return
     """One value of a record, with the unit that its key stands for."""
     if value is None or value in ("", {}, []):
         return "every one present" if key == "devices" else "none"

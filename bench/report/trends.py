@@ -83,8 +83,11 @@ def modes(context: Context) -> list[Finding]:
     cases = pd.DataFrame([train for train, _ in both]).reset_index(drop=True)
     parts = {sign: cases[[verdict == sign for verdict in verdicts]] for sign in (-1, 1, 0)}
     who = f"the speed-up of {context.phrase(context.focus)}"
-    words = {-1: f"in training {who} is smaller than in inference", 1: f"in training {who} is larger than in inference",
-             0: f"training and inference show no clear difference in {who}"}  # fmt: skip
+    words = {
+        -1: f"in training {who} is smaller than in inference",
+        1: f"in training {who} is larger than in inference",
+        0: f"training and inference show no clear difference in {who}",
+    }
     short = {-1: "smaller", 1: "larger", 0: "not clearly different"}
     first, *rest = sorted((sign for sign in parts if len(parts[sign])), key=lambda sign: -len(parts[sign]))
     share = of_all(parts[first], cases)
@@ -162,8 +165,11 @@ def growth(context: Context) -> list[Finding]:
         found.append(Finding("step", f"One step costs {steps[0]} and {steps[1]} ({where})."))
     rows = [row for row in along(context, context.names[0], "hidden_size") if row["seconds_low"] > 0]
     if len(rows) > 1:
-        calls = [f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
-                f"{axis_value('hidden_size', row['hidden_size'])}" for row in (rows[0], rows[-1])]  # fmt: skip
+        calls = [
+            f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
+            f"{axis_value('hidden_size', row['hidden_size'])}"
+            for row in (rows[0], rows[-1])
+        ]
         where = place(rows[0], context.varying, without=["hidden_size"])
         found.append(Finding("hidden_size", f"A call takes {calls[0]} and {calls[1]} ({where})."))
     return found

@@ -74,6 +74,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def rough_percent(share: float) -> str:
+    """A share in two digits: `7.6 %`."""
+    return percent(float(f"{share:.2g}"))
+
+
 def whole_percent(share: float) -> str:
     """A share without decimals: `85 %`."""
     return f"{100 * share:.0f} %"
@@ -89,12 +94,12 @@ def gap(value: float) -> str:
     return NOTHING if missing(value) else f"{value:.1f}×" if value < 10 else f"{value:.0f}×"
 
 
-def tick_time(seconds: float, _position: int | None = None) -> str:
+def tick_time(seconds: float) -> str:
     """A time on an axis, as short as it can be: `10 µs`."""
     return _scaled(seconds, _TIMES, 0)
 
 
-def tick_size(count: float, _position: int | None = None) -> str:
+def tick_size(count: float) -> str:
     """Bytes on an axis: `64 KiB`."""
     return _scaled(count, _SIZES, 0)
 

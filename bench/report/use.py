@@ -131,6 +131,8 @@ def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
     for mode in MODES:
         for name, others in same_code(scene.cells[scene.cells["mode"] == mode], scene.names).items():
             who = listed([f"`{scene.label(other)}`" for other in others])
-            notes.append(f"In {mode}, {who} {'runs' if len(others) == 1 else 'run'} the code of `{scene.label(name)}`: "
-                         "one entry there.")  # fmt: skip
+            notes.append(
+                f"In {mode}, {who} {'runs' if len(others) == 1 else 'run'} the code of `{scene.label(name)}`: "
+                "one entry there."
+            )
     return notes

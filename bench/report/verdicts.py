@@ -78,7 +78,7 @@ def change(verdict: CellVerdict) -> str:
     return f"{percent(verdict.effect, sign=True)} [{', '.join(ends)}]"
 
 
-def sentence(outcome: Outcome) -> str:
+def sentence(outcome: Outcome) -> str:  # noqa: PLR0911 # a sentence a return
     """The whole outcome in one sentence for a person."""
     named, total = labels(outcome), len(outcome.verdicts)
     compared = _compared(outcome)

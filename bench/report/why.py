@@ -213,8 +213,11 @@ def _notes(run: Run) -> list[str]:
         notes.append("No floors: this run was not asked what the machine allows.")
     elif "all" in missing:
         notes.append(f"No floors: what this machine allows could not be measured: {missing['all']}.")
-    notes += [f"Limits of {name} could not be measured: {why}." for name, why in missing.items()
-              if re.split("[.,]", name)[0] in _devices(run)]  # fmt: skip
+    notes += [
+        f"Limits of {name} could not be measured: {why}."
+        for name, why in missing.items()
+        if re.split("[.,]", name)[0] in _devices(run)
+    ]
     if run.profile is None:
         notes.append("No profile: this run was not asked where its time goes.")
     elif run.profile.missing:

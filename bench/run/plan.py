@@ -127,9 +127,14 @@ def measure(crew: Crew, plan: CasePlan, order: random.Random, ledger: Ledger) ->
 
 
 def _take(
-    crew: Crew, plan: CasePlan, names: list[str], order: random.Random, ledger: Ledger,
-    failures: dict[str, str], lost: dict[str, str],
-) -> CaseSamples:  # fmt: skip
+    crew: Crew,
+    plan: CasePlan,
+    names: list[str],
+    order: random.Random,
+    ledger: Ledger,
+    failures: dict[str, str],
+    lost: dict[str, str],
+) -> CaseSamples:
     """One taking, in which those that fail by themselves go into `failures`. Raises HomeLost, ControlFailed."""
     crew.begin(plan.case)
     built = [CONTROL]

@@ -79,9 +79,11 @@ def cells(run: Run) -> pd.DataFrame:
             profile = profiles.get(cell)
             row |= _gap(record, row, run.limits) | _label(profile, run.limits, record.products)
             row["warnings"] = comparison.joined(
-                warnings(run, samples), comparison.of_profile(profile), comparison.of_gap(row.get("gap")),
+                warnings(run, samples),
+                comparison.of_profile(profile),
+                comparison.of_gap(row.get("gap")),
                 comparison.of_products(record.products),
-            )  # fmt: skip
+            )
         rows.append(row)
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "same_as", "needs", "lines"]
     wanted += ["passes", "rounds", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high"))]

@@ -205,8 +205,10 @@ class Laws(NamedTuple):
 
     def of(self, setting: Mapping[str, Any]) -> Laws:
         """Those of one setting."""
-        return Laws([each for each in self.fits if each.setting == setting],
-                    [each for each in self.unfitted if each.setting == setting])  # fmt: skip
+        return Laws(
+            [each for each in self.fits if each.setting == setting],
+            [each for each in self.unfitted if each.setting == setting],
+        )
 
 
 def laws(run: Run) -> Laws:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from bench.report.facets import Setting, pick
 from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
-from bench.report.pictures.palette import COLOURS, GRID, MUTED, Look
+from bench.report.pictures.palette import COLOURS, Look
 from bench.report.pictures.render import Entry, Panel
 from bench.report.pictures.scene import Group, Picture, Scene
 from bench.report.units import tick_time, whole_percent
@@ -46,10 +46,10 @@ def picture(scene: Scene, profile: Profile) -> Picture | None:
         columns = max(1, -(-len(panels) // setting.cells["mode"].nunique()))
         groups.append(Group(setting.title, panels, min(columns, MOST_SIZES), scene.folded(setting)))
     kept = [group for group in groups if group.panels]
-    return Picture("where", "Where the time of a step goes", kept, legend(groups, records)) if kept else None
+    return Picture("where", "Where the time of a step goes", kept, legend(records)) if kept else None
 
 
-def legend(groups: Sequence[Group], records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
+def legend(records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
     """The categories that any cell has at least one percent of."""
     shown = {
         name
@@ -85,8 +85,8 @@ def _panel(scene: Scene, rows: pd.DataFrame, records: dict[tuple[str, str], Prof
             bars.append((scene.label(name), {each: part * step for each, part in record.categories.items()}))
     told = "; ".join(f"{label}: {_told(parts)}" for label, parts in bars)
     left = min(2.2, 0.4 + 0.085 * max(len(label) for label, _ in bars))
-    return Panel(title, f"Time per step by category. {title}. {told}.", partial(draw_bars, bars=bars),
-                 1.0 + 0.36 * len(bars), left)  # fmt: skip
+    alt = f"Time per step by category. {title}. {told}."
+    return Panel(title, alt, partial(draw_bars, bars=bars), 1.0 + 0.36 * len(bars), left)
 
 
 def _told(parts: dict[str, float]) -> str:
@@ -105,8 +105,9 @@ def draw_bars(ax: Axes, bars: Sequence[Bar]) -> None:
                 continue
             ax.barh(-k, part, left=left, height=0.66, color=COLOURS[ROLES[name]][0], linewidth=0, zorder=3)
             if part > WRITTEN * longest:
-                ax.text(left + part / 2, -k, whole_percent(part / total), color=COLOURS["heat-ink-strong"][0],
-                        fontsize=FONT - 1, ha="center", va="center_baseline", zorder=4)  # fmt: skip
+                share, ink = whole_percent(part / total), COLOURS["heat-ink-strong"][0]
+                at = left + part / 2
+                ax.text(at, -k, share, color=ink, fontsize=FONT - 1, ha="center", va="center_baseline", zorder=4)
             left += part
     ax.set_xlim(0, 1.02 * longest)
     ax.set_ylim(0.6 - len(bars), 0.6)
@@ -114,6 +115,4 @@ def draw_bars(ax: Axes, bars: Sequence[Bar]) -> None:
     ticks = [float(tick) for tick in ax.get_xticks() if 0 <= tick <= longest]
     ticks = ticks[:: max(1, len(ticks) // 4)]
     ax.set_xticks(ticks, [tick_time(tick) if tick else "0" for tick in ticks])
-    dress(ax)
-    ax.grid(True, axis="x", color=GRID, linewidth=0.8, zorder=0)
-    ax.set_xlabel("time per step", color=MUTED, fontsize=FONT, labelpad=3)
+    dress(ax, "time per step", grid="x")

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bench.report.pictures.drawing import FONT, dress, thinned
-from bench.report.pictures.palette import COLOURS, GRID, INK, MUTED
+from bench.report.pictures.palette import COLOURS, INK, MUTED
 from bench.report.pictures.render import Panel
 from bench.why.gradients.file import DEFAULT, EXPLODES, FACTOR, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
 
@@ -61,8 +61,16 @@ def _draw(ax: Axes, steps: Sequence[int], rows: Sequence[Row], rounded: Sequence
         ax.plot(xs, _points(row, "median"), color=colour, linewidth=width, zorder=4)
     kept = [k & (k - 1) == 0 for k in xs]
     for row in rounded:
-        ax.plot(list(compress(xs, kept)), list(compress(_points(row, "median"), kept)), "o", markersize=4.2,
-                markerfacecolor="none", color=_colour(row), markeredgewidth=1, zorder=5)  # fmt: skip
+        ax.plot(
+            list(compress(xs, kept)),
+            list(compress(_points(row, "median"), kept)),
+            "o",
+            markersize=4.2,
+            markerfacecolor="none",
+            color=_colour(row),
+            markeredgewidth=1,
+            zorder=5,
+        )
     _axes(ax, steps[-1])
     _legend(ax, rows, band)
 
@@ -93,13 +101,9 @@ def _axes(ax: Axes, longest: int) -> None:
     ax.set_xlim(0.9, max(longest, 2) * 1.1)
     ax.set_ylim(*LIMITS)
     ax.set_yticks(list(TICKS), list(TICKS.values()))
-    dress(ax)
-    ax.grid(True, color=GRID, linewidth=0.8)
+    dress(ax, "k, steps back", "gradient k steps back, over that at the last step")
     for limit, begin in ((1 / FACTOR, 0), (FACTOR, 0.68)):  # the upper one beside the legend
         ax.axhline(limit, xmin=begin, color=MUTED, linewidth=0.9, dashes=(4, 3), zorder=1)
-    ax.set_xlabel("k, steps back", color=MUTED, fontsize=FONT, labelpad=3)
-    ax.text(0, 1.03, "gradient k steps back, over that at the last step", transform=ax.transAxes, color=MUTED,
-            fontsize=FONT, va="bottom", ha="left")  # fmt: skip
 
 
 def _legend(ax: Axes, rows: Sequence[Row], band: str) -> None:
@@ -108,9 +112,18 @@ def _legend(ax: Axes, rows: Sequence[Row], band: str) -> None:
     handles: list[Artist] = [Line2D([], [], color=_colour(row), linewidth=_width(row)) for row in ordered]
     texts = [f"{label(row)}: {_reach(row)}" for row in ordered]
     legend = ax.legend(
-        [*handles, Patch(color=MUTED, alpha=0.18, lw=0)], [*texts, band],
-        title="spectral radius: steps to a thousandth", loc="upper left", bbox_to_anchor=(0, 1), frameon=False,
-        fontsize=FONT - 0.5, labelcolor=INK, handlelength=1.4, labelspacing=0.2, borderaxespad=0.1, alignment="left",
-    )  # fmt: skip
+        [*handles, Patch(color=MUTED, alpha=0.18, lw=0)],
+        [*texts, band],
+        title="spectral radius: steps to a thousandth",
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        frameon=False,
+        fontsize=FONT - 0.5,
+        labelcolor=INK,
+        handlelength=1.4,
+        labelspacing=0.2,
+        borderaxespad=0.1,
+        alignment="left",
+    )
     legend.get_title().set(color=MUTED, fontsize=FONT - 0.5)
     legend.set_zorder(6)

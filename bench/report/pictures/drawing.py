@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -48,11 +49,9 @@ def draw_lines(
         below = 1.3 * (len(lines) - 1 - number) if kind == "bytes" else 0.0
         if frame["low"].notna().any():
             ax.fill_between(frame["x"], frame["low"], frame["high"], color=look.colour, alpha=0.18, lw=0, zorder=2)
-        dashes: dict[str, tuple[float, ...]] = {"dashes": look.dashes} if look.dashes else {}
-        ax.plot(
-            frame["x"], frame["y"], color=look.colour, marker=look.marker, markersize=6.2 * look.scale + 1.4 * below,
-            linewidth=1.9 + below, markeredgewidth=0, zorder=3 + number, clip_on=False, **dashes,  # type: ignore[arg-type]  # one dict, several kinds of value
-        )  # fmt: skip
+        size, width = 6.2 * look.scale + 1.4 * below, 1.9 + below
+        style: dict[str, Any] = look.mark | ({"dashes": look.dashes} if look.dashes else {})
+        ax.plot(frame["x"], frame["y"], markersize=size, linewidth=width, zorder=3 + number, clip_on=False, **style)
 
 
 def _plane(ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple[float, float], kind: str) -> None:
@@ -67,14 +66,11 @@ def _plane(ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple
     ax.set_ylim(*limits)
     heights = ticks_between(*limits, base=2 if kind == "bytes" else 10)
     ax.set_yticks(heights, [(tick_size if kind == "bytes" else tick_time)(tick) for tick in heights])
-    dress(ax)
-    ax.grid(True, color=GRID, linewidth=0.8)
-    ax.set_xlabel(labels[0], color=MUTED, fontsize=FONT, labelpad=3)
-    ax.text(0, 1.03, labels[1], transform=ax.transAxes, color=MUTED, fontsize=FONT, va="bottom", ha="left")
+    dress(ax, *labels)
 
 
-def dress(ax: Axes) -> None:
-    """No box, no tick marks, ink that is the page's."""
+def dress(ax: Axes, across: str, up: str = "", grid: Literal["both", "x", ""] = "both") -> None:
+    """No box, no tick marks, ink that is the page's; below the plane what it shows across, above it what upwards."""
     ax.set_axisbelow(True)
     ax.patch.set_visible(False)
     for name, spine in ax.spines.items():
@@ -82,6 +78,11 @@ def dress(ax: Axes) -> None:
         spine.set_color(MUTED)
         spine.set_linewidth(0.8)
     ax.tick_params(length=0, pad=5, labelsize=FONT, labelcolor=INK)
+    if grid:
+        ax.grid(True, axis=grid, color=GRID, linewidth=0.8)
+    ax.set_xlabel(across, color=MUTED, fontsize=FONT, labelpad=3)
+    if up:
+        ax.text(0, 1.03, up, transform=ax.transAxes, color=MUTED, fontsize=FONT, va="bottom", ha="left")
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,9 @@ def heat_axes(ax: Axes, columns: Sequence[int], rows: Sequence[int]) -> None:
     ax.set_ylim(0, len(rows))
     ax.set_xticks([k + 0.5 for k in range(len(columns))], [str(value) for value in columns])
     ax.set_yticks([k + 0.5 for k in range(len(rows))], [str(value) for value in rows])
-    dress(ax)
+    dress(ax, "steps (sequence length)", "hidden size", grid="")
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(labelsize=heat_font(len(columns)))
-    ax.set_xlabel("steps (sequence length)", color=MUTED, fontsize=FONT, labelpad=3)
-    ax.text(0, 1.03, "hidden size", transform=ax.transAxes, color=MUTED, fontsize=FONT, va="bottom", ha="left")
 
 
 def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Callable[[str], str]) -> None:
@@ -138,9 +137,7 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
         look = looks[row["implementation"]]
         if row["seconds_low"] > 0:
             ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=look.colour, linewidth=5, alpha=0.3)
-        ax.plot(
-            [row["seconds"]], [-k], color=look.colour, marker=look.marker, markersize=8 * look.scale, markeredgewidth=0
-        )
+        ax.plot([row["seconds"]], [-k], markersize=8 * look.scale, **look.mark)
     ax.set_xscale("log")
     ax.minorticks_off()
     ax.set_xlim(low / 1.35, high * 1.35)
@@ -148,9 +145,7 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
     ax.set_xticks(ticks, [tick_time(tick) for tick in ticks])
     ax.set_ylim(0.6 - len(rows), 0.6)
     ax.set_yticks([-k for k in range(len(rows))], [label(name) for name in rows["implementation"]])
-    dress(ax)
-    ax.grid(True, axis="x", color=GRID, linewidth=0.8)
-    ax.set_xlabel("time per call", color=MUTED, fontsize=FONT, labelpad=3)
+    dress(ax, "time per call", grid="x")
 
 
 def thinned(values: Sequence[float], most: int = 7) -> list[float]:

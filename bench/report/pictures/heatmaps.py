@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -59,15 +60,15 @@ def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> 
 def _tiles(rows: pd.DataFrame, precision: float | None) -> list[Tile]:
     narrow = reached(rows, precision) if precision else pd.Series(True, index=rows.index)
     return [
-        Tile(int(row["seq_len"]), int(row["hidden_size"]), float(row["speedup"]), side(row) in (FASTER, SLOWER),
-             _number(row["speedup"]) + ("" if narrow[index] else f" {WIDE}"))
+        _ratio(row, row["speedup"], side(row) in (FASTER, SLOWER), "" if narrow[index] else f" {WIDE}")
         for index, row in rows.iterrows()
-    ]  # fmt: skip
+    ]
 
 
-def _number(ratio: float) -> str:
-    """A ratio short enough for a tile."""
-    return f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
+def _ratio(row: pd.Series, ratio: float, decided: bool, mark: str = "") -> Tile:
+    """A case's tile, on which the ratio is written as short as fits."""
+    text = f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
+    return Tile(int(row["seq_len"]), int(row["hidden_size"]), float(ratio), decided, text + mark)
 
 
 def _panel(title: str, alt: str, tiles: Sequence[Tile]) -> Panel:
@@ -87,10 +88,8 @@ def crossover_panels(scene: Scene) -> list[Panel]:
             pairs = [pair for pair in both if pair[0]["mode"] == mode]
             for fixed, part in _by_setting(scene, pairs):
                 tiles = [
-                    Tile(int(cpu["seq_len"]), int(cpu["hidden_size"]), cpu["seconds"] / gpu["seconds"],
-                         apart(cpu, gpu, "seconds") != 0, _number(cpu["seconds"] / gpu["seconds"]))
-                    for cpu, gpu in part
-                ]  # fmt: skip
+                    _ratio(cpu, cpu["seconds"] / gpu["seconds"], apart(cpu, gpu, "seconds") != 0) for cpu, gpu in part
+                ]
                 if len(tiles) > 1:
                     title = f"{mode.capitalize()}: {scene.label(name)}" + (f" · {fixed}" if fixed else "")
                     panels.append(_panel(title, f"Time on the CPU over time on the GPU, {title}", tiles))
@@ -187,8 +186,9 @@ def draw_winners(ax: Axes, tiles: Sequence[WinnerTile], columns: Sequence[int], 
         both = room and tile.gain
         code = tile.code if room else tile.code.replace(" ", "\n")  # two stand one above the other
         large = FONT + 2 if room else FONT if code == tile.code else FONT - 2
-        ax.text(x + 0.5, y + (0.66 if both else 0.48), code, color=tile.ink, fontsize=large, fontweight="bold",
-                ha="center", va="center", linespacing=1.0)  # fmt: skip
+        words: dict[str, Any] = {"color": tile.ink, "ha": "center", "va": "center"}
+        height = 0.66 if both else 0.48
+        ax.text(x + 0.5, y + height, code, fontsize=large, fontweight="bold", linespacing=1.0, **words)
         if both:
-            ax.text(x + 0.5, y + 0.26, tile.gain, color=tile.ink, fontsize=FONT - 0.5, ha="center", va="center")
+            ax.text(x + 0.5, y + 0.26, tile.gain, fontsize=FONT - 0.5, **words)
     heat_axes(ax, columns, rows)

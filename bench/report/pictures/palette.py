@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rnn_impls.registry import BUILTIN, ordered
 
@@ -77,6 +77,11 @@ class Look:
     def colour(self) -> str:
         """Its colour in files."""
         return COLOURS[self.role][0]
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """What matplotlib is told of its marks, but for their size."""
+        return {"color": self.colour, "marker": self.marker, "markeredgewidth": 0}
 
     @property
     def scale(self) -> float:

@@ -106,8 +106,8 @@ def sheet(panels: Sequence[Panel], columns: int, title: str, legend: Sequence[En
     y = high - head
     for row, height in zip(rows, heights, strict=True):
         for k, panel in enumerate(row):
-            figure.text((k * WIDTH + 0.2) / wide, (y - 0.22) / high, panel.title, fontsize=FONT + 0.5, color=INK,
-                        fontweight="bold")  # fmt: skip
+            at = (k * WIDTH + 0.2) / wide, (y - 0.22) / high
+            figure.text(*at, panel.title, fontsize=FONT + 0.5, color=INK, fontweight="bold")
             _draw(figure, panel, k * WIDTH, y - 0.3 - panel.height, wide, high)
         y -= height
     return figure
@@ -145,8 +145,7 @@ def _legend(figure: Figure, entries: Sequence[Entry], longest: int, y: float) ->
 
 
 def _sample(look: Look, xs: list[float], ys: list[float]) -> Line2D:
-    line = Line2D(xs, ys, color=look.colour, marker=look.marker, markevery=[1], markersize=6.5 * look.scale,
-                  linewidth=1.9, markeredgewidth=0)  # fmt: skip
+    line = Line2D(xs, ys, markevery=[1], markersize=6.5 * look.scale, linewidth=1.9, **look.mark)
     if look.dashes:
         line.set_dashes(look.dashes)
     return line
@@ -155,9 +154,11 @@ def _sample(look: Look, xs: list[float], ys: list[float]) -> Line2D:
 def _draw(figure: Figure, panel: Panel, x: float, y: float, wide: float, high: float) -> None:
     """Put a panel with its lower left corner at x, y of a figure `wide` and `high`; all in inches."""
     box = (
-        (x + panel.left) / wide, (y + BOTTOM) / high,
-        (WIDTH - panel.left - RIGHT) / wide, (panel.height - TOP - BOTTOM) / high,
-    )  # fmt: skip
+        (x + panel.left) / wide,
+        (y + BOTTOM) / high,
+        (WIDTH - panel.left - RIGHT) / wide,
+        (panel.height - TOP - BOTTOM) / high,
+    )
     panel.draw(figure.add_axes(box))
 
 

@@ -18,7 +18,7 @@ from bench.cases.case import Case
 from bench.report.facets import Setting
 from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
-from bench.report.pictures.palette import GRID, INK, MUTED, Look
+from bench.report.pictures.palette import INK, MUTED, Look
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene
 from bench.why.floor import floor, levels, peak
@@ -101,8 +101,8 @@ def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak
         ax.plot([left, end], [left * roof.rate, end * roof.rate], color=MUTED, linewidth=1.1, zorder=2)
         _along(ax, (1.1 * left, 1.1 * left * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
     for point in points:
-        ax.plot([point.intensity], [point.rate], color=point.look.colour, marker=point.look.marker,
-                markersize=7 * point.look.scale, markeredgewidth=0, zorder=4)  # fmt: skip
+        look = point.look
+        ax.plot([point.intensity], [point.rate], markersize=7 * look.scale, zorder=4, **look.mark)
     for size in sorted({point.hidden_size for point in points}):
         best = max((point for point in points if point.hidden_size == size), key=lambda point: point.rate)
         _write(ax, 1.18 * best.intensity, best.rate, str(size), INK, "left", "center")
@@ -112,8 +112,18 @@ def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
     """Write on a roof's slope, which is one decade up for one across."""
     (x, y), (x_next, y_next) = ax.transData.transform([at, (10 * at[0], 10 * at[1])])
     angle = math.degrees(math.atan2(y_next - y, x_next - x))
-    ax.annotate(text, at, (0, 2), textcoords="offset points", color=MUTED, fontsize=FONT - 2, rotation=angle,
-                rotation_mode="anchor", va="bottom", ha="left")  # fmt: skip
+    ax.annotate(
+        text,
+        at,
+        (0, 2),
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=FONT - 2,
+        rotation=angle,
+        rotation_mode="anchor",
+        va="bottom",
+        ha="left",
+    )
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: str, across: str, up: str) -> None:
@@ -131,8 +141,4 @@ def _logarithmic(ax: Axes, across: tuple[float, float], up: tuple[float, float])
     ax.set_yticks(decades, [f"{tick / 1e9:g}" for tick in decades])
     ticks = [tick for tick in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if across[0] <= tick <= across[1]]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    dress(ax)
-    ax.grid(True, color=GRID, linewidth=0.8)
-    ax.set_xlabel("operations per byte", color=MUTED, fontsize=FONT, labelpad=3)
-    ax.text(0, 1.03, "GFLOP/s; numbers are hidden sizes", transform=ax.transAxes, color=MUTED, fontsize=FONT,
-            va="bottom", ha="left")  # fmt: skip
+    dress(ax, "operations per byte", "GFLOP/s; numbers are hidden sizes")

@@ -38,8 +38,10 @@ def measure(hidden_size: int = 128, seeds: int = 16, seq_len: int = 1024) -> dic
             raise ValueError(f"--{name} must be a whole number of at least 1, not {value}")
     needed = 8 * len(RADII) * seeds * hidden_size * (seq_len + 2 * hidden_size)
     if needed > MOST_BYTES:
-        raise ValueError(f"--hidden-size, --seeds and --seq-len together ask for {needed / 2**30:.1f} GiB of "
-                         f"numbers, over {MOST_BYTES / 2**30:g} GiB; take one of them smaller")  # fmt: skip
+        raise ValueError(
+            f"--hidden-size, --seeds and --seq-len together ask for {needed / 2**30:.1f} GiB of "
+            f"numbers, over {MOST_BYTES / 2**30:g} GiB; take one of them smaller"
+        )
     lengths = tuple(sorted({*powers(1, seq_len), seq_len}))
     networks = draw(RADII, hidden_size, range(seeds), seq_len)
     own_radii = np.array([spectral_radius(weight) for weight in networks.weight_hh]).reshape(len(RADII), seeds)
@@ -82,10 +84,15 @@ def _rows(
     back = found.steps_back.numpy().reshape(*by_beginning, *found.steps_back.shape[1:])  # (beginning, seed, L, T + 1)
     first = found.first_input.numpy().reshape(*by_beginning, len(lengths))
     return [
-        {"nonlinearity": nonlinearity, "dtype": dtype, "beginning": beginning(radius),
-         "radius": float(np.median(own_radii[k]))} | _figures(back[k], first[k])
+        {
+            "nonlinearity": nonlinearity,
+            "dtype": dtype,
+            "beginning": beginning(radius),
+            "radius": float(np.median(own_radii[k])),
+        }
+        | _figures(back[k], first[k])
         for k, radius in enumerate(RADII)
-    ]  # fmt: skip
+    ]
 
 
 def _figures(back: Norms, first: Norms) -> dict[str, Any]:

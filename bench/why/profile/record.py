@@ -117,9 +117,8 @@ def from_dict(fields: dict[str, Any]) -> ProfileRecord:
     return record
 
 
-OVERHEAD_BOUND, LAUNCH_BOUND, MEMORY_BOUND, COMPUTE_BOUND = (
-    "overhead-bound", "launch-bound", "memory-bound", "compute-bound",
-)  # fmt: skip
+OVERHEAD_BOUND, LAUNCH_BOUND = "overhead-bound", "launch-bound"
+MEMORY_BOUND, COMPUTE_BOUND = "memory-bound", "compute-bound"
 HALF = 0.5
 
 

@@ -44,10 +44,15 @@ convolution _convolution conv2d log_softmax softmax ones_like_ rand randn pad te
 
 _KINDS = {
     f"aten::{name}": kind
-    for kind, names in ((PRODUCT, _PRODUCTS), (COPY, _COPIES), (ALLOCATION, _ALLOCATIONS), (VIEW, _VIEWS),
-                        (WRAPPER, _WRAPPERS))
+    for kind, names in (
+        (PRODUCT, _PRODUCTS),
+        (COPY, _COPIES),
+        (ALLOCATION, _ALLOCATIONS),
+        (VIEW, _VIEWS),
+        (WRAPPER, _WRAPPERS),
+    )
     for name in names.split()
-}  # fmt: skip
+}
 _NODE = re.compile(r"^autograd::|Backward\d*$|AccumulateGrad$|^torch::autograd::")
 
 
