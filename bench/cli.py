@@ -15,7 +15,6 @@ from typing import NoReturn
 import typer
 
 from bench.commands import bringing, explaining, gating, measuring
-from bench.commands.explaining import advise, gradients
 
 app = typer.Typer(
     help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
@@ -26,19 +25,19 @@ app = typer.Typer(
 for command in (
     measuring.run,
     measuring.report,
-    advise,
+    explaining.advise,
     gating.gate,
     gating.compare,
     measuring.accuracy,
     gating.trust,
+    explaining.limits,
+    explaining.profile,
+    explaining.gradients,
+    bringing.check,
+    bringing.new,
 ):
     app.command()(command)
-app.command()(explaining.limits)
-app.command()(explaining.profile)
-app.command()(gradients)
-app.command()(bringing.check)
-app.command()(bringing.new)
-app.command("list")(measuring.list_)
+app.command("list")(bringing.list_)
 
 
 def main() -> None:

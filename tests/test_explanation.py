@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.host.process import WorkerDied
 from bench.report.build import build
 from bench.report.operators import with_reasons
@@ -25,8 +25,6 @@ from bench.why.limits.limits import read_limits
 from bench.why.profile.record import Profile, read_profile
 from tests.report.test_build import Page
 from tests.synthetic import LEFT_OUT, LIMITS, MACHINE, gradients, profile_record, write_run
-
-Cell = tuple[str, str]
 
 
 class Pieces:
@@ -117,7 +115,7 @@ def said(folder: Path) -> list[str]:
     """What the report says is missing, and the sentences about why."""
     run = read_run(folder)
     table = with_reasons(cells(run), run.profile)
-    found = why(run, table, Scene(table, run.manifest))
+    found = why(run, Scene(table, run.manifest))
     return [*found.notes, *(finding.text for finding in found.findings)]
 
 

@@ -103,7 +103,6 @@ def test_the_recursion_equals_autograd(nonlinearity: str, dtype: torch.dtype, of
     """Every length's norms k steps back and at the first input, up to rounding; NaN beyond the sequence."""
     networks = draw([0.9, None], 16, [5], max(LENGTHS))
     found = flow(networks, nonlinearity, dtype, LENGTHS)
-    assert found.lengths == LENGTHS
     for row, length in enumerate(LENGTHS):
         back, first = by_autograd(networks, nonlinearity, dtype, length)
         assert found.steps_back[0, row, : length + 1].numpy() == pytest.approx(back.numpy(), rel=off)

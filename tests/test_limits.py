@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.cases.case import DTYPES
 from bench.host.clock import HostClock, Reading, Run
 from bench.host.machine import describe
 from bench.host.process import WorkerDied
@@ -106,7 +107,7 @@ def test_every_limit_of_the_cpu_is_measured(compiler: bool) -> None:
     found += [*cpu.call_limits(HostClock(), own)]
     names = [name for name, _ in found]
     assert len(set(names)) == len(names)
-    wanted = {f"cpu.{kind}.{dtype}.t1" for kind in ("product", "peak") for dtype in cpu.DTYPES}
+    wanted = {f"cpu.{kind}.{dtype}.t1" for kind in ("product", "peak") for dtype in DTYPES}
     wanted |= {f"cpu.matvec.{level}.t1" for level in (*small, "memory")}
     wanted |= {"cpu.call.operator", "cpu.call.module", "cpu.call.node", "cpu.chain.add"}
     assert wanted <= set(names)
@@ -144,21 +145,11 @@ def test_without_a_compiler_the_limits_say_so(monkeypatch: pytest.MonkeyPatch) -
     assert "beaten" in found["reason"]
 
 
-def test_sittings_come_apart_again() -> None:
-    """Two of three processes each, joined."""
-    first, later = (
-        planted(cpu__peak__float32__t1=[1e11, 2e11, 3e11]),
-        planted(cpu__peak__float32__t1=[4e11, 5e11, 6e11]),
-    )
-    one, two = first.joined(later).sittings(3)
-    assert (one.values, two.values) == (first.values, later.values)
-
-
 def test_the_limits_of_cuda_are_measured_alike() -> None:
     """The part that needs no CUDA of its own, on the CPU with tiny sizes: names, and TF32 as it was before."""
     with torch.inference_mode():
         names = [name for name, value in cuda.cuda_limits(HostClock(), 2**26, "cpu", scale=256) if value > 0]
-    assert {f"cuda.product.{dtype}" for dtype in cuda.DTYPES} | {"cuda.product.float32-tf32"} <= set(names)
+    assert {f"cuda.product.{dtype}" for dtype in DTYPES} | {"cuda.product.float32-tf32"} <= set(names)
     assert {"cuda.copy.memory", "cuda.copy.host"} <= set(names)
     assert torch.backends.cuda.matmul.allow_tf32 is False
 

@@ -116,12 +116,13 @@ def test_a_name_that_could_not_be_typed(site: Path) -> None:
         registry.load("one_two@odd-1.2")
 
 
-def test_list_says_where_each_comes_from(site: Path) -> None:
+def test_list_says_where_each_comes_from(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of this suite, packages with their version, and what is wrong with one."""
     (site / "their_rnn.py").write_text(MODULE)
     install(site, "theirs", their_rnn="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
-    bringing.show(console)
+    monkeypatch.setattr(bringing, "console", console)
+    bringing.list_()
     lines = console.export_text().splitlines()
     (row,) = [line for line in lines if "their-rnn" in line]
     assert "an RNN of their own" in row

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.gate import comparable as gate_survey
 from bench.gate.sides import Side
 from bench.host.process import WorkerDied
 from bench.run import survey
-from bench.run.survey import Cell, Survey, SurveyOverran
+from bench.run.survey import Survey, SurveyOverran
 from bench.store.manifest import FAILED, MEASURED, CellRecord
 from bench.table.outcome import Incomparable
 

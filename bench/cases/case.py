@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from rnn_impls import networks
 
@@ -13,7 +13,8 @@ DEVICES = ("cpu", "cuda", "mps")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 MODES = ("inference", "training")
 
-Mode = Literal["inference", "training"]
+Cell = tuple[str, str]
+"""Of a table: the id of a Case, and an implementation."""
 
 
 @dataclass(frozen=True, order=True)

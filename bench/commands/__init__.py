@@ -1,9 +1,9 @@
 """The commands of `python -m bench`. Options come in; each calls one package, prints, and ends with an exit code.
 
-measuring   run, report, accuracy, list
+measuring   run, report, accuracy
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
-bringing    check, new; what list shows
+bringing    check, new, list
 options     the options that several share, from one place
 console     where they write, how they end, how errors become one line
 """

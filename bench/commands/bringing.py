@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,15 +15,15 @@ from bench.cases.axes import AXES
 from bench.cases.case import Case
 from bench.cases.presets import PRESETS, Grid
 from bench.cases.settings import parse_devices, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, fail, tell
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, tell
 from bench.commands.options import Devices, Overrides, grouped
 from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
 from rnn_impls import networks, registry
 
 
-def show(console: Console) -> None:
-    """Print the presets with their sources, then the networks, the implementations and where they come from."""
+def list_() -> None:
+    """Show the presets, where their numbers come from, and the implementations."""
     presets = Table(title="Presets", title_justify="left", show_lines=True)
     for heading in ("--preset", "cases", "what it is for, and where its numbers come from"):
         presets.add_column(heading, no_wrap=heading != "what it is for, and where its numbers come from")

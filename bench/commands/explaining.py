@@ -1,9 +1,4 @@
-"""The commands that explain: limits, profile.
-
-The command that measures how gradients flow through a recurrent network.
-
-The command that says what to use.
-"""
+"""The commands that explain a machine, a run or one case: limits, profile, gradients, advise."""
 
 from __future__ import annotations
 

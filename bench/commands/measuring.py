@@ -1,4 +1,4 @@
-"""The commands that measure and report: run, report, accuracy, list."""
+"""The commands that measure and report: run, report, accuracy."""
 
 from __future__ import annotations
 
@@ -115,13 +115,6 @@ def accuracy(
         seeds = [seed + SEEDS_APART * number if neighbour else None for number in range(sittings)]
         path = prove(repeats, simulations, folder, console, seeds)
         console.print(f"Table and figure: {path}", soft_wrap=True)
-
-
-def list_() -> None:
-    """Show the presets, where their numbers come from, and the implementations."""
-    from bench.commands.bringing import show
-
-    show(console)
 
 
 @dataclass(frozen=True)

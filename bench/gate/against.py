@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from bench.cases.case import Cell
 from bench.cases.settings import Settings
 from bench.gate.saved import compare, differing
 from bench.host.process import findings
@@ -27,7 +28,7 @@ from bench.run.progress import Listener
 from bench.run.runner import Runner
 from bench.store import folder as run_folders
 from bench.store.manifest import Manifest
-from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, Cell, CellVerdict, Outcome
+from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, CellVerdict, Outcome
 from bench.table.reading import Run, read_run
 
 ODD, EVEN = slice(0, None, 2), slice(1, None, 2)
@@ -105,7 +106,7 @@ def _measured(reports: Path, settings: Settings, listener: Listener) -> Run:
     return read_run(folder)
 
 
-def _measured_again(reports: Path, first: Run, cells: set[tuple[str, str]], listener: Listener) -> Run:
+def _measured_again(reports: Path, first: Run, cells: set[Cell], listener: Listener) -> Run:
     """A run of some cells of another, which were surveyed for that one."""
     folder = run_folders.create(reports, "gate")
     records = [record for record in first.manifest.cells if (record.case, record.implementation) in cells]

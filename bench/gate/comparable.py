@@ -1,7 +1,4 @@
-"""Which cells two sides have in common, and why the others cannot be compared.
-
-Both sides surveyed, cell by cell: nothing here is timed for its own sake.
-"""
+"""Which cells two sides have in common, by a survey of both, and why the others cannot be compared."""
 
 from __future__ import annotations
 
@@ -9,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.cases.settings import Settings
 from bench.gate.sides import Side
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import file_name
 from bench.run.survey import Survey, SurveyOverran
 from bench.store.manifest import FAILED, MEASURED, MISSING, CellRecord
-from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Cell, Incomparable, Uncompared
+from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Incomparable, Uncompared
 
 
 @dataclass

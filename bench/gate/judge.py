@@ -1,4 +1,5 @@
-"""The judge: a verdict on every cell from fresh pairs of processes, looked at again and again until it is clear.
+"""The judge: a verdict on every cell from fresh pairs of processes, looked at again and again until it is clear; where
+it is not, what it would take.
 
 An observation is one pair's log ratio of a cell, head over base: log(1.05) is 5 % slower. Pairs are independent, and
 the logarithms are taken to be roughly normal. Whenever the number of pairs reaches one of LOOKS:
@@ -24,8 +25,6 @@ A cell whose true change is within the minimum effect is thus called slower in s
 ERROR, and, since the confirming pairs know nothing of the first ones, confirmed with at most ERROR x ERROR: 0.25 % of
 runs for slower and as much for faster, all cells together, even with every cell just at the limit. Cells that did not
 change at all lie well within it and are called so far more rarely: `python -m bench trust` counts.
-
-The conclusion: the judge's hearings as verdicts, and what it would take where there is none.
 """
 
 from __future__ import annotations
@@ -38,8 +37,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtri
 
+from bench.cases.case import Cell
 from bench.table.comparison import Comparison, EstimateWarning
-from bench.table.outcome import BASE, HEAD, IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell, CellVerdict, Outcome
+from bench.table.outcome import BASE, HEAD, IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, CellVerdict, Outcome
 from bench.table.stats import Estimate, holm, p_above, t_half_width
 
 LOOKS = (6, 9, 13, 19, 28, 42, 63, 94)
@@ -114,11 +114,10 @@ class Hearing:
 class Judge:
     """Hears every cell, and decides what can be decided."""
 
-    def __init__(self, cells: list[Cell], min_effect: float, looks: tuple[int, ...] = LOOKS) -> None:
+    def __init__(self, cells: list[Cell], min_effect: float) -> None:
         """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest."""
         self.hearings = {cell: Hearing(cell) for cell in cells}
         self.limit = math.log1p(min_effect)
-        self.looks = looks
         self.pairs = 0
         self._looked = 0
         self._rejected: Counter[str] = Counter()
@@ -131,14 +130,14 @@ class Judge:
     @property
     def exhausted(self) -> bool:
         """Whether all looks have been had."""
-        return self._looked == len(self.looks)
+        return self._looked == len(LOOKS)
 
     def add(self, pair: dict[Cell, float]) -> bool:
         """Take in one pair's log ratios, of the open cells; look where it is time to, and say whether it was."""
         self.pairs += 1
         for cell, log_ratio in pair.items():
             self.hearings[cell].logs.append(log_ratio)
-        due = not self.exhausted and self.pairs >= self.looks[self._looked]
+        due = not self.exhausted and self.pairs >= LOOKS[self._looked]
         if due:
             self.look()
         return due
@@ -179,7 +178,7 @@ class Judge:
 
     def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Hearing]:
         """Holm's step down through one family at one look; the hearings whose hypothesis falls."""
-        share, before = ERROR / len(self.looks), self._rejected[family]
+        share, before = ERROR / len(LOOKS), self._rejected[family]
         fallen, standing = holm(p_values, share, len(self.hearings), before)
         for cell in p_values:
             self.hearings[cell].level = fallen.get(cell, standing)
@@ -205,10 +204,8 @@ def conclude(
     kept = [found for cell, found in judge.hearings.items() if cell not in given_up]
     outcome.pairs = judge.pairs
     outcome.verdicts = [_verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
-    if kept and judge.pairs < judge.looks[0]:
-        outcome.too_few = (
-            f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {judge.looks[0]}"
-        )
+    if kept and judge.pairs < LOOKS[0]:
+        outcome.too_few = f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {LOOKS[0]}"
     outcome.raw = {
         "log_ratios": [[*found.cell, found.logs] for found in kept],
         "suspected": [[*found.cell, found.suspected, found.suspected_after] for found in kept if found.suspected],

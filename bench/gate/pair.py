@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bench.cases.case import Cell
 from bench.gate.sides import Side
 from bench.host.clock import Reading
 from bench.measure.alternate import calls_per_block
@@ -37,7 +38,6 @@ from bench.table.observation import (
     spikes,
     waited_share,
 )
-from bench.table.outcome import Cell
 
 MIN_ROUNDS, MAX_ROUNDS = 7, 60
 MIN_ROUNDS_OF_LONG_CALLS, LONG_CALL_SECONDS = 3, 0.5

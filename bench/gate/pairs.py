@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.gate.comparable import comparable, survey, told_choices
-from bench.gate.judge import Judge, conclude
+from bench.gate.judge import LOOKS, Judge, conclude
 from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
 from bench.gate.sides import Side
 from bench.host.machine import cores, differences
 from bench.table.comparison import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
-from bench.table.outcome import INCOMPARABLE, REGRESSED, Cell, Incomparable, Outcome, Uncompared
+from bench.table.outcome import INCOMPARABLE, REGRESSED, Incomparable, Outcome, Uncompared
 
 MOST_LOST = 2
 """Pairs that may be lost over one implementation until it is given up: a process that dies once may have been killed by
@@ -199,6 +199,6 @@ class _Pairs:
 
     def _last_look(self) -> None:
         """The budget is spent between two looks: the next look's share of the error is spent on what there is."""
-        if self.judge.pairs >= self.judge.looks[0]:
+        if self.judge.pairs >= LOOKS[0]:
             self.judge.look()
         self.outcome.notes.append(f"the budget of {self.settings.budget:.0f} s was spent")

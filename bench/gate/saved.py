@@ -15,6 +15,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.gate.comparable import Surveyed, comparable
 from bench.host.machine import differences
 from bench.store.manifest import MISSING, CellRecord
@@ -28,7 +29,6 @@ from bench.table.outcome import (
     INCONCLUSIVE,
     REGRESSED,
     UNCHANGED,
-    Cell,
     CellVerdict,
     Incomparable,
     Outcome,

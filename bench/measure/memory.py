@@ -49,12 +49,6 @@ def footprint(workload: Workload) -> Footprint | None:
     return None
 
 
-def peak_bytes(workload: Workload) -> int | None:
-    """The peak of one call alone."""
-    found = footprint(workload)
-    return None if found is None else found.peak
-
-
 def _gradient_bytes(workload: Workload, multiple: int) -> int:
     """What the gradients take that a call has left behind; those that share memory count once."""
     storages = (p.grad.untyped_storage() for p in workload.module.parameters() if p.grad is not None)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.cases.presets import find
 from bench.host.clock import Run
 from bench.host.process import environment
@@ -111,7 +111,7 @@ def _benchmarks(source: str) -> list[dict[str, Any]]:
     return found
 
 
-def cells() -> list[tuple[str, str]]:
+def cells() -> list[Cell]:
     """Those of a gate run."""
     return [(case.id, name) for case in find("gate").cases("cpu") for name in THREE]
 

@@ -12,6 +12,9 @@ from bench.measure.alternate import CONTROL, Samples, Timed, alternate
 from bench.table.observation import Observation, clipped, ratio_of_means, running_seconds, spikes
 from bench.table.stats import Estimate, interval_of_ratio, passes_needed
 
+PASSES, ROUNDS, MOST_PASSES = 5, 12, 60
+"""Of a simulated run."""
+
 
 @dataclass(frozen=True)
 class Weather:
@@ -86,24 +89,22 @@ class Coverage:
         return self.held / self.runs
 
 
-def coverage(
-    runs: int, passes: int = 5, rounds: int = 12, precision: float | None = None, seed: int = 1, most: int = 60
-) -> Coverage:
-    """Simulate runs of a true speed-up of 4.1; with a precision, add passes as a run does (at most `most`)."""
+def coverage(runs: int, precision: float | None = None, seed: int = 1) -> Coverage:
+    """Simulate runs of a true speed-up of 4.1; with a precision, add passes as a run does."""
     draw = random.Random(seed)
     truth = {"baseline": 4.1e-3, "own": 1e-3}
     held = taken = 0
     for _ in range(runs):
-        found = [one_pass(truth, rounds, Weather(), draw) for _ in range(passes)]
+        found = [one_pass(truth, ROUNDS, Weather(), draw) for _ in range(PASSES)]
         if precision is not None:
             logs, errors = _said(found)
-            wanted = min(most, passes_needed(logs, precision, errors=errors))
-            found += [one_pass(truth, rounds, Weather(), draw) for _ in range(wanted - passes)]
+            wanted = min(MOST_PASSES, passes_needed(logs, precision, errors=errors))
+            found += [one_pass(truth, ROUNDS, Weather(), draw) for _ in range(wanted - PASSES)]
         logs, errors = _said(found)
-        estimate: Estimate = interval_of_ratio(logs, first=passes, errors=errors)
+        estimate: Estimate = interval_of_ratio(logs, first=PASSES, errors=errors)
         held += estimate.low <= 4.1 <= estimate.high
         taken += len(found)
-    rule = f"{passes} passes" if precision is None else f"{passes} passes, then more for ±{precision:.1%}"
+    rule = f"{PASSES} passes" if precision is None else f"{PASSES} passes, then more for ±{precision:.1%}"
     return Coverage(rule, runs, held, taken / runs)
 
 

@@ -49,7 +49,7 @@ def write(run: Run, folder: Path) -> Path:
     table = with_winners(with_reasons(cells(run), run.profile))
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
-    explained, advised = why(run, table, scene), use(table, scene)
+    explained, advised = why(run, scene), use(table, scene)
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)

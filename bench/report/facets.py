@@ -26,7 +26,6 @@ USUAL = {"hidden_size": 128, "seq_len": 64, "batch_size": 1, "num_layers": 1}
 class Setting:
     """Cases that differ only in mode, hidden size and sequence length."""
 
-    key: str
     title: str
     device: str
     cells: pd.DataFrame
@@ -40,10 +39,10 @@ def settings(cells: pd.DataFrame) -> list[Setting]:
     frame = with_input(cells)
     varying = [axis for axis in axes if frame[axis].nunique() > 1]
     found = []
-    for number, (values, group) in enumerate(frame.groupby(axes, sort=True)):
+    for values, group in frame.groupby(axes, sort=True):
         fixed = dict(zip(axes, values, strict=True))
         words = [axis_words(axis, fixed[axis]) for axis in varying]
-        found.append(Setting(f"s{number}", " · ".join(words), str(fixed["device"]), group))
+        found.append(Setting(" · ".join(words), str(fixed["device"]), group))
     return sorted(found, key=lambda setting: (setting.device, -len(setting.cells)))
 
 

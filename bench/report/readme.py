@@ -80,7 +80,7 @@ def _why(folder: Path) -> str:
     """Where the time of a step goes, in a picture and in sentences, and how far back gradients reach."""
     run = read_run(folder)
     table, relative = cells(run), folder.relative_to(ROOT)
-    found = why(run, table, Scene(table, run.manifest))
+    found = why(run, Scene(table, run.manifest))
     lines = [
         f"![Time of a step by category, for each implementation]({relative}/figures/where.png)",
         "",

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.case import FIELDS, Case, Cell
 from bench.report.markdown import escaped, one_line
 from bench.report.names import axis_value, short_names
 from bench.report.warned import short, told
@@ -21,7 +21,6 @@ from bench.table.outcome import (
     NOT_RUN,
     REGRESSED,
     UNCHANGED,
-    Cell,
     CellVerdict,
     Outcome,
     Uncompared,

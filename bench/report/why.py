@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bench.cases.case import Cell
 from bench.report import gradients, laws, operators
 from bench.report.comparisons import Context, Finding, place
 from bench.report.facets import usual_case
@@ -29,7 +30,7 @@ from bench.why.profile.record import Profile, ProfileRecord
 NEAR = 4.0
 """A gap below which an implementation is near what the machine allows."""
 
-Records = dict[tuple[str, str], ProfileRecord]
+Records = dict[Cell, ProfileRecord]
 
 
 def findings(context: Context, profile: Profile | None) -> list[Finding]:
@@ -176,8 +177,8 @@ class Why:
     gradients: list[str] = field(default_factory=list)
 
 
-def why(run: Run, cells: pd.DataFrame, scene: Scene) -> Why:
-    """What explains a run; `cells` is its table, `scene` what its pictures share."""
+def why(run: Run, scene: Scene) -> Why:
+    """What explains a run; `scene` is what its pictures share."""
     if scene.cells.empty:
         return Why()
     found = fitted(run)

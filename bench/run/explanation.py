@@ -1,13 +1,11 @@
-"""Has cells profiled in fresh processes, those of a user's code in ones of their own; goes on behind what takes its
-process down.
-
-Why a run's cells take the time they take: the files beside its samples that say so, and how they come there.
+"""Why a run's cells take the time they take: the files beside its samples that say so, each made where it is missing.
 
     limits.json      what the machine allows (`bench.why.limits`): the floors follow from it
     profile.json     where the time of each cell goes (`bench.why.profile`); traces/ holds its traces
     gradients.json   how far back gradients reach (`bench.why.gradients`): the same on every machine
 
-Each is made where it is missing, none is needed: what can't be had is noted, and the report says so.
+None is needed: what can't be had is noted, and the report says so. Cells are profiled in fresh processes, those of a
+user's code in ones of their own; what takes its process down costs that cell alone.
 """
 
 from __future__ import annotations
@@ -18,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.host.process import WorkerDied, findings
 from bench.run.crew import HOME, file_name, seat_of
-from bench.run.kept import kept_gradients, limits_of
+from bench.run.kept import TIMEOUT, kept_gradients, limits_of
 from bench.run.survey import MOST_LOST
 from bench.store.files import BrokenFile, write_json
 from bench.store.folder import LOGS
@@ -29,8 +27,6 @@ from bench.store.manifest import MEASURED, Manifest, write_manifest
 from bench.table.reading import GRADIENTS, LIMITS, PROFILE
 from bench.why.limits.limits import Limits, write_limits
 from bench.why.profile.record import FAILED, Profile, ProfileRecord, from_dict, write_profile
-
-Cell = tuple[str, str]
 
 STEPS = 32
 """Steps of a profiled call: enough to tell what a step does, and few enough for a trace that opens quickly."""
@@ -42,7 +38,6 @@ def profiled(
     *,
     steps: int = STEPS,
     folder: Path | None = None,
-    timeout: float = 120.0,
     done: Callable[[ProfileRecord], None] = lambda record: None,
 ) -> Profile:
     """Profile the cells; those that are alike but for the steps beyond `steps` are profiled once.
@@ -61,7 +56,7 @@ def profiled(
             job = {"kind": "profile", "cells": remaining, "steps": steps, "folder": str(folder) if folder else ""}
             current: Cell | None = None
             try:
-                for finding in findings(job, timeout, log.with_stem(f"{log.stem}-{file_name(place)}")):
+                for finding in findings(job, TIMEOUT, log.with_stem(f"{log.stem}-{file_name(place)}")):
                     if finding["event"] == "start":
                         current = (finding["case"], finding["implementation"])
                     elif finding["event"] == "profile":

@@ -1,7 +1,4 @@
-"""Measures gradients in a fresh process once for each version of torch, and keeps them: no machine makes them other.
-
-Measures the limits in fresh processes, and keeps them until the machine or its software is another.
-"""
+"""Measured once, in fresh processes, and kept: gradients by the version of torch, limits by machine and software."""
 
 from __future__ import annotations
 
@@ -46,7 +43,6 @@ def measured_gradients() -> dict[str, Any]:
 
 
 PROCESSES = 3
-TIMEOUT = 120.0
 
 
 def kept_path(reports: Path, machine: dict[str, Any]) -> Path:
@@ -92,12 +88,12 @@ def this_machine(reports: Path, again: bool, note: Callable[[str], None]) -> tup
     return limits_of(machine, reports, note, again=again), kept_path(reports, machine)
 
 
-def measured_limits(threads: Sequence[int] = (), processes: int = PROCESSES) -> Limits:
+def measured_limits(threads: Sequence[int] = ()) -> Limits:
     """Measure now, in fresh processes one after the other. Raises WorkerDied, and OSError."""
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     found = Limits({}, started)
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(processes):
+        for _ in range(PROCESSES):
             job = {"kind": "limits", "threads": sorted(threads)}
             for finding in findings(job, TIMEOUT, Path(folder) / "worker.log"):
                 _take(found, finding)

@@ -1,7 +1,4 @@
-"""How much of a pass each Case gets: calls per block and rounds, from the survey's rough seconds per call.
-
-One Case, measured by a crew: its implementations and the control built, warmed up and alternated.
-"""
+"""One Case of a pass: how much time it gets, by rough seconds per call, and how a crew measures it."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.cases.presets import CASE_SECONDS
 from bench.host.clock import Ledger
 from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
@@ -70,7 +68,7 @@ def takes_turns(names: Iterable[str]) -> bool:
 
 def plan_pass(
     records: Iterable[CellRecord],
-    only: set[tuple[str, str]] | None = None,
+    only: set[Cell] | None = None,
     case_seconds: float = CASE_SECONDS,
     starting_seconds: float = STARTING_SECONDS,
 ) -> list[CasePlan]:

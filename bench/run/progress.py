@@ -1,7 +1,5 @@
-"""Who is told how a run is getting on: this one keeps silent, `bench.run.progress.Bar` shows it to a person.
-
-How a run tells a person how it is getting on: a bar on a terminal, plain lines elsewhere.
-"""
+"""Who is told how a run is getting on: a listener that keeps silent, and one that shows a person a bar, or plain lines
+where there is no terminal."""
 
 from __future__ import annotations
 

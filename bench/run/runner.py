@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.host.clock import Ledger
 from bench.host.machine import differences
@@ -28,7 +28,7 @@ from bench.host.process import Worker, WorkerDied
 from bench.run.crew import Crew, file_name
 from bench.run.plan import STARTING_SECONDS, CasePlan, CaseSamples, ControlFailed, measure, plan_pass
 from bench.run.progress import Listener
-from bench.run.survey import MOST_LOST, Cell, Survey
+from bench.run.survey import MOST_LOST, Survey
 from bench.store.folder import LOGS
 from bench.store.manifest import FAILED, MEASURED, Manifest, write_manifest
 from bench.store.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass

@@ -1,7 +1,5 @@
-"""A clock that stands still, except when a recorded sample is played back.
-
-A pass inside pytest: surveys all that is selected, then measures a Case when its first test asks for it.
-"""
+"""A pass inside pytest: a Case is measured when its first test asks for it, and its samples are played back by a clock
+that stands still otherwise."""
 
 from __future__ import annotations
 
@@ -12,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from bench.cases.case import Cell
 from bench.host.clock import Ledger
 from bench.host.process import Worker
 from bench.run.crew import Crew, file_name
 from bench.run.plan import CaseSamples, aimed_seconds, measure, plan_case
-from bench.run.survey import MOST_LOST, Cell, Survey
+from bench.run.survey import MOST_LOST, Survey
 from bench.store.manifest import FAILED, MEASURED, CellRecord
 
 

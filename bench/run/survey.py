@@ -1,11 +1,7 @@
-"""A survey: worker processes look at cells one by one, those of whoever is isolated in processes of their own.
+"""A survey: worker processes look at cells one by one; a checkup: they hold one implementation against the reference.
 
-A worker that dies costs the cell it was at, and another goes on behind it; this module needs no torch.
-
-A checkup: is an implementation equal to the reference, on small cases of every kind? Nothing is timed or written.
-
-It is done in a process of its own, so that a hang or a crash costs the case that it happened on; this module needs no
-torch.
+Whoever is isolated is looked at in processes of its own. A worker that dies or hangs costs the cell it was at, and
+another goes on behind it. This module needs no torch.
 """
 
 from __future__ import annotations
@@ -19,15 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import DEVICES, FIELDS, Case
+from bench.cases.case import DEVICES, FIELDS, Case, Cell
 from bench.cases.presets import BOTH_MODES, Grid, Preset
 from bench.host.clock import Ledger
 from bench.host.process import Worker, WorkerDied, findings
 from bench.run.crew import HOME, seat_of
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE, CellRecord
-
-Cell = tuple[str, str]
-"""(case id, implementation)."""
 
 MOST_LOST = 2
 """Times that an implementation may lose its process before it is given up for the whole run: once may have been

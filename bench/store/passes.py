@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import ALIASES, FIELDS, Case
+from bench.cases.case import ALIASES, FIELDS, Case, Cell
 from bench.store.files import BrokenFile, take, write_json
 from bench.store.manifest import SCHEMA, CellRecord, Manifest
 
@@ -108,7 +108,7 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
 def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dict[str, Any]]:
     """The samples of one pass, checked."""
     rows = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[Cell] = set()
     for index, benchmark in enumerate(take(content, path, "benchmarks", list)):
         where = f"benchmarks[{index}].extra_info"
         info = take(benchmark, path, "extra_info", dict)

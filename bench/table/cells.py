@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.case import FIELDS, Case, Cell
 from bench.store.manifest import MEASURED, CellRecord
 from bench.table import comparison
 from bench.table.comparison import (
@@ -93,10 +93,6 @@ def cells(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 
-Cell = tuple[str, str]
-"""(case id, implementation)."""
-
-
 def _standings(
     run: Run, by_case: Mapping[str, Mapping[str, pd.DataFrame]]
 ) -> tuple[dict[Cell, Estimate], dict[Cell, str]]:
@@ -147,7 +143,7 @@ def _label(record: ProfileRecord | None, limits: Limits | None, counted: Counted
     return found | {"label": bound}
 
 
-def measured_samples(run: Run) -> dict[tuple[str, str], pd.DataFrame]:
+def measured_samples(run: Run) -> dict[Cell, pd.DataFrame]:
     """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't.
 
     What counts of each block stands beside it; see `bench.table.observation`.
@@ -167,7 +163,7 @@ def warnings(run: Run, samples: pd.DataFrame) -> list[EstimateWarning]:
     return found
 
 
-def pass_seconds(run: Run) -> dict[tuple[str, str], pd.Series]:
+def pass_seconds(run: Run) -> dict[Cell, pd.Series]:
     """(case, implementation) -> seconds per call by pass, of measured cells.
 
     Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
@@ -235,7 +231,7 @@ def reached(frame: pd.DataFrame, precision: float) -> pd.Series:
     return (half <= precision) | (frame["speedup"].isna())
 
 
-def passes_wanted(folder: Path, precision: float) -> dict[tuple[str, str], int]:
+def passes_wanted(folder: Path, precision: float) -> dict[Cell, int]:
     """(case, implementation) -> passes in all, from the spread of the first ones, that make its speed-up's 95 %
     interval at most ± `precision` (a fraction). The baseline is left out: its ratio to itself is 1."""
     run = read_run(folder)

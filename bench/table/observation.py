@@ -97,10 +97,10 @@ def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
     return np.asarray(np.minimum(blocks, ranked[-count - 1]))
 
 
-def _poisson_quantile(mean: float, level: float = 0.95) -> int:
-    """The least count that a Poisson variable exceeds with at most 1 - `level`."""
+def _poisson_quantile(mean: float) -> int:
+    """The least count that a Poisson variable exceeds with 5 %."""
     count = 0
-    while pdtri(count, level) < mean:  # the mean at which `count` or fewer have this probability
+    while pdtri(count, 0.95) < mean:  # the mean at which `count` or fewer have this probability
         count += 1
     return count
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.cases.case import Cell
 from bench.table.comparison import Comparison, EstimateWarning
-
-Cell = tuple[str, str]
-"""(case id, implementation)."""
 
 REGRESSED, IMPROVED, UNCHANGED, INCONCLUSIVE = "regressed", "improved", "unchanged", "inconclusive"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.cases.case import FIELDS
+from bench.cases.case import FIELDS, Cell
 from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import FAILED, MEASURED, CellRecord, Manifest, read_manifest
 from bench.store.passes import EVIDENCE, pass_files, rows
@@ -57,7 +57,7 @@ def read_run(folder: Path) -> Run:
     samples: list[dict[str, Any]] = []
     seen: set[int] = set()
     again: Counter[str] = Counter()
-    chosen: dict[tuple[str, str], set[str]] = {}
+    chosen: dict[Cell, set[str]] = {}
     for path in pass_files(folder):
         content = read_json(path)
         number = take(content, path, "rnn_bench.pass", int)
@@ -84,7 +84,7 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
     """
     samples: list[dict[str, Any]] = []
     manifest = Manifest("", "", {})
-    cells: dict[tuple[str, str], CellRecord] = {}
+    cells: dict[Cell, CellRecord] = {}
     for number, path in enumerate(paths, start=1):
         content = read_json(path)
         machine = take(content, path, "machine_info", dict).get("rnn_bench", {})

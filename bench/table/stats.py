@@ -32,11 +32,6 @@ class Estimate:
     high: float
     passes: int
 
-    @property
-    def half_width(self) -> float:
-        """Half the interval relative to the value, on the logarithmic scale: 0.03 is roughly ±3 %."""
-        return math.log(self.high / self.low) / 2 if self.low > 0 else math.nan
-
 
 def interval_of_ratio(
     log_ratios: Sequence[float],
@@ -139,7 +134,6 @@ def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
 def passes_needed(
     log_ratios: Sequence[float],
     half_width: float,
-    confidence: float = CONFIDENCE,
     errors: Sequence[float] | None = None,
 ) -> int:
     """How many passes in all make the interval's half width at most `half_width`, judged by these first ones.
@@ -149,7 +143,7 @@ def passes_needed(
     if len(log_ratios) < 2:
         raise ValueError("the spread between passes cannot be seen in fewer than 2 passes")
     spread = _spread(np.asarray(log_ratios, float), weights(log_ratios, errors))
-    needed = (_quantile(len(log_ratios) - 1, confidence) * spread / half_width) ** 2
+    needed = (_quantile(len(log_ratios) - 1, CONFIDENCE) * spread / half_width) ** 2
     return max(len(log_ratios), math.ceil(needed - 1e-9))
 
 

@@ -7,8 +7,9 @@ import random
 
 import pytest
 
+from bench.cases.case import Cell
 from bench.gate.judge import ERROR, LEAST_CONFIRMING, LOOKS, Judge
-from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED, Cell
+from bench.table.outcome import IMPROVED, INCONCLUSIVE, REGRESSED, UNCHANGED
 
 CELLS: list[Cell] = [(f"case {number}", "whole") for number in range(18)]
 SPREAD = 0.015

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.gate.pair import (
     MAX_ROUNDS,
     MIN_ROUNDS,
@@ -28,7 +28,6 @@ from bench.gate.pair import (
 from bench.gate.sides import Side
 from bench.host.clock import Evidence, Reading
 from bench.run.crew import BlockFailed, Lost
-from bench.table.outcome import Cell
 
 CASES = [Case(hidden_size=8, input_size=8, seq_len=steps).id for steps in (2, 8)]
 CELLS: list[Cell] = [(case, name) for case in CASES for name in ("manual", "whole")]

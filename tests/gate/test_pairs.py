@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.gate import pairs
 from bench.gate.comparable import Surveyed
@@ -32,7 +32,6 @@ from bench.table.outcome import (
     NOT_RUN,
     REGRESSED,
     UNCHANGED,
-    Cell,
     Incomparable,
     Outcome,
 )

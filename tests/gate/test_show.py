@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.report.export import as_json, write
 from bench.report.verdicts import MOST_ROWS, lines, markdown, sentence
 from bench.table.outcome import (
@@ -19,7 +19,6 @@ from bench.table.outcome import (
     NEW,
     REGRESSED,
     UNCHANGED,
-    Cell,
     CellVerdict,
     Outcome,
     Uncompared,

@@ -50,7 +50,7 @@ class Explained:
         self.run: Run = read_run(folder)
         self.table: pd.DataFrame = with_reasons(cells(self.run), self.run.profile)
         self.scene = Scene(self.table, self.run.manifest)
-        self.why: Why = why(self.run, self.table, self.scene)
+        self.why: Why = why(self.run, self.scene)
 
     def told(self, about: str) -> list[str]:
         """The sentences about this."""

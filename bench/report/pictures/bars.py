@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bench.cases.case import Cell
 from bench.report.facets import Setting, pick
 from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
@@ -49,7 +50,7 @@ def picture(scene: Scene, profile: Profile) -> Picture | None:
     return Picture("where", "Where the time of a step goes", kept, legend(records)) if kept else None
 
 
-def legend(records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
+def legend(records: dict[Cell, ProfileRecord]) -> list[Entry]:
     """The categories that any cell has at least one percent of."""
     shown = {
         name
@@ -60,7 +61,7 @@ def legend(records: dict[tuple[str, str], ProfileRecord]) -> list[Entry]:
     return [Entry(name, Look(ROLES[name], "s", ())) for name in CATEGORIES if name in shown]
 
 
-def _panels(scene: Scene, setting: Setting, records: dict[tuple[str, str], ProfileRecord]) -> Iterator[Panel]:
+def _panels(scene: Scene, setting: Setting, records: dict[Cell, ProfileRecord]) -> Iterator[Panel]:
     cells = setting.cells
     known = cells[[(row["case"], row["implementation"]) in records for _, row in cells.iterrows()]]
     if known.empty:
@@ -76,7 +77,7 @@ def _panels(scene: Scene, setting: Setting, records: dict[tuple[str, str], Profi
                 yield _panel(scene, rows, records, title)
 
 
-def _panel(scene: Scene, rows: pd.DataFrame, records: dict[tuple[str, str], ProfileRecord], title: str) -> Panel:
+def _panel(scene: Scene, rows: pd.DataFrame, records: dict[Cell, ProfileRecord], title: str) -> Panel:
     bars: list[Bar] = []
     for name in scene.names:
         for _, row in rows[rows["implementation"] == name].iterrows():

@@ -21,6 +21,9 @@ from bench.report.units import tick_size, tick_time
 FONT = 10.5
 """Points. A panel is 4.5 in wide and is shown 358 px wide on a phone, where this makes 12 px."""
 
+MOST_TICKS = 7
+"""Across a panel."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -148,9 +151,9 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
     dress(ax, "time per call", grid="x")
 
 
-def thinned(values: Sequence[float], most: int = 7) -> list[float]:
+def thinned(values: Sequence[float]) -> list[float]:
     """Ticks that lie on measured values, but not so many that their labels meet."""
-    step = math.ceil(len(values) / most)
+    step = math.ceil(len(values) / MOST_TICKS)
     return list(values[::-step][::-1])
 
 

@@ -112,7 +112,6 @@ class Flow:
     state before the first step. `first_input` (N, L): d loss / d x_1, by length.
     """
 
-    lengths: tuple[int, ...]
     steps_back: Tensor
     first_input: Tensor
 
@@ -159,7 +158,7 @@ def _backward(
             delta = torch.bmm(through, networks.weight_hh)
     first_input = _norm(torch.bmm(through, networks.weight_ih))
     order = [rows.index(length) for length in lengths]
-    return Flow(tuple(lengths), steps_back[:, order], first_input[:, order])
+    return Flow(steps_back[:, order], first_input[:, order])
 
 
 def _norm(rows: Tensor) -> Tensor:

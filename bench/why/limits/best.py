@@ -24,7 +24,7 @@ def best_seconds(clock: Clock, call: Call, repeats: int = REPEATS) -> float:
     return min(_time(clock, call, calls) / calls for _ in range(repeats))
 
 
-def slope(clock: Clock, small: Call, large: Call, difference: float, rounds: int = ROUNDS) -> float | None:
+def slope(clock: Clock, small: Call, large: Call, difference: float) -> float | None:
     """How much is done per second when that is `difference` more in the large call than in the small one.
 
     What both calls cost alike, such as going through torch, cancels. The two take turns, so that both meet the same
@@ -33,7 +33,7 @@ def slope(clock: Clock, small: Call, large: Call, difference: float, rounds: int
     """
     calls = [calls_of(clock, call) for call in (small, large)]
     differences = []
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         first, second = (_time(clock, call, n) / n for call, n in zip((small, large), calls, strict=True))
         differences.append(second - first)
     seconds = statistics.median(differences)

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.cases.case import DTYPES
 from bench.host.clock import Clock
 from bench.why.limits.best import best_seconds, slope
 from bench.why.limits.limits import LEVELS
@@ -92,7 +93,6 @@ def probes() -> Probes:
 
 Found = tuple[str, float]
 
-DTYPES = ("float32", "float64", "bfloat16", "float16")
 SIDES = (256, 512)
 CONVOLUTION = (256, 32)
 """Channels and side of the image: 1.2 GFLOP, with operands of 1 and 2.3 MiB."""

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from bench.cases.case import DTYPES
 from bench.host.clock import Clock
 from bench.why.limits.best import best_seconds, slope
 
 Found = tuple[str, float]
 
-DTYPES = ("float32", "float64", "bfloat16", "float16")
 SIDE = 4096
 CHAIN = 256
 MEMORY_BYTES = 2**30
@@ -78,9 +78,9 @@ def _product(clock: Clock, dtype: torch.dtype, device: str, side: int) -> float:
     return 2 * side**3 / best_seconds(clock, lambda: torch.mm(one, other, out=result), 5)
 
 
-def cuda_call_limits(clock: Clock, host_clock: Clock, device: str = "cuda") -> Iterator[Found]:
+def cuda_call_limits(clock: Clock, host_clock: Clock) -> Iterator[Found]:
     """What a launch, a graph and a synchronisation cost."""
-    number, result = torch.ones(1, device=device), torch.empty(1, device=device)
+    number, result = torch.ones(1, device="cuda"), torch.empty(1, device="cuda")
 
     def add() -> None:
         torch.add(number, number, out=result)

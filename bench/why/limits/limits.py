@@ -85,13 +85,6 @@ class Limits:
         values = {name: self.values.get(name, []) + later.values.get(name, []) for name in names}
         return Limits(later.machine, later.measured, values, self.facts | later.facts, later.missing)
 
-    def sittings(self, processes: int) -> list[Limits]:
-        """The sittings of so many processes each that these were joined from, one by one."""
-        count = max(map(len, self.values.values()), default=0) // processes
-        parts = [slice(processes * k, processes * (k + 1)) for k in range(count)]
-        values = [{name: found[part] for name, found in self.values.items() if found[part]} for part in parts]
-        return [Limits(self.machine, self.measured, each, self.facts, self.missing) for each in values]
-
     def threads(self) -> list[int]:
         """The thread counts at which products were measured on the CPU."""
         return sorted({int(name.rpartition(".t")[2]) for name in self.values if name.startswith("cpu.peak.")})

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Cell
 from bench.store.files import BrokenFile, read_json, take, write_json
 from bench.why.floor import MEMORY, floor, levels, peak, read_seconds
 from bench.why.limits.limits import Limits
@@ -82,7 +82,7 @@ class Profile:
     missing: str = ""
     schema: int = SCHEMA
 
-    def by_cell(self) -> dict[tuple[str, str], ProfileRecord]:
+    def by_cell(self) -> dict[Cell, ProfileRecord]:
         """(case, implementation) -> record, of those that were profiled."""
         return {(each.case, each.implementation): each for each in self.records if each.status == PROFILED}
 
