@@ -197,8 +197,9 @@ def clock_for(device: str) -> Clock:
 class Ledger:
     """Adds up wall-clock seconds by activity: imports, parity, survey, memory, build, warm-up, measured, report."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, seconds: dict[str, float] | None = None) -> None:
+        """Go on with these, in place."""
+        self.seconds = {} if seconds is None else seconds
 
     def add(self, activity: str, seconds: float) -> None:
         """Put so many seconds down to an activity."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.report.facets import usual_case, varying_axes
 from bench.report.names import axis_value, on_device, phrase, short_names
-from bench.report.units import percent, times
+from bench.report.units import duration_in, percent, times
 from bench.table.comparison import FASTEST, SLOWER, TIE, of_row
 from bench.table.winners import Winner
 from rnn_impls.registry import ordered
@@ -104,6 +104,11 @@ def won_by(winner: Winner, short: Mapping[str, str]) -> str:
 def speedup(row: pd.Series) -> str:
     """A speed-up with its interval."""
     return times(row["speedup"], row["speedup_low"], row["speedup_high"])
+
+
+def time_of_call(row: pd.Series) -> str:
+    """Its time with its interval."""
+    return duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
 
 
 def slowdown(row: pd.Series) -> str:

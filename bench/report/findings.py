@@ -10,9 +10,20 @@ import pandas as pd
 
 from bench.report import trends
 from bench.report.against_baseline import fast_pair, looped_pair, own
-from bench.report.comparisons import WITHIN, Context, Finding, counted, of_all, place, side, slowdown, speedup
+from bench.report.comparisons import (
+    WITHIN,
+    Context,
+    Finding,
+    counted,
+    of_all,
+    place,
+    side,
+    slowdown,
+    speedup,
+    time_of_call,
+)
 from bench.report.names import capital, listed, on_device
-from bench.report.units import duration, duration_in, times
+from bench.report.units import duration, times
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, UNKNOWN
 from bench.table.winners import winners
@@ -70,7 +81,7 @@ def _headline(context: Context, device: str) -> str:
     compared = [row for row in rows if row["implementation"] != context.baseline and row["speedup"] > 0]
     base = next((row for row in rows if row["implementation"] == context.baseline), None)
     if base is None or not compared:
-        each = [f"{context.phrase(row['implementation'])} takes {_time(row)}" for row in rows]
+        each = [f"{context.phrase(row['implementation'])} takes {time_of_call(row)}" for row in rows]
         return f"{capital(where)}, {listed(each)}."
     if any(side(row) == UNKNOWN for row in compared):
         each = [f"{context.phrase(row['implementation'])} {duration(row['seconds'])}" for row in rows]
@@ -100,10 +111,6 @@ def _shown(context: Context, compared: list[pd.Series]) -> list[pd.Series]:
         return compared
     first, last = {id(row) for row in compared[:2]}, compared[-1]
     return [row for row in compared if id(row) in first or row is last or row["implementation"] == context.focus]
-
-
-def _time(row: pd.Series) -> str:
-    return duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
 
 
 def _clause(context: Context, row: pd.Series, base: str) -> str:

@@ -38,15 +38,13 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     found = list(dict.fromkeys(names))
     short: dict[str, str] = {}
     for name in found:
-        path, _, attribute = name.rpartition(":")
-        forms = (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
         taken = [forms_of(other) for other in found if other != name]
-        short[name] = next(f for f in forms if f == name or not any(f in other for other in taken))
+        short[name] = next(f for f in forms_of(name) if f == name or not any(f in other for other in taken))
     return short
 
 
 def forms_of(name: str) -> tuple[str, ...]:
-    """The forms under which another name could be shown."""
+    """The forms under which a name could be shown."""
     path, _, attribute = name.rpartition(":")
     return (attribute, f"{path.rpartition('/')[2]}:{attribute}", name)
 

@@ -109,9 +109,9 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
         "peak_bytes": Column("Peak memory", lambda row: size(row["peak_bytes"]), "peak_bytes"),
         "build_seconds": Column("Build", lambda row: duration(row["build_seconds"]), "build_seconds",
                                 hint="construction before the first call; no part of the time per call"),
-        "parity_error": Column("Parity error", lambda row: _exponent(row["parity_error"]), "parity_error",
+        "parity_error": Column("Parity error", lambda row: f"{row['parity_error']:.1e}", "parity_error",
                                hint="largest relative deviation from the float64 reference"),
-        "passes": Column("Passes", lambda row: _count(row["passes"]), "passes"),
+        "passes": Column("Passes", lambda row: f"{row['passes']:.0f}", "passes"),
         "warnings": Column("Warnings", plain("warned"), "warned", False,
                            hint="what qualifies the figures of this row"),
         "why": Column("Why", plain("why"), "why", False, hint="where the time goes"),
@@ -168,14 +168,6 @@ def plain(name: str) -> Callable[[pd.Series], str]:
 def axis_text(axis: str) -> Callable[[pd.Series], str]:
     """What shows an axis of Case."""
     return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
-
-
-def _count(value: float) -> str:
-    return f"{value:.0f}"
-
-
-def _exponent(value: float) -> str:
-    return f"{value:.1e}"
 
 
 _LABELS = {

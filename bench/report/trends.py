@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.cases.case import FIELDS
-from bench.report.comparisons import Context, Finding, counted, of_all, place, shown_below_one, speedup
+from bench.report.comparisons import Context, Finding, counted, of_all, place, shown_below_one, speedup, time_of_call
 from bench.report.names import axis_value, capital, listed, on_device
 from bench.report.units import duration, duration_in, size
 from bench.table.cells import with_input
@@ -166,9 +166,7 @@ def growth(context: Context) -> list[Finding]:
     rows = [row for row in along(context, context.names[0], "hidden_size") if row["seconds_low"] > 0]
     if len(rows) > 1:
         calls = [
-            f"{duration_in(row['seconds'], row['seconds_low'], row['seconds_high'])} at "
-            f"{axis_value('hidden_size', row['hidden_size'])}"
-            for row in (rows[0], rows[-1])
+            f"{time_of_call(row)} at {axis_value('hidden_size', row['hidden_size'])}" for row in (rows[0], rows[-1])
         ]
         where = place(rows[0], context.varying, without=["hidden_size"])
         found.append(Finding("hidden_size", f"A call takes {calls[0]} and {calls[1]} ({where})."))

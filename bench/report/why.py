@@ -217,7 +217,7 @@ def _notes(run: Run) -> list[str]:
     notes += [
         f"Limits of {name} could not be measured: {why}."
         for name, why in missing.items()
-        if re.split("[.,]", name)[0] in _devices(run)
+        if re.split("[.,]", name)[0] in {cell.case.partition("-")[0] for cell in run.manifest.cells}
     ]
     if run.profile is None:
         notes.append("No profile: this run was not asked where its time goes.")
@@ -226,7 +226,3 @@ def _notes(run: Run) -> list[str]:
     if run.gradients is None:
         notes.append("No gradients: how far back they reach was not measured for this run.")
     return notes
-
-
-def _devices(run: Run) -> set[str]:
-    return {cell.case.split("-")[0] for cell in run.manifest.cells}

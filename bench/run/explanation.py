@@ -10,13 +10,12 @@ user's code in ones of their own; what takes its process down costs that cell al
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench.cases.case import Case, Cell
+from bench.host.clock import Ledger
 from bench.host.process import WorkerDied, findings
 from bench.run.crew import HOME, file_name, seat_of
 from bench.run.kept import TIMEOUT, kept_gradients, limits_of
@@ -95,11 +94,12 @@ def explain(
     """Put the files beside the samples of a run: limits and gradients from what is kept under `reports`, or measured
     now, and a profile of every measured cell at `steps` steps at most, with its traces where they are wanted. Raises
     OSError."""
-    with _on(manifest, "limits"):
+    ledger = Ledger(manifest.ledger)
+    with ledger.on("limits"):
         _limits(folder, manifest, reports, note)
-    with _on(manifest, "profile"):
+    with ledger.on("profile"):
         _profile(folder, manifest, note, traces, steps)
-    with _on(manifest, "gradients"):
+    with ledger.on("gradients"):
         _gradients(folder, manifest, reports, note)
     write_manifest(folder, manifest)
 
@@ -131,13 +131,3 @@ def _gradients(folder: Path, manifest: Manifest, reports: Path, note: Note) -> N
         write_json(folder / GRADIENTS, kept_gradients(reports, str(manifest.machine.get("torch", ""))))
     except (WorkerDied, BrokenFile) as error:
         note(f"no gradients: {error}")
-
-
-@contextmanager
-def _on(manifest: Manifest, activity: str) -> Iterator[None]:
-    """Put the time of a with-block down in the run's ledger."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        manifest.ledger[activity] = manifest.ledger.get(activity, 0.0) + time.perf_counter() - start

@@ -51,8 +51,7 @@ class Runner:
         self.manifest = manifest
         self.listener = listener
         self.settings = Settings.from_dict(manifest.settings)
-        self.ledger = Ledger()
-        self.ledger.merge({k: v for k, v in manifest.ledger.items() if k != "other"})
+        self.ledger = Ledger({k: v for k, v in manifest.ledger.items() if k != "other"})
         self.lost: Counter[str] = Counter()
         self._pass_overhead = STARTING_SECONDS
         self._deadline = float("inf")

@@ -14,7 +14,7 @@ from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
 from bench.report.pictures.palette import COLOURS, Look
 from bench.report.pictures.render import Entry, Panel
-from bench.report.pictures.scene import Group, Picture, Scene
+from bench.report.pictures.scene import Group, Picture, Scene, picture_of
 from bench.report.units import tick_time, whole_percent
 from bench.why.profile.breakdown import (
     CATEGORIES,
@@ -46,8 +46,7 @@ def picture(scene: Scene, profile: Profile) -> Picture | None:
         panels = list(_panels(scene, setting, records))
         columns = max(1, -(-len(panels) // setting.cells["mode"].nunique()))
         groups.append(Group(setting.title, panels, min(columns, MOST_SIZES), scene.folded(setting)))
-    kept = [group for group in groups if group.panels]
-    return Picture("where", "Where the time of a step goes", kept, legend(records)) if kept else None
+    return picture_of("where", "Where the time of a step goes", groups, legend(records))
 
 
 def legend(records: dict[Cell, ProfileRecord]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from bench.report.names import axis_value
 from bench.report.pictures.drawing import draw_dots, draw_lines, line
 from bench.report.pictures.heatmaps import crossover_panels, speedup_panels
 from bench.report.pictures.render import Panel
-from bench.report.pictures.scene import Group, Picture, Scene
+from bench.report.pictures.scene import Group, Picture, Scene, picture_of
 
 _BAND_ROOM = 4
 """How far beyond the values bands may stretch an axis; after two passes they reach decades out and are cut off."""
@@ -46,13 +46,13 @@ def pictures(scene: Scene) -> list[Picture]:
     found = [
         _lines(scene, "time-length", "Time against sequence length", _TIME_LENGTH),
         _lines(scene, "time-hidden", "Time against hidden size", _TIME_HIDDEN),
-        _picture("speedup", f"Speed-up over {_base(scene)}", _each(scene, speedup_panels, 2)),
+        picture_of("speedup", f"Speed-up over {_base(scene)}", scene.groups(partial(speedup_panels, scene))),
         _lines(scene, "step", "Cost per step", _STEP),
-        _picture("crossover", "CPU against GPU", [Group("", crossover_panels(scene), 2)]),
+        picture_of("crossover", "CPU against GPU", [Group("", crossover_panels(scene), 2)]),
         _lines(scene, "memory", "Peak memory of one call", _MEMORY),
     ]
     if not any(picture.name.startswith("time") for picture in found if picture):
-        found.insert(0, _picture("time-case", "Time of one call", _dots(scene)))
+        found.insert(0, picture_of("time-case", "Time of one call", _dots(scene)))
     there = [picture for picture in found if picture]
     return [picture for picture in (_main(scene, there),) if picture] + there
 
@@ -61,24 +61,13 @@ def _base(scene: Scene) -> str:
     return scene.short.get(scene.baseline, scene.baseline)
 
 
-def _picture(name: str, title: str, groups: Iterable[Group]) -> Picture | None:
-    kept = [group for group in groups if group.panels]
-    return Picture(name, title, kept) if kept else None
-
-
-def _each(scene: Scene, panels: object, columns: int) -> Iterator[Group]:
-    assert callable(panels)
-    for setting in scene.settings:
-        yield Group(setting.title, panels(scene, setting), columns, scene.folded(setting))
-
-
 def _lines(scene: Scene, name: str, title: str, plot: _Plot) -> Picture | None:
     groups = []
     for setting in scene.settings:
         panels = list(_line_panels(scene, setting, plot))
         modes = setting.cells["mode"].nunique()
         groups.append(Group(setting.title, panels, max(1, math.ceil(len(panels) / modes)), scene.folded(setting)))
-    return _picture(name, title, groups)
+    return picture_of(name, title, groups)
 
 
 def _line_panels(scene: Scene, setting: Setting, plot: _Plot) -> Iterator[Panel]:

@@ -21,7 +21,7 @@ from bench.report.names import axis_value, codes
 from bench.report.pictures.drawing import FONT, Tile, draw_heat, draw_tile, heat_axes
 from bench.report.pictures.palette import COLOURS, Look, ink_on
 from bench.report.pictures.render import BOTTOM, TOP, Entry, Panel
-from bench.report.pictures.scene import Group, Picture, Scene
+from bench.report.pictures.scene import Picture, Scene, picture_of
 from bench.report.trends import matched
 from bench.report.units import missing, times
 from bench.table.cells import REFERENCE, reached
@@ -124,11 +124,8 @@ class WinnerTile:
 
 def picture(scene: Scene, won: Mapping[str, Winner]) -> Picture | None:
     """A panel for each mode and setting that has two or more cases with a winner."""
-    groups = [
-        Group(setting.title, list(_panels(scene, setting, won)), 2, scene.folded(setting)) for setting in scene.settings
-    ]
-    kept = [group for group in groups if group.panels]
-    return Picture("winners", "The fastest implementation", kept, legend(scene, won)) if kept else None
+    groups = scene.groups(lambda setting: _panels(scene, setting, won))
+    return picture_of("winners", "The fastest implementation", groups, legend(scene, won))
 
 
 def legend(scene: Scene, won: Mapping[str, Winner]) -> list[Entry]:

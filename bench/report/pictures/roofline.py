@@ -20,7 +20,7 @@ from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
 from bench.report.pictures.palette import INK, MUTED, Look
 from bench.report.pictures.render import Panel
-from bench.report.pictures.scene import Group, Picture, Scene
+from bench.report.pictures.scene import Picture, Scene, picture_of
 from bench.why.floor import floor, levels, peak
 from bench.why.limits.limits import Limits
 from bench.why.work import NoFloor, work
@@ -48,13 +48,11 @@ class Roof:
 
 def picture(scene: Scene, limits: Limits) -> Picture | None:
     """A panel for each mode and setting on the CPU, at the longest sequence measured."""
-    groups = [
-        Group(setting.title, list(_panels(scene, setting, limits)), 2, scene.folded(setting))
-        for setting in scene.settings
-        if setting.device == "cpu"
-    ]
-    kept = [group for group in groups if group.panels]
-    return Picture("roofline", "What was reached of what the machine allows", kept) if kept else None
+    return picture_of(
+        "roofline",
+        "What was reached of what the machine allows",
+        scene.groups(lambda setting: _panels(scene, setting, limits) if setting.device == "cpu" else ()),
+    )
 
 
 def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:

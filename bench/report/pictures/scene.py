@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -50,6 +51,12 @@ class Picture:
         return max(group.columns for group in self.groups)
 
 
+def picture_of(name: str, title: str, groups: Iterable[Group], legend: list[Entry] | None = None) -> Picture | None:
+    """The groups that have panels; None where none has."""
+    kept = [group for group in groups if group.panels]
+    return Picture(name, title, kept, legend) if kept else None
+
+
 class Scene:
     """A run as its pictures see it."""
 
@@ -72,6 +79,10 @@ class Scene:
             for name in self.names
             if name in measured
         ]
+
+    def groups(self, panels: Callable[[Setting], Iterable[Panel]], columns: int = 2) -> list[Group]:
+        """A group of each setting."""
+        return [Group(each.title, list(panels(each)), columns, self.folded(each)) for each in self.settings]
 
     def folded(self, setting: Setting) -> bool:
         """With many settings, only the first of each device is open from the start."""
