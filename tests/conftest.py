@@ -16,6 +16,12 @@ import pytest
 from tests import warm
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One server of fresh processes is enough for all of pytest's workers; it gets ready while they collect."""
+    if config.getoption("numprocesses", None):
+        warm.place()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without a CUDA device the tests that need one are one line, which says how many are not run."""

@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 import warnings
 from collections.abc import Sequence
@@ -78,8 +79,7 @@ class Process(subprocess.Popen[Any]):
         job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
                "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
                "session": own["start_new_session"]}  # fmt: skip
-        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.connect(str(place() / "socket"))
+        self._line = _connected()
         socket.send_fds(self._line, [json.dumps(job).encode()], ends)
         self.pid = int(self._line.recv(64))
         self._child_created = True
@@ -142,16 +142,24 @@ def place() -> Path:
         return Path(os.environ[PLACE])
     folder = tempfile.TemporaryDirectory(prefix="rnn-warm-")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-P", __file__, folder.name]
     server = subprocess.Popen(
-        [sys.executable, "-P", __file__, folder.name], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
-    assert server.stdout is not None
-    if server.stdout.readline() != b"ready\n":
-        raise RuntimeError("the server of fresh processes did not start")
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     atexit.register(_end, server, folder)
     os.environ[PLACE] = folder.name
     return Path(folder.name)
+
+
+def _connected() -> socket.socket:
+    """A line to the server, which may not have imported everything yet. Raises RuntimeError where there is none."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for _ in range(6000):
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            line.connect(str(place() / "socket"))
+            return line
+        time.sleep(0.01)
+    raise RuntimeError("the server of fresh processes did not start")
 
 
 def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
@@ -178,7 +186,7 @@ def main() -> None:
     listener.listen(64)
     _adopt()
     signal.signal(signal.SIGCHLD, _reap)
-    print("ready", flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started where that is ignored
     while sys.stdin.fileno() not in select.select([listener, sys.stdin], [], [])[0]:  # which closes as pytest ends
         line, _ = listener.accept()
         if _fork() == 0:

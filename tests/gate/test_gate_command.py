@@ -93,17 +93,18 @@ def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 130, one line; no worktree and no process is left."""
-    repository = Repository(tmp_path / "theirs").write(SOUND).commit()
-    mark = uuid.uuid4().hex
+    mark, started = uuid.uuid4().hex, tmp_path / "started"
+    starts = f"import time\nopen({str(started)!r}, 'a').write('.')\ntime.sleep(3600)\n"
+    repository = Repository(tmp_path / "theirs").write(SOUND + starts).commit()
     command = [sys.executable, "-m", "bench", "gate", "--base", "HEAD", "--impl", "mine.py:Mine", *SMALLEST]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark}
     with warm.Process(
         command, cwd=repository.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline, before, now = time.monotonic() + 60, set[int](), set[int]()
-        while (len(now) < 3 or before != now) and time.monotonic() < deadline:  # the gate and a worker of each side,
-            time.sleep(0.03)  # none of which is just being started
-            before, now = now, {each.pid for each in living(mark)}
+        deadline = time.monotonic() + 60
+        while not (started.exists() and len(started.read_text()) == 2) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(living(mark)) == 3, "the gate and a worker of each side"
         process.send_signal(number)
         _, text = process.communicate(timeout=60)
     assert process.returncode == 130
