@@ -1,4 +1,4 @@
-"""The command line, run in this process or in one of its own.
+"""The command line, run in this process or in one of its own; and pytest's.
 
 What a process adds, its death by a signal and what its interpreter prints, is tested on processes, with at least one
 test for each exit code. The same arguments, words and exit codes are to be had without the start of one.
@@ -16,6 +16,11 @@ from bench import cli
 from bench.host.process import environment
 from tests import warm
 
+ROOT = Path(__file__).resolve().parent.parent
+
+SAVED = ("--preset=smoke", "--mode=inference", "--hidden-size=8", "--seq-len=2", "--impl=three")
+"""Options of the pytest run that is saved for the tests of comparisons."""
+
 Ended = tuple[int, str, str]
 """Exit code, standard output and standard error."""
 
@@ -32,3 +37,12 @@ def process(*arguments: str, folder: Path | None = None, **variables: str) -> En
     """The same in a process of its own."""
     done = warm.run([sys.executable, "-m", "bench", *arguments], cwd=folder, env=environment() | variables)
     return done.returncode, done.stdout, done.stderr
+
+
+def pytest(*arguments: str, storage: Path, folder: Path = ROOT) -> tuple[int, str]:
+    """Exit code and everything printed by a pytest process of its own."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", f"--benchmark-storage={storage}"]
+    # Where these tests themselves run under xdist, the process must not take itself for one of its workers.
+    variables = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
+    done = warm.run([*command, *arguments], cwd=folder, env=variables)
+    return done.returncode, done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import queue
 import signal
 import time
@@ -13,6 +14,12 @@ from typing import Any
 import pytest
 
 from tests import warm
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One server of fresh processes is enough for all of pytest's workers; it gets ready while they collect."""
+    if config.getoption("numprocesses", None):
+        warm.place()
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,6 +52,31 @@ def _cheap_processes() -> None:
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_to_look_through() -> None:
+    """Nor what earlier tests left; theirs are a compiler's modules and pictures."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run of one case that pytest saved: the storage folder, and what --benchmark-json wrote."""
+    from tests import command
+
+    storage = tmp_path_factory.mktemp("storage")
+    out = storage / "out.json"
+    saving = ("--benchmark-autosave", f"--benchmark-json={out}")
+    code, text = command.pytest("bench", *command.SAVED, *saving, storage=storage)
+    assert code == 0, text
+    return storage, json.loads(out.read_text())
+
+
+@pytest.fixture
+def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn once, as SVG: PNG would take a quarter of a report, and tells a test of its words nothing."""
+    monkeypatch.setattr("bench.report.build.png_bytes", lambda *_: b"")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -66,6 +67,23 @@ def ran(tmp_path: Path) -> Ran:
         return read_run(write_run(tmp_path / "runs" / "one", **usual | planted | options))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _one_table_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests ask about the same run. Its table of cells, which is tested elsewhere, is made once."""
+
+    def remembered(run: Run) -> pd.DataFrame:
+        content = pickle.dumps((run.manifest, run.samples))
+        if content not in TABLES:
+            TABLES[content] = cells(run)
+        return TABLES[content].copy()
+
+    monkeypatch.setattr("bench.table.advice.cells", remembered)
+
+
+TABLES: dict[bytes, pd.DataFrame] = {}
+"""By what they are made of."""
 
 
 def names(advice: Advice) -> list[str]:

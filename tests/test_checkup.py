@@ -24,6 +24,7 @@ from bench.store.manifest import DIFFERS, EQUAL, FAILED, MEASURED, UNAVAILABLE
 from bench.table.cells import cells
 from bench.table.reading import read_run
 from bench.worker import jobs
+from tests import warm
 from tests.command import bench, process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -308,7 +309,7 @@ def test_interrupted(tmp_path: Path) -> None:
         f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(3600)\n"
     )  # fmt: skip
     command = [sys.executable, "-m", "bench", "check", "own.py:X"]
-    process = subprocess.Popen(
+    process = warm.Process(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120

@@ -119,6 +119,7 @@ def said(folder: Path) -> list[str]:
     return [*found.notes, *(finding.text for finding in found.findings)]
 
 
+@pytest.mark.usefixtures("no_png")
 def test_a_death_in_limits_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest is there, the report is written, and it says that floors are missing, and why."""
     Pieces(monkeypatch, dies=("limits",))

@@ -52,7 +52,9 @@ def references() -> dict[str, Reference]:
     return {case.id: Reference.of(case) for case in cases()}
 
 
-@pytest.mark.parametrize("name", EAGER)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name == "scan" else []) for name in EAGER]
+)
 def test_eager_ones_are_equal(name: str, references: dict[str, Reference]) -> None:
     """Outputs, last states and, in training, every gradient."""
     for reference in references.values():

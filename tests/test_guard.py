@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench.run import guard
+from tests import command
 from tests.gate.repository import SOUND
 from tests.gate.test_faults import NEVER
-from tests.test_pytest_face import SMALL, run_pytest
 
 FAIL = "--benchmark-compare-fail=median:900%"
 
@@ -46,18 +46,15 @@ def test_selections_that_compare_nothing() -> None:
     assert guard.not_measured(["a", "b"], ["a"]).startswith("b is not measured")
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a run of `whole` is saved."""
-    folder = tmp_path_factory.mktemp("storage")
-    code, text = run_pytest("bench", *SMALL, "--impl=whole", "--benchmark-autosave", storage=folder)
-    assert code == 0, text
-    return folder
+@pytest.fixture
+def storage(saved: tuple[Path, dict[str, Any]]) -> Path:
+    """Where a run of `manual`, `looped` and `whole` is saved."""
+    return saved[0]
 
 
 def compared(storage: Path, *arguments: str) -> tuple[int, str]:
     """A comparison with a threshold that no noise reaches."""
-    return run_pytest("bench", *SMALL, "--benchmark-compare", FAIL, *arguments, storage=storage)
+    return command.pytest("bench", *command.SAVED, "--benchmark-compare", FAIL, *arguments, storage=storage)
 
 
 def test_a_sound_comparison_passes(storage: Path) -> None:
@@ -69,7 +66,7 @@ def test_a_sound_comparison_passes(storage: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--impl=whole,manual",), 4, "-manual] is not in the saved run"),
+        (("--impl=whole,hoisted",), 4, "-hoisted] is not in the saved run"),
         (("--impl=whole", "-k", "nothing"), 4, "no benchmark is selected"),
         (("--impl=whole", "-n2"), 4, "run them without xdist"),
         (("--impl=whole", "--benchmark-compare=0099"), 4, "no saved run to compare with"),
@@ -86,7 +83,7 @@ def test_silent_greens_are_errors(storage: Path, arguments: tuple[str, ...], cod
 
 def test_a_threshold_without_a_run(storage: Path) -> None:
     """Also when no path is given."""
-    code, text = run_pytest(*SMALL, FAIL, storage=storage)
+    code, text = command.pytest(*command.SAVED, FAIL, storage=storage)
     assert code == 4
     assert "nothing to compare with; add --benchmark-compare" in text
 
@@ -96,7 +93,7 @@ def test_a_threshold_without_a_run(storage: Path) -> None:
 )
 def test_a_run_of_another_machine_is_refused(storage: Path, tmp_path: Path, key: str, value: object) -> None:
     """GPU, torch, threads and TF32 are what a green would hide."""
-    (saved,) = storage.rglob("*.json")
+    (saved,) = storage.glob("*/0001_*.json")
     content: dict[str, Any] = json.loads(saved.read_text())
     content["machine_info"]["rnn_bench"][key] = value
     other = tmp_path / saved.relative_to(storage)
@@ -113,7 +110,7 @@ def test_a_cell_that_cannot_be_measured_any_more(tmp_path: Path) -> None:
     mine, storage = tmp_path / "mine.py", tmp_path / "storage"
     mine.write_text(SOUND)
     selection = f"--impl={mine}:Mine"
-    code, text = run_pytest("bench", *SMALL, selection, "--benchmark-autosave", storage=storage)
+    code, text = command.pytest("bench", *command.SAVED, selection, "--benchmark-autosave", storage=storage)
     assert code == 0, text
     mine.write_text(NEVER)
     code, text = compared(storage, selection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import gc
 from typing import Any
 
 import pytest
@@ -24,13 +23,6 @@ from tests.faulty import LeaksMemory
 
 MODES = ("inference", "training")
 Results = tuple[Tensor, Tensor]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _little_to_look_through() -> None:
-    """Each call here is followed by a garbage collection; what earlier tests left is none of its business."""
-    gc.collect()
-    gc.freeze()
 
 
 def build(implementation: type[Implementation], mode: Any = "inference", **sizes: Any) -> Workload:

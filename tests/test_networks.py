@@ -25,7 +25,9 @@ from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.networks import Network, Products
 from rnn_impls.networks.network import counted_products
 from tests import warm
+from tests.command import bench
 from tests.gate.repository import SMALLEST, Repository
+from tests.test_cli import keep
 from tests.test_readme import example
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -240,17 +242,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the README's network, and a run of it."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "my_cell.py").write_text(example("network"))
-    command = ["run", "--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole", "--hidden-size", "8",
-               "--seq-len", "1,2,4,8", "--mode", "inference", "--device", "cpu", "--passes", "2",
-               "--preset", "smoke"]  # fmt: skip
-    done = bench(folder, *command)
-    assert done.returncode == 0, done.stdout + done.stderr
+    keep(folder / "reports")
+    sizes = ("--preset", "smoke", "--hidden-size", "8", "--seq-len", "1,2,4,8", "--mode", "inference", "--passes", "2")
+    asked = ("--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole", "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.report.build.png_bytes", lambda *_: b"")  # as in `no_png`
+        code, out, err = bench("run", *asked, *sizes, folder=folder)
+    assert code == 0, out + err
     return folder
-
-
-def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command, in a folder."""
-    return warm.run([sys.executable, "-m", "bench", *arguments], cwd=folder, env=environment())
 
 
 def test_the_example_is_twenty_lines() -> None:
@@ -293,19 +292,20 @@ def test_a_report_of_it_needs_neither_torch_nor_the_file(own: Path, tmp_path: Pa
 def test_advice_on_it(own: Path) -> None:
     """Of the case itself as measured; of a size that no law reaches there is none, and that is said."""
     asked = ("advise", "--network", "my_cell.py:Leaky", "--seq-len", "4", "--hidden-size")
-    found = bench(own, *asked, "8")
-    assert found.returncode == 0, found.stderr
-    assert "Measured: this very case is in the run" in found.stdout
-    unknown = bench(own, *asked, "16")
-    assert unknown.returncode == 1
-    assert "error: nothing can be said: no implementation has a law there that can be relied on" in unknown.stderr
+    code, out, err = bench(*asked, "8", folder=own)
+    assert code == 0, err
+    assert "Measured: this very case is in the run" in out
+    code, _, err = bench(*asked, "16", folder=own)
+    assert code == 1
+    assert "error: nothing can be said: no implementation has a law there that can be relied on" in err
 
 
 def test_a_profile_of_it(own: Path) -> None:
     """Its twin has one hidden unit, as everybody's."""
     small = ("--hidden-size", "8", "--seq-len", "2", "--mode", "training", "--preset", "smoke", "--reports", "other")
-    done = bench(own, "profile", "--network", "my_cell.py:Leaky", "--impl", "manual", *small)
-    assert done.returncode == 0, done.stderr
+    keep(own / "other")
+    code, _, err = bench("profile", "--network", "my_cell.py:Leaky", "--impl", "manual", *small, folder=own)
+    assert code == 0, err
     (record,) = json.loads((own / "other" / "latest" / "profile.json").read_text())["records"]
     assert record["status"] == "profiled"
     assert record["hollow_seconds"] > 0
@@ -341,12 +341,11 @@ def test_a_check_of_it(own: Path) -> None:
     """An implementation is held against it; a class that is not there is exit 2 and one line."""
     (own / "my_rnn.py").write_text(FAST)
     one_layer = ("--num-layers", "1", "--output-size", "0")
-    done = bench(own, "check", "my_rnn.py:Fast", "--network", "my_cell.py:Leaky", *one_layer)
-    assert done.returncode == 0, done.stdout
-    assert "Called batch first, hidden_size called width." in done.stdout
-    wrong = bench(own, "check", "manual", "--network", "my_cell.py:Other")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "error: my_cell.py has no class Other\n"
+    code, out, _ = bench("check", "my_rnn.py:Fast", "--network", "my_cell.py:Leaky", *one_layer, folder=own)
+    assert code == 0, out
+    assert "Called batch first, hidden_size called width." in out
+    wrong = bench("check", "manual", "--network", "my_cell.py:Other", folder=own)
+    assert wrong == (2, "", "error: my_cell.py has no class Other\n")
 
 
 def test_a_gate_of_it(tmp_path: Path) -> None:
@@ -371,7 +370,7 @@ def test_a_base_from_before_networks_is_measured_by_the_interface_of_today(tmp_p
     (ours / "rnn_impls" / "interface.py").write_text("raise ImportError('of another time')\n")
     repository.commit()
     shutil.copytree(ROOT / "rnn_impls", ours / "rnn_impls", dirs_exist_ok=True)
-    ended = repository.bench("gate", "--base", "HEAD", "--impl", "manual,whole", *SMALLEST, "--min-effect", "50%")
+    ended = repository.process("gate", "--base", "HEAD", "--impl", "manual,whole", *SMALLEST, "--min-effect", "50%")
     assert ended.code == 0, ended.text
     assert ended.last_line.startswith("Nothing regressed: all 2 cells (inference) within ±50 % of HEAD (")
 
@@ -379,16 +378,15 @@ def test_a_base_from_before_networks_is_measured_by_the_interface_of_today(tmp_p
 @pytest.mark.parametrize("command", [("run",), ("profile",), ("gate", "--base", "HEAD"), ("check", "manual")])
 def test_a_file_that_is_not_there_is_one_line(command: tuple[str, ...], own: Path) -> None:
     """Exit 2, before anything is measured."""
-    done = bench(own, *command, "--network", "none.py:Leaky")
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.strip() == "error: --network none.py:Leaky: there is no file none.py"
+    wrong = bench(*command, "--network", "none.py:Leaky", folder=own)
+    assert wrong == (2, "", "error: --network none.py:Leaky: there is no file none.py\n")
 
 
 def test_new_writes_a_network_that_is_right(tmp_path: Path) -> None:
     """`new --network`, and what it says to ask next; the template is the README's leaky integrator."""
-    done = bench(tmp_path, "new", "--network", "leaky.py")
-    assert done.returncode == 0, done.stderr
-    assert "python -m bench run --network leaky.py:Leaky" in done.stdout
+    code, out, err = bench("new", "--network", "leaky.py", folder=tmp_path)
+    assert code == 0, err
+    assert "python -m bench run --network leaky.py:Leaky" in out
     written = networks.load(f"{tmp_path}/leaky.py:Leaky")
     (tmp_path / "readme.py").write_text(example("network"))
     other = networks.load(f"{tmp_path}/readme.py:Leaky")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,9 @@ from typing import Any
 import pytest
 
 from bench.run.session import PlaybackClock
-from tests import warm
+from tests import command, warm
 
-ROOT = Path(__file__).resolve().parent.parent
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
-SMALL = ["--preset=smoke", "--mode=inference", "--hidden-size=8", "--seq-len=2", "--impl=three"]
-
-
-def run_pytest(*arguments: str, storage: Path) -> tuple[int, str]:
-    """Exit code and everything printed by a pytest process of its own."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
-               f"--benchmark-storage={storage}", *arguments]  # fmt: skip
-    # Where these tests themselves run under xdist, the process must not take itself for one of its workers.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = warm.run(command, cwd=ROOT, env=environment)
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A saved run of one case: the storage folder, and what --benchmark-json wrote."""
-    storage = tmp_path_factory.mktemp("storage")
-    out = storage / "out.json"
-    code, text = run_pytest("bench", *SMALL, "--benchmark-autosave", f"--benchmark-json={out}", storage=storage)
-    assert code == 0, text
-    return storage, json.loads(out.read_text())
 
 
 def test_json_carries_the_cell(saved: tuple[Path, dict[str, Any]]) -> None:
@@ -66,7 +43,7 @@ def test_machine_info_is_normalised(saved: tuple[Path, dict[str, Any]]) -> None:
 
 def test_compare_without_a_path(saved: tuple[Path, dict[str, Any]]) -> None:
     """Typed as it stands, --benchmark-compare runs the benchmarks and shows them beside the saved run."""
-    code, text = run_pytest("--benchmark-compare", *SMALL, storage=saved[0])
+    code, text = command.pytest("--benchmark-compare", *command.SAVED, storage=saved[0])
     assert code == 0, text
     assert "Comparing against benchmarks from" in text
     assert "(NOW)" in text
@@ -74,24 +51,23 @@ def test_compare_without_a_path(saved: tuple[Path, dict[str, Any]]) -> None:
     assert "3 passed" in text
 
 
-def test_compare_fail_passes_and_fails(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    """pytest-benchmark's own thresholds work on the samples played back."""
-    compare = ["bench", *SMALL, "--impl=whole", "--benchmark-compare", "--benchmark-compare-fail=median:900%"]
-    assert run_pytest(*compare, storage=saved[0])[0] == 0
+def test_compare_fail_fails(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    """pytest-benchmark's own thresholds work on the samples played back; that they pass, `test_guard` shows."""
+    compare = ["bench", *command.SAVED, "--impl=whole", "--benchmark-compare", "--benchmark-compare-fail=median:900%"]
     (stored,) = saved[0].glob("*/0001_*.json")
     content = json.loads(stored.read_text())
     for benchmark in content["benchmarks"]:
         benchmark["stats"]["median"] /= 1000  # as if it had been a thousand times as fast
     (tmp_path / stored.parent.name).mkdir()
     (tmp_path / stored.parent.name / stored.name).write_text(json.dumps(content))
-    code, text = run_pytest(*compare, storage=tmp_path)
+    code, text = command.pytest(*compare, storage=tmp_path)
     assert code != 0
     assert "Performance has regressed" in text
 
 
 def test_compare_without_a_saved_run(tmp_path: Path) -> None:
     """With nothing saved yet, one line says how to save a first run, before anything is measured."""
-    code, text = run_pytest("--benchmark-compare", storage=tmp_path)
+    code, text = command.pytest("--benchmark-compare", storage=tmp_path)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert text.strip().splitlines() == [
         "ERROR: no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
@@ -100,24 +76,23 @@ def test_compare_without_a_saved_run(tmp_path: Path) -> None:
 
 def test_the_command_line_compare_reads_it(saved: tuple[Path, dict[str, Any]]) -> None:
     """`pytest-benchmark compare` shows the saved run."""
-    command = [sys.executable, "-m", "pytest_benchmark", "--storage", str(saved[0]), "compare"]
-    done = warm.run(command, check=True)
+    done = warm.run([sys.executable, "-m", "pytest_benchmark", "--storage", str(saved[0]), "compare"], check=True)
     assert f"test_rnn[{CASE}-whole]" in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("no_png")
 def test_the_report_reads_it(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """`python -m bench report FILE.json` makes a report of pytest's JSON; two files are two passes."""
     out = str(saved[0] / "out.json")
-    command = [sys.executable, "-m", "bench", "report", out, out, "--output", str(tmp_path)]
-    done = warm.run(command, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+    code, _, err = command.bench("report", out, out, "--output", str(tmp_path))
+    assert code == 0, err
     assert (tmp_path / "index.html").is_file()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pygal") is None, reason="pygal, which draws histograms, is not installed")
 def test_histogram(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """--benchmark-histogram draws one picture a case."""
-    code, text = run_pytest("bench", *SMALL, f"--benchmark-histogram={tmp_path / 'h'}", storage=saved[0])
+    code, text = command.pytest("bench", *command.SAVED, f"--benchmark-histogram={tmp_path / 'h'}", storage=saved[0])
     assert code == 0, text
     assert [path.name for path in tmp_path.iterdir()] == [f"h-{CASE}.svg"]
 
@@ -125,12 +100,12 @@ def test_histogram(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
 def test_collection(tmp_path: Path) -> None:
     """One test per cell with a readable id, those of a case side by side; -k, --impl, --mode and axes select."""
     collect = ["bench", "--collect-only", "-q"]
-    lines = run_pytest(*collect, "--preset=smoke", "--impl=three", storage=tmp_path)[1].splitlines()
+    lines = command.pytest(*collect, "--preset=smoke", "--impl=three", storage=tmp_path)[1].splitlines()
     ids = [line for line in lines if "::" in line]
     assert len(ids) == 24
     assert ids[:3] == [f"bench/test_rnn.py::test_rnn[{CASE}-{name}]" for name in ("manual", "looped", "whole")]
     selected = ["--impl=whole,manual", "--mode=training", "-k", "T0008 and whole"]
-    lines = run_pytest(*collect, "--preset=smoke", *selected, storage=tmp_path)[1].splitlines()
+    lines = command.pytest(*collect, "--preset=smoke", *selected, storage=tmp_path)[1].splitlines()
     assert [line.split("[")[1] for line in lines if "::" in line] == [
         f"cpu-float32-training-tanh-I{h}-H{h}-L01-B0001-T0008-O0000-t01-whole]" for h in ("0008", "0016")
     ]
@@ -138,7 +113,8 @@ def test_collection(tmp_path: Path) -> None:
 
 def test_a_plain_pytest_times_nothing(tmp_path: Path) -> None:
     """Without a path and without benchmark options, pytest collects the tests alone."""
-    text = run_pytest("--collect-only", "-q", storage=tmp_path)[1]
+    others = [f"--ignore-glob={command.ROOT}/tests/{name}" for name in ("test_[!p]*", "*/*")]  # they would say the same
+    text = command.pytest("--collect-only", "-q", *others, storage=tmp_path)[1]
     assert "tests/test_pytest_face.py::test_a_plain_pytest_times_nothing" in text
     assert "bench/test_rnn.py" not in text
 
@@ -158,7 +134,7 @@ def test_refusals(tmp_path: Path, arguments: list[str], message: str) -> None:
     """What cannot be run is refused in one line with pytest's exit code for wrong usage."""
     if arguments[0] == "-n" and importlib.util.find_spec("xdist") is None:
         pytest.skip("pytest-xdist is not installed")
-    code, text = run_pytest("bench", *arguments, storage=tmp_path)
+    code, text = command.pytest("bench", *arguments, storage=tmp_path)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert message in text
     assert len(text.strip().splitlines()) == 1
@@ -167,7 +143,7 @@ def test_refusals(tmp_path: Path, arguments: list[str], message: str) -> None:
 def test_failures_and_absences_are_tests_too(tmp_path: Path) -> None:
     """One that is not equal, or kills its process, fails with the reason; one that can't run is skipped."""
     impl = "--impl=manual,whole-no-cudnn,tests/faulty.py:OffAtStep3,tests/faulty.py:Raises,tests/faulty.py:Dies"
-    code, text = run_pytest("bench", *SMALL, "--seq-len=8", impl, "-rsf", storage=tmp_path)
+    code, text = command.pytest("bench", *command.SAVED, "--seq-len=8", impl, "-rsf", storage=tmp_path)
     assert code == pytest.ExitCode.TESTS_FAILED
     assert "3 failed, 1 passed, 1 skipped" in text
     assert "the process was killed by SIGKILL" in text

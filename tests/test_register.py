@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.host.process import environment, findings
+from bench.host.process import findings
 from rnn_impls import registry
 from rnn_impls.importing import import_file
 from rnn_impls.whole import Whole
-from tests import warm
+from tests import command
 
 ROOT = Path(__file__).resolve().parent.parent
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
@@ -109,19 +109,10 @@ def test_a_fresh_process_finds_it(folder: Path, tmp_path: Path) -> None:
     assert (record["status"], record["about"]) == ("measured", "registered in a conftest")
 
 
-def pytest_in(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and everything printed by pytest, run in a user's folder."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
-               f"--benchmark-storage={folder / 'storage'}", *arguments]  # fmt: skip
-    env = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
-    done = warm.run(command, cwd=folder, env=env)
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("order", [[".", str(ROOT / "bench")], [str(ROOT / "bench"), "conftest.py"]])
 def test_pytest_in_a_folder_of_ones_own(folder: Path, order: list[str]) -> None:
     """The name is known on the command line, whichever path comes first, and the benchmark runs."""
-    code, text = pytest_in(folder, *order, *SMALL, "--impl=whole,mine", "-v")
+    code, text = command.pytest(*order, *SMALL, "--impl=whole,mine", "-v", storage=folder / "storage", folder=folder)
     assert code == 0, text
     assert f"test_rnn[{CASE}-conftest.py:Mine] PASSED" in text
     assert "2 passed" in text
@@ -131,6 +122,6 @@ def test_a_taken_name_is_said_before_anything_runs(folder: Path) -> None:
     """pytest ends on the conftest, with the reason."""
     path = folder / "conftest.py"
     path.write_text(path.read_text().replace('"mine"', '"whole"'))
-    code, text = pytest_in(folder, ".", str(ROOT / "bench"), *SMALL)
+    code, text = command.pytest(".", str(ROOT / "bench"), *SMALL, storage=folder / "storage", folder=folder)
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "@register('whole'): the name is taken by rnn_impls/whole.py" in text

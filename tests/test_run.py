@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,6 +44,14 @@ def start(reports: Path, implementations: str, **settings: Any) -> Runner:
     options: dict[str, Any] = {"preset": "smoke", "passes": 2, "overrides": ONE_CASE, "timeout": 60.0} | settings
     folder = create(reports, "smoke")
     return Runner(folder, begin(folder, Settings(implementations=implementations, **options)), Listener())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of one pass, which no test changes."""
+    runner = start(tmp_path_factory.mktemp("finished"), "manual,whole", passes=1)
+    runner.run()
+    return runner.folder
 
 
 def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
@@ -157,24 +166,22 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     assert cells(read_run(folder))["passes"].tolist() == [4]
 
 
-def test_a_run_is_not_resumed_on_another_machine(tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_on_another_machine(finished: Path, tmp_path: Path) -> None:
     """Its passes would not be of one kind: the refusal names what differs, and the passes stay as they are."""
-    runner = start(tmp_path, "whole", passes=1)
-    runner.run()
-    runner.manifest.machine["torch"] = "1.0"
-    runner.manifest.settings["passes"] = 2
+    folder = shutil.copytree(finished, tmp_path / "run")
+    manifest = read_manifest(folder)
+    manifest.machine["torch"] = "1.0"
+    manifest.settings["passes"] = 2
     with pytest.raises(ValueError, match=r"begun on another machine or software.*torch 1.0 then"):
-        Runner(runner.folder, runner.manifest, Listener()).run()
-    assert [path.name for path in pass_files(runner.folder)] == ["pass-001.json"]
+        Runner(folder, manifest, Listener()).run()
+    assert [path.name for path in pass_files(folder)] == ["pass-001.json"]
 
 
-def test_only_an_empty_run_folder_is_discarded(tmp_path: Path) -> None:
+def test_only_an_empty_run_folder_is_discarded(finished: Path, tmp_path: Path) -> None:
     """One that holds a pass is left as it is."""
-    runner = start(tmp_path, "whole", passes=1)
-    runner.run()
-    kept = sorted(runner.folder.rglob("*"))
-    discard(runner.folder)
-    assert sorted(runner.folder.rglob("*")) == kept
+    kept = sorted(finished.rglob("*"))
+    discard(finished)
+    assert sorted(finished.rglob("*")) == kept
     empty = create(tmp_path, "empty")
     (empty / "run.json").write_text("{}")
     discard(empty)
@@ -184,8 +191,9 @@ def test_only_an_empty_run_folder_is_discarded(tmp_path: Path) -> None:
 def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends with exit code 130, a report of the part, and how to go on."""
     command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "40",
-               "--hidden-size", "8", "--seq-len", "2", "--no-explain", "--reports", str(tmp_path)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--no-explain",
+               "--reports", str(tmp_path)]  # fmt: skip
+    process = warm.Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -261,12 +269,10 @@ def test_pass_order_is_shuffled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len({tuple(order) for order in orders}) > 1
 
 
-def test_ledger_adds_up_to_the_run(tmp_path: Path) -> None:
+def test_ledger_adds_up_to_the_run(finished: Path) -> None:
     """What the run's own time went into is written down, measuring among it; and so are the lines of code."""
-    runner = start(tmp_path, "whole")
-    runner.run()
-    manifest = read_manifest(runner.folder)
-    assert [cell.lines for cell in manifest.cells] == [lines_of("whole")]
+    manifest = read_manifest(finished)
+    assert [cell.lines for cell in manifest.cells] == [lines_of("manual"), lines_of("whole")]
     ledger = manifest.ledger
     assert {"imports", "parity", "survey", "memory", "build", "measured", "other"} <= set(ledger)
     assert all(seconds >= 0 for seconds in ledger.values())
@@ -287,11 +293,9 @@ def test_a_worker_that_cannot_start(tmp_path: Path) -> None:
         list(findings({"kind": "survey"}, 10, tmp_path / "log", python=str(broken)))
 
 
-def test_pass_files_are_small(tmp_path: Path) -> None:
+def test_pass_files_are_small(finished: Path) -> None:
     """At most 50 kB for a cell and pass."""
-    runner = start(tmp_path, "manual,whole", passes=1)
-    runner.run()
-    (path,) = pass_files(runner.folder)
+    (path,) = pass_files(finished)
     assert path.stat().st_size < 50_000 * len(json.loads(path.read_text())["benchmarks"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import pytest
 from bench.host.process import environment
 from rnn_impls import registry
 from tests import warm
+from tests.command import process
 from tests.gate.repository import SMALLEST, Repository
+from tests.test_checkup import ONE
 
 LIBRARY = """
 from torch import Tensor
@@ -41,13 +42,13 @@ def test_each_side_imports_its_own_source(tmp_path: Path) -> None:
     installed, side = library(tmp_path / "installed"), tmp_path / "side"
     library(side / "src")
     (side / "beside.py").write_text("")
-    text = (
+    (tmp_path / "shows.py").write_text(
         "import sys; from pathlib import Path; from bench.worker import tree; tree.enter(Path(sys.argv[1]))\n"
         "import beside, tinyrnn; print(beside.__file__, tinyrnn.__file__, tree.outside(Path('.')), sep='\\n')"
     )
-    path = f"{environment()['PYTHONPATH']}:{installed}"
-    command = [sys.executable, "-c", text, str(side)]
-    done = subprocess.run(command, env=environment() | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    path = f"{environment()['PYTHONPATH']}:{installed}:{tmp_path}"
+    command = [sys.executable, "-P", "-m", "shows", str(side)]
+    done = warm.run(command, env=environment() | {"PYTHONPATH": path}, check=True)
     assert done.stdout.splitlines() == [str(side / "beside.py"), str(side / "src" / "tinyrnn" / "__init__.py"), ""]
 
 
@@ -104,11 +105,9 @@ def real_package(folder: Path) -> Path:
 def test_a_module_of_a_package_is_found(tmp_path: Path, name: str) -> None:
     """By its file or by its name, from the folder that holds the package."""
     real_package(tmp_path)
-    command = [sys.executable, "-m", "bench", "check", name, "--hidden-size", "4", "--mode", "inference",
-               "--nonlinearity", "tanh", "--device", "cpu"]  # fmt: skip
-    done = warm.run(command, cwd=tmp_path, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Equal in all" in done.stdout
+    code, out, err = process("check", name, *ONE, "--hidden-size", "4", folder=tmp_path)
+    assert code == 0, out + err
+    assert "Equal in all" in out
 
 
 def test_a_file_of_a_package_that_is_another_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

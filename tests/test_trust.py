@@ -18,7 +18,7 @@ from bench.gate.sides import Side
 from bench.proof import rates, runs, trust
 from bench.proof.neighbour import Neighbour
 from bench.proof.peers import cells, fails, slowed
-from bench.proof.resample import head_against_base, pool, resample
+from bench.proof.resample import Verdicts, head_against_base, pool, resample
 from bench.proof.runs import KINDS, PEER, Kind, read, schedule, sit
 from bench.proof.trust import rebuild
 from bench.table.outcome import REGRESSED, UNCHANGED, Outcome
@@ -57,6 +57,16 @@ def rows() -> list[dict[str, Any]]:
     """A sitting of six rounds."""
     draw = random.Random(1)
     return [peer_row(draw) if kind is None else gate_row(kind, name, draw) for kind, name in schedule(6)]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that are made up have six pairs, after which the judge looks once."""
+
+    def made_up(pairs: Any, min_effect: float, delay: float, names: Any, runs: int, most: int) -> Verdicts:
+        return resample(pairs, min_effect, delay, names, runs, min(most, 6))
+
+    monkeypatch.setattr(rates, "resample", made_up)
 
 
 def test_the_schedule_mixes_kinds_and_implementations() -> None:
@@ -139,6 +149,7 @@ def test_head_against_base_is_a_mean_over_runs() -> None:
     assert [found.value, found.low, found.high] == pytest.approx(bounds, rel=1e-3)
 
 
+@pytest.mark.usefixtures("few")
 def test_a_table_is_written_anew_without_measuring(
     rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +218,7 @@ def test_a_side_tells_its_worker_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(job["delay"], job["threads"]) for job in started] == [({"whole": 0.05}, 1), ({}, 2)]
 
 
+@pytest.mark.usefixtures("few")
 def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     """Rates, cells, times; a false alarm and a miss planted into the rows are counted and told."""
     bad = json.loads(json.dumps(rows))
@@ -234,6 +246,7 @@ def test_figures_count_what_was_said(rows: list[dict[str, Any]], tmp_path: Path)
     assert (tmp_path / "trust.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.usefixtures("few")
 def test_beside_a_neighbour_two_kinds_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing and +5 %, each as often, no peer; its share of CPU stands in the table, which needs no peer's row."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,11 +34,10 @@ os.listdir = listdir
 CASE = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
 
 
-@pytest.fixture
-def without(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of such a system."""
-    site = tmp_path / "site"
-    site.mkdir()
+    site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(ABSENT)
     env = environment()
     return env | {"PYTHONPATH": os.pathsep.join((str(site), env["PYTHONPATH"]))}
@@ -49,14 +49,22 @@ def bench(env: dict[str, str], *arguments: str, cwd: Path | None = None) -> subp
     return warm.run(command, env=env, cwd=cwd)
 
 
-def test_a_run_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:
-    """In the terminal, in the table, in JSON and on the page; switches are what is known of each block."""
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, without: dict[str, str]) -> tuple[Path, str]:
+    """Where reports are, with one of a run, and what that run said."""
+    reports = tmp_path_factory.mktemp("reports")
     done = bench(without, "run", *CASE, "--impl", "manual,whole", "--passes", "3", "--no-explain",
-                 "--reports", str(tmp_path))  # fmt: skip
+                 "--reports", str(reports))  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return reports, done.stdout
+
+
+def test_a_run_works_and_warns(ran: tuple[Path, str]) -> None:
+    """In the terminal, in the table, in JSON and on the page; switches are what is known of each block."""
+    reports, said = ran
     sentence = "this system binds no process to a core"
-    assert f"warning: In all cells: {sentence}" in done.stdout
-    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"warning: In all cells: {sentence}" in said
+    (folder,) = (reports / "runs").iterdir()
     run = read_run(folder)
     assert run.manifest.machine["pinned"] is False
     assert run.samples["waited_seconds"].isna().all()
@@ -70,15 +78,13 @@ def test_a_run_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:
     assert all({"kind": NOT_PINNED, "value": 0.0} in cell["warnings"] for cell in stored)
 
 
-def test_a_gate_works_and_warns(tmp_path: Path, without: dict[str, str]) -> None:
+def test_a_gate_works_and_warns(ran: tuple[Path, str], without: dict[str, str], tmp_path: Path) -> None:
     """Two saved runs are held against each other, and every verdict says that nothing was pinned."""
-    names = []
-    for _ in range(2):
-        bench(without, "run", *CASE, "--impl", "whole", "--passes", "3", "--no-explain", "--reports", str(tmp_path))
-        names.append((tmp_path / "latest").resolve().name)
-    out = tmp_path / "verdict.json"
-    done = bench(without, "compare", *names, "--min-effect", "90%", "--json", str(out), "--reports", str(tmp_path))
+    (one,) = (ran[0] / "runs").iterdir()
+    other, out = shutil.copytree(one, tmp_path / "other"), tmp_path / "verdict.json"
+    done = bench(without, "compare", str(one), str(other), "--min-effect", "90%", "--json", str(out))
     assert done.returncode in (0, 4), done.stderr
     assert "this system binds no process to a core" in done.stdout
-    (cell,) = json.loads(out.read_text())["cells"]
-    assert {"kind": NOT_PINNED, "value": 0.0} in cell["warnings"]
+    verdicts = json.loads(out.read_text())["cells"]
+    assert len(verdicts) == 2
+    assert all({"kind": NOT_PINNED, "value": 0.0} in cell["warnings"] for cell in verdicts)

@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 import warnings
 from collections.abc import Sequence
@@ -44,10 +45,13 @@ PLACE = "RNN_TEST_WARM"
 MARK = "RNN_TEST_MARK"
 """Variable by which a test knows what it started."""
 
-PRELOADED = ("torch", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.backends.backend_svg", "jinja2",
-             "typer", "rich.console", "rich.progress", "psutil", "pydantic", "pytest",
-             "hypothesis.internal.observability", "importlib.metadata")  # fmt: skip
-"""Of what others wrote, what takes long to import, as far as it is there."""
+PRELOADED = (
+    *("torch", "torch._inductor", "numpy", "pandas", "pyarrow.parquet", "scipy.stats", "psutil", "importlib.metadata"),
+    *("matplotlib.backends.backend_svg", "matplotlib.figure", "jinja2", "typer", "rich.console", "rich.progress"),
+    *("pytest", "hypothesis.internal.observability", "pydantic"),
+)
+"""Of what others wrote, what takes long to import, as far as it is there; `torch._inductor` is imported by torch's
+profiler."""
 
 SILENCE = 3 if sys.platform == "linux" else 9
 """Seconds after which a test gives up a worker that hangs: more than one takes to start."""
@@ -73,10 +77,9 @@ class Process(subprocess.Popen[Any]):
         ends = [own[name] if own[name] != -1 else number
                 for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]  # fmt: skip
         job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
-               "environment": dict(own["env"] if own["env"] is not None else os.environ),
+               "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
                "session": own["start_new_session"]}  # fmt: skip
-        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.connect(str(place() / "socket"))
+        self._line = _connected()
         socket.send_fds(self._line, [json.dumps(job).encode()], ends)
         self.pid = int(self._line.recv(64))
         self._child_created = True
@@ -139,16 +142,24 @@ def place() -> Path:
         return Path(os.environ[PLACE])
     folder = tempfile.TemporaryDirectory(prefix="rnn-warm-")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-P", __file__, folder.name]
     server = subprocess.Popen(
-        [sys.executable, "-P", __file__, folder.name], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
-    assert server.stdout is not None
-    if server.stdout.readline() != b"ready\n":
-        raise RuntimeError("the server of fresh processes did not start")
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     atexit.register(_end, server, folder)
     os.environ[PLACE] = folder.name
     return Path(folder.name)
+
+
+def _connected() -> socket.socket:
+    """A line to the server, which may not have imported everything yet. Raises RuntimeError where there is none."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for _ in range(6000):
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            line.connect(str(place() / "socket"))
+            return line
+        time.sleep(0.01)
+    raise RuntimeError("the server of fresh processes did not start")
 
 
 def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
@@ -166,6 +177,8 @@ def main() -> None:
     for name in PRELOADED:
         with suppress(ImportError):
             importlib.import_module(name)
+    if sys.dont_write_bytecode:  # where nothing may be put beside the sources: each is compiled once all the same
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder / "compiled")
     gc.collect()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -173,7 +186,7 @@ def main() -> None:
     listener.listen(64)
     _adopt()
     signal.signal(signal.SIGCHLD, _reap)
-    print("ready", flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started where that is ignored
     while sys.stdin.fileno() not in select.select([listener, sys.stdin], [], [])[0]:  # which closes as pytest ends
         line, _ = listener.accept()
         if _fork() == 0:
@@ -212,7 +225,7 @@ def _forked(line: socket.socket) -> dict[str, Any]:
         for end in ends:
             os.close(end)
         _, status = os.waitpid(pid, 0)
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             line.send(str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
     if job["session"]:

@@ -71,6 +71,7 @@ def extra_info(
         "peak_bytes": record.peak_bytes,
         "build_seconds": record.build_seconds,
         "chosen": samples.get("chosen", ""),
+        **({"products": record.products} if record.products else {}),
     }
 
 

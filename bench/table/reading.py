@@ -99,7 +99,8 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
         for benchmark in content["benchmarks"]:
             info = benchmark["extra_info"]
             key = (info["case"], info["implementation"])
-            cells[key] = CellRecord(*key, peak_bytes=info.get("peak_bytes"), build_seconds=info.get("build_seconds"))
+            told = {name: info.get(name) for name in ("peak_bytes", "build_seconds", "products")}
+            cells[key] = CellRecord(*key, **told)
     manifest.cells = list(cells.values())
     names = list(dict.fromkeys(cell.implementation for cell in manifest.cells))
     manifest.settings |= {"passes": number, "baseline": "manual" if "manual" in names else (names or [""])[0]}

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests import warm
+from tests.command import bench
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,10 +28,11 @@ class Mine(Whole):
 """
 
 AFTER_A_WHILE = """
-import os, signal, time
+import os, signal
 
 import torch
 from rnn_impls.whole import Whole
+from tests.faulty import hang
 
 
 class Mine(Whole):
@@ -86,20 +88,27 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
         return self
 
-    def bench(self, *arguments: str, environment: dict[str, str] | None = None, clean: bool = True) -> Ended:
-        """Run `python -m bench ...` here."""
+    def bench(self, *arguments: str) -> Ended:
+        """`python -m bench ...` here, in the test's own process."""
         mark = uuid.uuid4().hex
-        variables = (
-            os.environ | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark, "COLUMNS": "200"} | (environment or {})
+        code, out, err = bench(
+            *arguments, folder=self.folder, RNN_TEST_MARK=mark, COLUMNS="200", GITHUB_STEP_SUMMARY=None
         )
-        variables.pop("GITHUB_STEP_SUMMARY", None) if not environment else None
+        return self._ended(code, out + err, mark)
+
+    def process(self, *arguments: str, **variables: str) -> Ended:
+        """The same in a process of its own."""
+        mark = uuid.uuid4().hex
+        without = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+        inherited = without | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark, "COLUMNS": "200"}
         command = [sys.executable, "-m", "bench", *arguments]
-        done = warm.run(command, cwd=self.folder, env=variables, timeout=240)
-        text = done.stdout + done.stderr
+        done = warm.run(command, cwd=self.folder, env=inherited | variables, timeout=240)
+        return self._ended(done.returncode, done.stdout + done.stderr, mark)
+
+    def _ended(self, code: int, text: str, mark: str) -> Ended:
         assert "Traceback" not in text, text
-        if clean:
-            self.assert_clean(mark)
-        return Ended(done.returncode, text)
+        self.assert_clean(mark)
+        return Ended(code, text)
 
     def gate(self, *arguments: str, base: str = "HEAD") -> Ended:
         """Run the gate on the smallest of cells."""

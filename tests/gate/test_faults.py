@@ -7,11 +7,15 @@ holds it to these tables.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
+import math
+import random
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +29,8 @@ from bench.gate.pair import Crews, Pair, Plan
 from bench.gate.pairs import measure_pairs
 from bench.gate.sides import Side
 from bench.store.manifest import CellRecord
-from bench.table.outcome import UNCHANGED, Outcome
-from tests import warm
+from bench.table.observation import ratio_of_means
+from bench.table.outcome import UNCHANGED
 from tests.gate.plain import GREEN, NO_END, RED, STEADY, TRACEBACK, ending
 from tests.gate.repository import AFTER_A_WHILE, ROOT, SMALLEST, SOUND, Ended, Repository
 from tests.synthetic import write_run
@@ -150,20 +154,26 @@ def no_git(tmp_path: Path) -> Ended:
     return Repository(tmp_path / "theirs", git=False).write(SOUND).gate()
 
 
+def uncommitted(tmp_path: Path) -> Ended:
+    """The working tree differs from its commit by an empty line; of the pairs nothing is asked."""
+    with simulated():
+        return committed(tmp_path, SOUND, SOUND + "\n")
+
+
 def load_half_way(tmp_path: Path) -> Ended:
     """From the middle of the pairs on everything takes twice as long: simulated, since a test must not wait."""
-    outcome = simulated(load_from=4)
+    with simulated(load_from=4):
+        sides = Side("base"), Side("head")
+        outcome = measure_pairs(sides, Settings(preset="gate", budget=60), 0.03, Path("log"))
     assert {verdict.verdict for verdict in outcome.verdicts} == {UNCHANGED}
     return Ended(outcome.exit_code(strict=True), "within")
 
 
-def simulated(load_from: int) -> Outcome:
-    """A gate on a simulated machine that gets busy; blocks of a round share its mood."""
-    import random
-
-    from bench.table.observation import ratio_of_means
-
-    draw, numbers = random.Random(3), iter(range(1000))
+@contextmanager
+def simulated(load_from: float = math.inf) -> Iterator[None]:
+    """No gate has workers: a machine is simulated on which both sides are alike, which from some pair on has a load;
+    blocks of a round share its mood."""
+    draw, numbers = random.Random(3), itertools.count()
     case = Case(hidden_size=8, input_size=8, seq_len=2).id
     record = CellRecord(case, "whole", call_seconds=1e-4)
 
@@ -180,7 +190,7 @@ def simulated(load_from: int) -> Outcome:
         patch.setattr(pairs, "measure_pair", measured)
         patch.setattr(pairs, "survey", lambda *_: [Surveyed(records={(case, "whole"): record})] * 2)
         patch.setattr(pairs, "Crews", FakeCrews)
-        return measure_pairs((Side("base"), Side("head")), Settings(preset="gate", budget=60), 0.03, Path("log"))
+        yield
 
 
 class FakeCrews:
@@ -214,11 +224,9 @@ FAULTS: dict[str, Fault] = {
         "killed by SIGKILL",
     ),
     "a worker that hangs": (
-        lambda tmp: committed(
-            tmp, SOUND, AFTER_A_WHILE.format(what="time.sleep(1000)"), "--timeout", f"{warm.SILENCE}s"
-        ),
+        lambda tmp: committed(tmp, SOUND, AFTER_A_WHILE.format(what="hang()"), "--timeout", "50s"),
         3,
-        f"no answer for {warm.SILENCE} s",
+        "no answer for 50 s",
     ),
     "NaN sample": (first_pass(lambda content: set_first(content, float("nan"))), 2, r"seconds\[0\] is nan"),
     "zero sample": (lambda tmp: committed(tmp, SOUND, CLOCK.format(reading="1.0")), 3, "changes time.perf_counter"),
@@ -231,7 +239,7 @@ FAULTS: dict[str, Fault] = {
     "changed TF32": (machine(tf32=True), 3, "tf32: False then, True now"),
     "changed CPU": (machine(cpu="Another"), 3, "cpu: Imaginary CPU 9000 then"),
     "changed GPU": (machine(gpu="Another"), 3, "gpu: None then, Another now"),
-    "dirty tree": (lambda tmp: committed(tmp, SOUND, SOUND + "\n"), 0, "and uncommitted changes"),
+    "dirty tree": (uncommitted, 0, "and uncommitted changes"),
     "base ref unknown": (unknown_base, 2, "git knows no such commit"),
     "no git": (no_git, 2, "not a git repository"),
     "truncated run file": (truncated, 2, "not JSON, or cut off"),
@@ -266,6 +274,7 @@ FAULTS: dict[str, Fault] = {
 """What is planted; the exit code stated for it; what has to be said."""
 
 
+@pytest.mark.usefixtures("hang")
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_gate_ends_as_stated(name: str, tmp_path: Path) -> None:
     """With the stated exit code and reason, without a traceback, a worktree or a process left."""

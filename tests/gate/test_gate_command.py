@@ -20,7 +20,8 @@ from bench.commands.gating import Telling, _end
 from bench.host.process import WorkerDied
 from bench.report.verdicts import markdown, sentence
 from bench.table.outcome import CellVerdict, Outcome
-from tests.gate.repository import ROOT, SMALLEST, SOUND, Repository, living
+from tests import warm
+from tests.gate.repository import ROOT, SMALLEST, SOUND, Ended, Repository, living
 from tests.gate.test_faults import edited
 from tests.synthetic import write_run
 
@@ -42,9 +43,9 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
     repository = Repository(tmp_path / "theirs").write(SOUND).commit().write(TWICE)
     (repository.folder / "sub").mkdir()
     summary = tmp_path / "summary.md"
-    ended = repository.bench(
+    ended = repository.process(
         "gate", "--base", "main", "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "20%",
-        "--json", "out.json", "--markdown", "out.md", environment={"GITHUB_STEP_SUMMARY": str(summary)},
+        "--json", "out.json", "--markdown", "out.md", GITHUB_STEP_SUMMARY=str(summary),
     )  # fmt: skip
     assert ended.code == 1, ended.text
     assert ended.last_line.startswith("Regressed: 1 of 1 cell (inference) slower than main (")
@@ -83,7 +84,7 @@ def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
     ended = (
         Repository(tmp_path / "theirs", git=False)
         .write(SOUND)
-        .bench("gate", "--base-python", str(bare / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST)
+        .process("gate", "--base-python", str(bare / "bin" / "python"), "--impl", "mine.py:Mine", *SMALLEST)
     )
     assert ended.code == 3
     assert "No module named 'torch'" in ended.last_line
@@ -92,16 +93,18 @@ def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 130, one line; no worktree and no process is left."""
-    repository = Repository(tmp_path / "theirs").write(SOUND).commit()
-    mark = uuid.uuid4().hex
+    mark, started = uuid.uuid4().hex, tmp_path / "started"
+    starts = f"import time\nopen({str(started)!r}, 'a').write('.')\ntime.sleep(3600)\n"
+    repository = Repository(tmp_path / "theirs").write(SOUND + starts).commit()
     command = [sys.executable, "-m", "bench", "gate", "--base", "HEAD", "--impl", "mine.py:Mine", *SMALLEST]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RNN_TEST_MARK": mark}
-    with subprocess.Popen(
+    with warm.Process(
         command, cwd=repository.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.monotonic() + 60
-        while len(living(mark)) < 3 and time.monotonic() < deadline:  # the gate and a worker of each side
-            time.sleep(0.1)
+        while not (started.exists() and len(started.read_text()) == 2) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(living(mark)) == 3, "the gate and a worker of each side"
         process.send_signal(number)
         _, text = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -129,8 +132,18 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     """One line, exit code 2, nothing started."""
     repository = Repository(tmp_path / "theirs").write(SOUND).commit()
-    write_run(repository.folder / "run", presets=("smoke",))
-    ended = repository.bench(*arguments)
+    if "run" in arguments:
+        write_run(repository.folder / "run", presets=("smoke",))
+    assert_refused(repository.bench(*arguments), said)
+
+
+def test_a_process_is_refused_like_that(tmp_path: Path) -> None:
+    """Its interpreter adds nothing, and it ends with the same code."""
+    assert_refused(Repository(tmp_path / "theirs").process("gate"), "say what to compare with")
+
+
+def assert_refused(ended: Ended, said: str) -> None:
+    """Exit code 2, and one line that says why."""
     assert ended.code == 2, ended.text
     assert len(ended.text.strip().splitlines()) == 1
     assert said in ended.last_line
@@ -143,7 +156,7 @@ def test_against_a_stored_run(tmp_path: Path) -> None:
         "run", *SMALLEST, "--impl", "whole", "--passes", "3", "--no-explain", "--reports", "reports"
     )
     assert ended.code == 0, ended.text
-    ended = repository.bench("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
+    ended = repository.process("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
     assert ended.code == 0, ended.text
     assert ended.last_line.startswith("Nothing regressed")
     (stored,) = (repository.folder / "reports" / "runs").iterdir()

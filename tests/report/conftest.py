@@ -36,12 +36,6 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ta
     return make
 
 
-@pytest.fixture
-def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn once, as SVG: PNG would take a quarter of a report, and tells a test of its words nothing."""
-    monkeypatch.setattr("bench.report.build.png_bytes", lambda *_: b"")
-
-
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a report that has a bit of everything: two devices, one that failed, one of a user's own."""

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.cases.case import Case
 from bench.report.build import build, write
 from bench.store.files import BrokenFile
 from bench.store.manifest import FAILED, LEFT_OUT, UNAVAILABLE
@@ -73,7 +74,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_two_builds_give_the_same_bytes_and_import_no_torch(tmp_path: Path) -> None:
     """In this process and in another of a hash seed of its own every file is the same; nothing heavy was imported."""
-    first = write_run(tmp_path / "first", presets=("smoke",), passes=2)
+    cases = [Case(hidden_size=size, input_size=size, seq_len=steps) for size in (8, 16) for steps in (2, 8)]
+    first = write_run(tmp_path / "first", cases=cases, passes=2)
     second = shutil.copytree(first, tmp_path / "elsewhere" / "second")
     imported = build_elsewhere(first, "1")
     build(second)

@@ -33,7 +33,8 @@ from bench.why.floor import floor
 from bench.why.limits.limits import Limits, write_limits
 from bench.why.profile.breakdown import CATEGORIES, COPIES, DISPATCH, ELEMENTS, PRODUCTS
 from bench.why.profile.record import FAILED, Profile, ProfileRecord, read_profile, write_profile
-from tests import synthetic, warm
+from tests import synthetic
+from tests.command import bench
 from tests.report.test_build import ROOT, Page, contents
 from tests.synthetic import LIMITS, write_run
 
@@ -424,7 +425,7 @@ ODD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-SHORT = {"nothing", "no profile", "cuda beside cpu", "nothing measured"}
+SHORT = {"nothing", "no profile", "nothing measured"}
 """Those that differ most; the others are drawn where there is time for them."""
 
 
@@ -482,6 +483,6 @@ def test_a_broken_file_beside_the_samples_is_named(tmp_path: Path, name: str) ->
     """Exit code 2 and one line that names it, as for every other file of a run."""
     folder = write_run(tmp_path / "run", presets=("smoke",), passes=2, explained=ALL)
     (folder / name).write_text(json.dumps({"schema": 99}))
-    done = warm.run([sys.executable, "-m", "bench", "report", str(folder)], cwd=ROOT)
-    assert done.returncode == 2
-    assert name in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    code, _, err = bench("report", str(folder))
+    assert code == 2
+    assert name in err and len(err.strip().splitlines()) == 1
