@@ -60,12 +60,18 @@ LIMITS = Limits(
     MACHINE,
     "2026-11-23T12:00:00+00:00",
     {
-        "cpu.peak.float32.t1": [1e11], "cpu.stream.L1.t1": [1e11], "cpu.stream.L2.t1": [1e11],
-        "cpu.stream.L3.t1": [5e10], "cpu.stream.memory.t1": [1e10], "cpu.chain.add": [1e-9],
-        "cuda.peak.float32": [5e13], "cuda.stream.memory": [3e12], "cuda.call.launch": [4e-6],
+        "cpu.peak.float32.t1": [1e11],
+        "cpu.stream.L1.t1": [1e11],
+        "cpu.stream.L2.t1": [1e11],
+        "cpu.stream.L3.t1": [5e10],
+        "cpu.stream.memory.t1": [1e10],
+        "cpu.chain.add": [1e-9],
+        "cuda.peak.float32": [5e13],
+        "cuda.stream.memory": [3e12],
+        "cuda.call.launch": [4e-6],
     },
     {"cpu.cache.L1": 32 * KIB, "cpu.cache.L2": MIB, "cpu.cache.L3": 16 * MIB, "cuda.cache.chip": 60 * MIB},
-)  # fmt: skip
+)
 """What the imaginary machine allows: 100 GFLOP/s, and memory at 10 GB/s."""
 
 OPERATORS = {"manual": (4, 2), "looped": (4, 10), "whole": (3, 2)}
@@ -84,8 +90,11 @@ def true_parts(case: Case, implementation: str) -> tuple[float, float]:
     """Seconds of a call that are spent in calling, and those in products."""
     gpu = case.device == "cuda"
     fixed, dispatch = {
-        "manual": (4e-6, 6e-6), "looped": (6e-6, 18e-6), "whole": (25e-6, 2.5e-6), "whole-no-cudnn": (30e-6, 9e-6),
-    }.get(implementation, (5e-6, 4e-6))  # fmt: skip
+        "manual": (4e-6, 6e-6),
+        "looped": (6e-6, 18e-6),
+        "whole": (25e-6, 2.5e-6),
+        "whole-no-cudnn": (30e-6, 9e-6),
+    }.get(implementation, (5e-6, 4e-6))
     flops = 2 * case.batch_size * case.hidden_size * (case.input_size + case.hidden_size)
     passes = 3 if case.mode == "training" else 1
     calling = fixed + case.seq_len * dispatch * (3 if gpu else 1)
@@ -122,15 +131,25 @@ def write_run(
     truth, build = truth or true_seconds, build or (lambda *_: 1e-3)
     records = [_record(case, name, broken or {}, truth, build) for case in cases for name in implementations]
     settings = {
-        "preset": ",".join(presets), "implementations": ",".join(implementations), "passes": passes,
-        "baseline": implementations[0], "precision": None, "budget": None, "max_call": 5.0, "overrides": {},
-    }  # fmt: skip
+        "preset": ",".join(presets),
+        "implementations": ",".join(implementations),
+        "passes": passes,
+        "baseline": implementations[0],
+        "precision": None,
+        "budget": None,
+        "max_call": 5.0,
+        "overrides": {},
+    }
     manifest = Manifest(
-        "2026-11-23T120000-quick", "2026-11-23T12:00:00+00:00", settings, "finished",
+        "2026-11-23T120000-quick",
+        "2026-11-23T12:00:00+00:00",
+        settings,
+        "finished",
         MACHINE | ({"gpu": "Imaginary GPU", "cuda": "13.0", "cudnn": "9.13"} if "cuda" in devices else {}),
-        {"id": "0" * 40, "dirty": False, "branch": "main"}, records,
+        {"id": "0" * 40, "dirty": False, "branch": "main"},
+        records,
         {"measured": 40.0, "imports": 9.0, "parity": 3.0, "build": 2.0, "warm-up": 1.0, "memory": 2.0, "other": 1.0},
-    )  # fmt: skip
+    )
     (folder / "passes").mkdir(parents=True, exist_ok=True)
     write_manifest(folder, manifest)
     for number in range(1, passes + 1):
@@ -140,9 +159,15 @@ def write_run(
         header = {"schema": 1, "pass": number, "failures": [], "ledger": {"measured": 8.0}}
         write_json(
             folder / "passes" / f"pass-{number:03}.json",
-            {"machine_info": {"rnn_bench": MACHINE}, "commit_info": manifest.commit, "benchmarks": entries,
-             "datetime": manifest.started, "version": "5.3.1", "rnn_bench": header},
-        )  # fmt: skip
+            {
+                "machine_info": {"rnn_bench": MACHINE},
+                "commit_info": manifest.commit,
+                "benchmarks": entries,
+                "datetime": manifest.started,
+                "version": "5.3.1",
+                "rnn_bench": header,
+            },
+        )
     if "limits" in explained:
         write_limits(folder / LIMITS_FILE, LIMITS)
     if "profile" in explained:
@@ -166,12 +191,24 @@ def profile_record(case: Case, name: str, unprofiled: dict[str, str]) -> Profile
     each, once = OPERATORS.get(name, (2, 1))
     steps, size = short.seq_len, 4 * case.hidden_size * case.hidden_size
     by_name = {"addmm": steps, "tanh": steps, "cat": each * steps + once - 2 * steps}
-    counts = Counts(each * steps + once, views=3 * steps, nodes=steps if nodes else 0, by_name=by_name,
-                    products=[Product(steps, work(short).operations / steps, size)])  # fmt: skip
+    counts = Counts(
+        each * steps + once,
+        views=3 * steps,
+        nodes=steps if nodes else 0,
+        by_name=by_name,
+        products=[Product(steps, work(short).operations / steps, size)],
+    )
     return ProfileRecord(
-        case.id, name, profiled=short.id, seconds=calling + products, traced_seconds=calling + products,
-        hollow_seconds=calling, busy=products / (calling + products), categories=categories, counts=counts,
-    )  # fmt: skip
+        case.id,
+        name,
+        profiled=short.id,
+        seconds=calling + products,
+        traced_seconds=calling + products,
+        hollow_seconds=calling,
+        busy=products / (calling + products),
+        categories=categories,
+        counts=counts,
+    )
 
 
 @functools.cache
@@ -222,12 +259,26 @@ def blocks(
 ) -> dict[str, Any]:
     """Samples of one implementation as a worker tells them, undisturbed unless waiting is given."""
     waited = [0.0] * len(seconds) if waited is None else list(waited)
-    return {"calls": calls, "seconds": list(seconds), "event_seconds": list(events), "waited_seconds": waited,
-            "switches": [int(each > 0) for each in waited]}  # fmt: skip
+    return {
+        "calls": calls,
+        "seconds": list(seconds),
+        "event_seconds": list(events),
+        "waited_seconds": waited,
+        "switches": [int(each > 0) for each in waited],
+    }
 
 
 __all__ = [
-    "FAILED", "LEFT_OUT", "LIMITS", "MACHINE", "MEASURED", "UNAVAILABLE", "blocks", "gradients", "profile_record",
+    "FAILED",
+    "LEFT_OUT",
+    "LIMITS",
+    "MACHINE",
+    "MEASURED",
+    "UNAVAILABLE",
+    "blocks",
+    "gradients",
+    "profile_record",
     "true_parts",
-    "true_seconds", "write_run",
-]  # fmt: skip
+    "true_seconds",
+    "write_run",
+]

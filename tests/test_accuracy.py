@@ -42,8 +42,10 @@ def test_the_simulation_misbehaves_as_it_says() -> None:
     calm = Weather(luck=0, mood=0, drift=0, jitter=0, stopped=0, stolen=0)
     (found,) = observations([one_pass(truth, 5, calm, random.Random(1))], "baseline", "own")
     assert found.log == pytest.approx(0.6931, abs=1e-4)
-    logs = [observations([one_pass(truth, 12, Weather(), random.Random(seed))], "baseline", "own")[0].log
-            for seed in range(200)]  # fmt: skip
+    logs = [
+        observations([one_pass(truth, 12, Weather(), random.Random(seed))], "baseline", "own")[0].log
+        for seed in range(200)
+    ]
     assert 0.02 < coefficient_of_variation(logs) * 0.69 < 0.06
 
 

@@ -231,8 +231,11 @@ def test_lawful_implementations_are_predicted_right_wherever_a_case_is_left_out(
 def test_what_no_law_foretells_is_counted_as_a_miss() -> None:
     """`manual` is twice as fast as the others in one case alone: there the first is half as fast as it."""
     odd = point_of(IN_RUN)
-    truths = {"whole": LAWS["whole"].seconds, "fused-cpu": LAWS["fused-cpu"].seconds,
-              "manual": lambda point: LAWS["fused-cpu"].seconds(point) * (0.5 if point == odd else 2.0)}  # fmt: skip
+    truths = {
+        "whole": LAWS["whole"].seconds,
+        "fused-cpu": LAWS["fused-cpu"].seconds,
+        "manual": lambda point: LAWS["fused-cpu"].seconds(point) * (0.5 if point == odd else 2.0),
+    }
     found = held_out(fits_of(truths))
     assert found is not None
     missed = [loss for loss in found.losses if loss >= CLOSE]

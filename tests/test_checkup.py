@@ -29,8 +29,8 @@ from tests.command import bench, process
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTY = f"{ROOT}/tests/faulty.py:"
-ONE = ["--mode", "inference", "--nonlinearity", "tanh", "--seq-len", "7", "--batch-size", "2", "--num-layers", "1",
-       "--output-size", "0", "--input-size", "5", "--device", "cpu"]  # fmt: skip
+KIND = ["--device=cpu", "--mode=inference", "--nonlinearity=tanh", "--batch-size=2", "--input-size=5"]
+ONE = [*KIND, "--num-layers=1", "--output-size=0", "--seq-len=7"]
 
 
 def told(name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -65,9 +65,13 @@ def test_the_cases_are_one_of_each_kind() -> None:
     assert len(found) == len(set(found)) == 18
     assert found == sorted(found)
     for axis, values in (
-        ("mode", {"inference", "training"}), ("network", {"rnn-tanh", "rnn-relu"}), ("batch_size", {1, 3}),
-        ("seq_len", {1, 7}), ("num_layers", {1, 2}), ("output_size", {0, 5}),
-    ):  # fmt: skip
+        ("mode", {"inference", "training"}),
+        ("network", {"rnn-tanh", "rnn-relu"}),
+        ("batch_size", {1, 3}),
+        ("seq_len", {1, 7}),
+        ("num_layers", {1, 2}),
+        ("output_size", {0, 5}),
+    ):
         assert {getattr(case, axis) for case in found} == values
     assert any(case.input_size > case.hidden_size for case in found)
     assert KINDS.name not in PRESETS, "it is no preset to measure"
@@ -215,7 +219,7 @@ def test_what_is_the_same_in_all_cases_is_said_once(tmp_path: Path) -> None:
 def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
     """After two of them the others are not tried; what is equal before is still said."""
     (tmp_path / "odd.py").write_text(HANGS)
-    several = [*ONE[:4], *ONE[6:], "--seq-len", "1,2,3,4", "--timeout", "50s"]
+    several = [*ONE[:-1], "--seq-len=1,2,3,4", "--timeout=50s"]
     code, out, err = bench("check", "odd.py:Odd", *several, folder=tmp_path)
     assert (code, err) == (1, "")
     found = [re.split(r"  +", line)[-1] for line in out.splitlines() if line.startswith("  ")]
@@ -305,9 +309,8 @@ def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C is exit 130, in one line; the process that hangs is gone with it."""
     mark = tmp_path / "mark"
     (tmp_path / "own.py").write_text(
-        "import os, pathlib, time\n"
-        f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(3600)\n"
-    )  # fmt: skip
+        f"import os, pathlib, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(3600)\n"
+    )
     command = [sys.executable, "-m", "bench", "check", "own.py:X"]
     process = warm.Process(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

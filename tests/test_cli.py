@@ -229,8 +229,11 @@ def test_progress_counts_cells_passes_and_time() -> None:
     """The plan is told before it begins, with what is left out and why; failures are told once, brackets and all."""
     console = Console(record=True, width=200, force_terminal=False)
     case = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
-    cells = [CellRecord(case, "manual"), CellRecord(case, "mine", "failed", "[red] wrong"),
-             CellRecord(case, "slow", "left out", "one call would take about 9 s")]  # fmt: skip
+    cells = [
+        CellRecord(case, "manual"),
+        CellRecord(case, "mine", "failed", "[red] wrong"),
+        CellRecord(case, "slow", "left out", "one call would take about 9 s"),
+    ]
     with Bar(console) as bar:
         bar.surveying(3)
         for cell in [*cells, cells[1]]:

@@ -57,11 +57,18 @@ def judged(truth: Mapping[str, float]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("low", "high", "relation"),
     [
-        (1.2, 1.4, FASTER), (0.5, 0.9, SLOWER), (0.9, 1.2, UNDECIDED), (math.nan, math.nan, UNKNOWN),
-        (0.98, 1.02, TIED), (1.002, 1.018, TIED), (1.002, 1.05, FASTER), (0.98, 1.04, UNDECIDED),
-        (1 / 1.03, 1.03, TIED), (0.97, 1.03, UNDECIDED),
+        (1.2, 1.4, FASTER),
+        (0.5, 0.9, SLOWER),
+        (0.9, 1.2, UNDECIDED),
+        (math.nan, math.nan, UNKNOWN),
+        (0.98, 1.02, TIED),
+        (1.002, 1.018, TIED),
+        (1.002, 1.05, FASTER),
+        (0.98, 1.04, UNDECIDED),
+        (1 / 1.03, 1.03, TIED),
+        (0.97, 1.03, UNDECIDED),
     ],
-)  # fmt: skip
+)
 def test_what_an_interval_says(low: float, high: float, relation: str) -> None:
     """Within 3 % for certain is a tie even where the difference is certain, too; both ends count."""
     assert Comparison(CASE, "a", "b", Estimate(1.0, low, high, 5)).relation == relation

@@ -191,8 +191,9 @@ def test_a_system_that_cannot_pin_says_so(tmp_path: Path) -> None:
 
 def test_gaps_below_1_and_parts_that_do_not_add_up(tmp_path: Path) -> None:
     """What explains a run is held against it, too."""
-    folder = write_run(tmp_path, presets=("smoke",), passes=3, explained=("limits", "profile"),
-                       truth=lambda case, name: 1e-9)  # fmt: skip
+    folder = write_run(
+        tmp_path, presets=("smoke",), passes=3, explained=("limits", "profile"), truth=lambda case, name: 1e-9
+    )
     profile = read_json(folder / "profile.json")
     for record in profile["records"]:
         record["traced_seconds"] *= 1.2
@@ -204,8 +205,12 @@ def test_gaps_below_1_and_parts_that_do_not_add_up(tmp_path: Path) -> None:
 
 def test_the_worst_of_each_kind_is_told() -> None:
     """The largest share, the least rounds; in how many cells each is carried."""
-    carried = [(EstimateWarning(DISTURBED, 0.1), EstimateWarning(FEW_ROUNDS, 5)), (EstimateWarning(DISTURBED, 0.3),),
-               (EstimateWarning(FEW_ROUNDS, 3),), ()]  # fmt: skip
+    carried = [
+        (EstimateWarning(DISTURBED, 0.1), EstimateWarning(FEW_ROUNDS, 5)),
+        (EstimateWarning(DISTURBED, 0.3),),
+        (EstimateWarning(FEW_ROUNDS, 3),),
+        (),
+    ]
     assert comparison.joined(*carried) == (EstimateWarning(DISTURBED, 0.3), EstimateWarning(FEW_ROUNDS, 3))
     assert [line.partition(":")[0] for line in told(carried)] == ["In 2 of 4 cells"] * 2
     assert told([(), ()]) == []

@@ -31,8 +31,12 @@ from rnn_impls.stacked_grad import StackedGrad
 
 EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
 SIZES = [  # T, B, I, H, L, O
-    (1, 1, 8, 8, 1, 0), (7, 3, 5, 10, 2, 3), (33, 2, 70, 100, 1, 0), (20, 1, 64, 64, 1, 0), (3, 64, 17, 33, 1, 0),
-]  # fmt: skip
+    (1, 1, 8, 8, 1, 0),
+    (7, 3, 5, 10, 2, 3),
+    (33, 2, 70, 100, 1, 0),
+    (20, 1, 64, 64, 1, 0),
+    (3, 64, 17, 33, 1, 0),
+]
 
 
 def cases() -> Iterator[Case]:
@@ -41,9 +45,15 @@ def cases() -> Iterator[Case]:
         ("inference", "training"), ("tanh", "relu"), SIZES
     ):
         yield Case(
-            mode=mode, network=f"rnn-{squash}", seq_len=steps, batch_size=batch, input_size=width, hidden_size=hidden,
-            num_layers=layers, output_size=outputs,
-        )  # fmt: skip
+            mode=mode,
+            network=f"rnn-{squash}",
+            seq_len=steps,
+            batch_size=batch,
+            input_size=width,
+            hidden_size=hidden,
+            num_layers=layers,
+            output_size=outputs,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +135,10 @@ class _Liar(FusedCPU):
     def prepare(self, inputs: torch.Tensor, hidden: torch.Tensor) -> None:
         """Lay out weights of half the width."""
         super().prepare(inputs, hidden)
-        self._packed = [(kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True))
-                        for w_ih, w_hh, _ in [self.weights(0)]]  # fmt: skip
+        self._packed = [
+            (kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True))
+            for w_ih, w_hh, _ in [self.weights(0)]
+        ]
 
 
 @pytest.mark.parametrize(

@@ -270,18 +270,33 @@ def planted_row(
     """A setup of which only what is told matters."""
     curve = {"median": [1.0, 0.1, 0.0], "low": [1.0, 0.01, 0.0], "high": [1.0, 1.0, None]}
     return {
-        "nonlinearity": nonlinearity, "dtype": "float32", "beginning": beginning, "horizons": horizons, "ends": ends,
-        "radius": 0.6 if beginning == "default" else float(beginning), "rates": [0.5, 0.4, None],
-        "steps_back": curve, "last_state": curve, "first_input": curve,
-        "underflows": lost[0], "overflows": lost[1], "norms": 99,
-    }  # fmt: skip
+        "nonlinearity": nonlinearity,
+        "dtype": "float32",
+        "beginning": beginning,
+        "horizons": horizons,
+        "ends": ends,
+        "radius": 0.6 if beginning == "default" else float(beginning),
+        "rates": [0.5, 0.4, None],
+        "steps_back": curve,
+        "last_state": curve,
+        "first_input": curve,
+        "underflows": lost[0],
+        "overflows": lost[1],
+        "norms": 99,
+    }
 
 
 def planted() -> dict[str, Any]:
     """Three seeds: tanh vanishes and lasts, relu vanishes and explodes."""
     return {
-        "schema": 1, "torch": "2.13.0", "hidden_size": 8, "seeds": [0, 1, 2], "lengths": [1, 4, 64], "factor": 1000.0,
-        "quantiles": [0.1, 0.9], "steps": [0, 4, 64],
+        "schema": 1,
+        "torch": "2.13.0",
+        "hidden_size": 8,
+        "seeds": [0, 1, 2],
+        "lengths": [1, 4, 64],
+        "factor": 1000.0,
+        "quantiles": [0.1, 0.9],
+        "steps": [0, 4, 64],
         "setups": [
             planted_row("tanh", "default", [VANISHES] * 3, [9, 8, 11]),
             planted_row("tanh", "1.0", [VANISHES] * 3, [21, 21, 21], (7, 0)),
@@ -291,7 +306,7 @@ def planted() -> dict[str, Any]:
             planted_row("relu", "1.5", [EXPLODES, VANISHES, EXPLODES], [30, 5, 33], (1, 2)),
         ],
         "theory": [{"beginning": "1.0", "steps": 64, "radius": 1.0, "rate": 0.9996, "largest_error": 0.002}],
-    }  # fmt: skip
+    }
 
 
 def test_sentences_say_what_the_table_holds() -> None:

@@ -20,24 +20,44 @@ FILES = {
 """Module name -> file."""
 
 FLOW = (
-    "rnn_impls", "host", "cases", "store", "measure", "why", "worker", "table", "run", "gate", "report", "proof",
-    "commands", "cli",
-)  # fmt: skip
+    "rnn_impls",
+    "host",
+    "cases",
+    "store",
+    "measure",
+    "why",
+    "worker",
+    "table",
+    "run",
+    "gate",
+    "report",
+    "proof",
+    "commands",
+    "cli",
+)
 """Packages in the order of the data: each imports those before it alone."""
 
 MOST_LAYERS, MOST_AT_THE_TOP, MOST_LINES = 10, 20, 250
 
 _WITHOUT_TORCH = ("cases", "store", "table", "run", "gate", "report", "commands", "cli")
 """Packages that work on a laptop that only has the files of a run, or only tell other processes what to measure."""
-_ARITHMETIC = ("floor", "limits.limits", "profile.trace", "profile.breakdown", "profile.counts", "profile.record",
-               "gradients", "gradients.file")  # fmt: skip
+_ARITHMETIC = (
+    "floor",
+    "limits.limits",
+    "profile.trace",
+    "profile.breakdown",
+    "profile.counts",
+    "profile.record",
+    "gradients",
+    "gradients.file",
+)
 """Of `why`: what is read and computed from files."""
 READERS = [
     name
     for name in FILES
     if (name.split(".")[1:2] and (name.split(".")[1] in _WITHOUT_TORCH and name.startswith("bench.")))
     or name.removeprefix("bench.why.") in _ARITHMETIC
-]  # fmt: skip
+]
 
 
 def is_type_checking(node: ast.AST) -> bool:

@@ -125,8 +125,9 @@ def test_results_are_plain_tensors() -> None:
     """One that computes when it is looked at would be timed without its work."""
     record = Surveyor(5.0, Ledger(), memory=False).survey(CASE, f"{FAULTY}ReturnsLazily")
     assert (record.status, record.reason) == (
-        FAILED, "not equal to the reference: forward must return plain tensors, not a Lazy"
-    )  # fmt: skip
+        FAILED,
+        "not equal to the reference: forward must return plain tensors, not a Lazy",
+    )
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="the kernel does not list children")
@@ -228,8 +229,11 @@ def test_drawing_random_numbers_is_no_change(tmp_path: Path) -> None:
 def test_who_is_measured_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control and what this suite brings at home, what others bring in processes of their own."""
     assert [seat_of(name) for name in ("manual", CONTROL, "my.py:Mine", "their-rnn")] == [
-        HOME, HOME, "my.py:Mine", "their-rnn"
-    ]  # fmt: skip
+        HOME,
+        HOME,
+        "my.py:Mine",
+        "their-rnn",
+    ]
     monkeypatch.setattr(registry, "ISOLATED", frozenset({"whole"}))
     assert seat_of("whole") == "whole", "one of this suite's that asks for it"
     assert file_name("../some where/my.py:Mine") == "some-where-my.py-Mine"
@@ -253,8 +257,11 @@ def test_a_run_goes_on_beside_those_who_would_end_it(tmp_path: Path, monkeypatch
     for cell in runner.manifest.cells:
         reasons.setdefault(cell.implementation.rpartition(":")[2], set()).add(f"{cell.status} {cell.reason}")
     assert {name for name, told in reasons.items() if told == {"measured "}} == {
-        "manual", "whole", "Twin", "ReadsInput"
-    }  # fmt: skip
+        "manual",
+        "whole",
+        "Twin",
+        "ReadsInput",
+    }
     ended = "the process ended with exit code 0, while it was run"
     assert all(ended in told or "given up" in told for told in reasons["ExitsWhenMeasured"])
     assert all("killed by SIGSEGV, while it was run" in told for told in reasons["CrashesWhenMeasured"])

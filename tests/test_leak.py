@@ -110,10 +110,11 @@ def test_what_is_a_leak_and_what_is_not(implementation: type[Implementation], le
 
 
 ON_THE_CPU = [
-    name for name in registry.BUILTIN
+    name
+    for name in registry.BUILTIN
     if not name.startswith("compiled")  # half a minute
     and "cpu" in registry.load(name).devices
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", ON_THE_CPU)

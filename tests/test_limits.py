@@ -85,8 +85,9 @@ def test_without_caches_there_is_still_a_memory() -> None:
 
 def test_caches_are_read_from_the_systems_files(tmp_path: Path) -> None:
     """Data and unified caches count, instructions don't, and what can't be read is left out."""
-    for number, (level, kind, size) in enumerate([("1", "Data", "48K"), ("1", "Instruction", "32K"),
-                                                  ("2", "Unified", "1024K"), ("3", "Unified", "32M")]):  # fmt: skip
+    for number, (level, kind, size) in enumerate(
+        [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "1024K"), ("3", "Unified", "32M")]
+    ):
         folder = tmp_path / f"index{number}"
         folder.mkdir()
         for name, text in (("level", level), ("type", kind), ("size", size)):
@@ -296,9 +297,12 @@ def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: p
 def test_the_table_says_what_each_limit_is() -> None:
     """In words, best first, the worst of the processes in brackets, thread counts side by side."""
     found = planted(
-        cpu__peak__float32__t1=[2e11, 2.5e11], cpu__peak__float32__t2=[4e11, 5e11], cpu__stream__L2__t1=[2.4e11],
-        cpu__call__operator=[1.2e-6, 0.9e-6], cuda__call__graph=[3e-6],
-    )  # fmt: skip
+        cpu__peak__float32__t1=[2e11, 2.5e11],
+        cpu__peak__float32__t2=[4e11, 5e11],
+        cpu__stream__L2__t1=[2.4e11],
+        cpu__call__operator=[1.2e-6, 0.9e-6],
+        cuda__call__graph=[3e-6],
+    )
     found.facts["cpu.cache.L1"], found.missing["mps"] = 49152, "nobody asked"
     text = limits_table.markdown(found)
     assert "| | 1 thread | 2 threads |" in text

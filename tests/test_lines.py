@@ -120,6 +120,8 @@ def test_counting_imports_nothing_of_it() -> None:
     code += "print('rnn_impls.manual' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules['torch'] = None; {code}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr

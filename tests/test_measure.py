@@ -120,8 +120,10 @@ def test_few_cases_are_measured_at_least_as_long_as_starting_takes() -> None:
 def test_failed_cells_are_not_planned() -> None:
     """Only what the survey let through, and of that only what is asked for."""
     records = [
-        CellRecord("a", "x", call_seconds=1e-3), CellRecord("a", "y", FAILED), CellRecord("b", "x", call_seconds=1.0)
-    ]  # fmt: skip
+        CellRecord("a", "x", call_seconds=1e-3),
+        CellRecord("a", "y", FAILED),
+        CellRecord("b", "x", call_seconds=1.0),
+    ]
     assert [(p.case, set(p.calls)) for p in plan_pass(records)] == [("a", {"x", CONTROL}), ("b", {"x", CONTROL})]
     assert [p.case for p in plan_pass(records, only={("b", "x")})] == ["b"]
 
@@ -129,8 +131,11 @@ def test_failed_cells_are_not_planned() -> None:
 def test_blocks_are_led_in_where_processes_take_turns() -> None:
     """One at home and one isolated begin their blocks unlike: each is led in by as many calls, but for long ones."""
     plan = plan_case("a", {"manual": 1e-3, "own.py:X": 1e-3, "whole": 0.1})
-    assert plan.leads == {"manual": plan.calls["manual"], "own.py:X": plan.calls["own.py:X"],
-                          CONTROL: plan.calls[CONTROL]}  # fmt: skip
+    assert plan.leads == {
+        "manual": plan.calls["manual"],
+        "own.py:X": plan.calls["own.py:X"],
+        CONTROL: plan.calls[CONTROL],
+    }
     assert plan.warm == ()
     assert plan_case("a", {"own.py:X": 1e-3, "own.py:Y": 1e-3}).leads == {}, "all of them isolated"
 

@@ -79,8 +79,11 @@ def test_a_step_in_two_parts_is_the_step(name: str) -> None:
 
 def test_aliases_are_the_same_network() -> None:
     """By its name, by what torch calls it, and where the nonlinearity used to be."""
-    for shape in (NetworkShape(3, 4, network="rnn-relu"), NetworkShape(3, 4, nonlinearity="relu"),
-                  NetworkShape(3, 4, 1, 0, "relu")):  # fmt: skip
+    for shape in (
+        NetworkShape(3, 4, network="rnn-relu"),
+        NetworkShape(3, 4, nonlinearity="relu"),
+        NetworkShape(3, 4, 1, 0, "relu"),
+    ):
         assert shape == NetworkShape(3, 4, 1, 0, networks.load("rnn-relu"))
         assert shape.nonlinearity == "relu"
     assert NetworkShape(3, 4).nonlinearity == "tanh"
@@ -191,14 +194,20 @@ def test_a_network_without_products_has_none() -> None:
 WRONG = {
     "NoStep": ("def weight_shapes(self, i, h): return {'W': (h, i)}", "has no step"),
     "NoShapes": ("def step(self, x, h): return h, h", "has no weight_shapes"),
-    "Fails": ("def weight_shapes(self, i, h): return {'W': (h, 1 / 0)}\n    def step(self, x, h): return h, h",
-              "gives no weight_shapes for 2 inputs and 3 hidden units: ZeroDivisionError"),
-    "NoSize": ("def weight_shapes(self, i, h): return {'W': h}\n    def step(self, x, h): return h, h",
-               "gives the weight W the shape 3"),
-    "Taken": ("def weight_shapes(self, i, h): return {'step': (h,)}\n    def step(self, x, h): return h, h",
-              "calls a weight 'step', which is no name, or taken"),
+    "Fails": (
+        "def weight_shapes(self, i, h): return {'W': (h, 1 / 0)}\n    def step(self, x, h): return h, h",
+        "gives no weight_shapes for 2 inputs and 3 hidden units: ZeroDivisionError",
+    ),
+    "NoSize": (
+        "def weight_shapes(self, i, h): return {'W': h}\n    def step(self, x, h): return h, h",
+        "gives the weight W the shape 3",
+    ),
+    "Taken": (
+        "def weight_shapes(self, i, h): return {'step': (h,)}\n    def step(self, x, h): return h, h",
+        "calls a weight 'step', which is no name, or taken",
+    ),
     "Empty": ("def weight_shapes(self, i, h): return {}\n    def step(self, x, h): return h, h", "has no weights"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

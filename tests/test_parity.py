@@ -140,9 +140,21 @@ def add_at_step(step: int, error: float) -> Callable[[Results], Results]:
         (lambda r: (*r, r[0]), "must return the two tensors"),
         (lambda r: (r[0] * 1.001, r[1] * 1.001), "outputs differs"),
     ],
-    ids=["step 5", "step 0", "nan", "inf", "hidden", "last step only", "hidden shape", "transposed", "single", "none",
-         "three", "tf32"],
-)  # fmt: skip
+    ids=[
+        "step 5",
+        "step 0",
+        "nan",
+        "inf",
+        "hidden",
+        "last step only",
+        "hidden shape",
+        "transposed",
+        "single",
+        "none",
+        "three",
+        "tf32",
+    ],
+)
 def test_wrong_results_are_refused(change: Callable[[Results], object], message: str) -> None:
     """The reason names the tensor and the first place; an error of TF32's size is one in float32."""
     with pytest.raises(ParityError, match=message):

@@ -171,7 +171,8 @@ PASS_FAULTS: dict[str, tuple[Change, str]] = {
     "no failures": (lambda c: c["rnn_bench"].pop("failures"), r"the field rnn_bench\.failures is missing"),
     "failure no object": (lambda c: c["rnn_bench"].update(failures=["x"]), "the field case is missing"),
     "failure without reason": (
-        lambda c: c["rnn_bench"].update(failures=[{"case": "a", "implementation": "b"}]), "the field reason is missing",
+        lambda c: c["rnn_bench"].update(failures=[{"case": "a", "implementation": "b"}]),
+        "the field reason is missing",
     ),
     "foreign": (lambda c: info(c).pop("schema"), r"benchmarks\[1\]\.extra_info\.schema is missing; .* not a file of"),
     "later schema": (in_second("schema", 2), r"benchmarks\[1\]\.extra_info\.schema is 2; this version reads 1"),
@@ -197,11 +198,12 @@ PASS_FAULTS: dict[str, tuple[Change, str]] = {
     "control shorter": (in_second("control_seconds", [1.0]), r"extra_info\.control_seconds has another length"),
     "waiting shorter": (in_second("waited_seconds", [0.0]), r"extra_info\.waited_seconds has another length"),
     "waiting negative": (
-        in_second("waited_seconds", [0, 0, -1e-9, 0]), r"extra_info\.waited_seconds\[2\] is -1e-09, which is no time",
+        in_second("waited_seconds", [0, 0, -1e-9, 0]),
+        r"extra_info\.waited_seconds\[2\] is -1e-09, which is no time",
     ),
     "switches no list": (in_second("switches", 1), "the field switches is int"),
     "events longer": (in_second("event_seconds", [1.0] * 5), r"extra_info\.event_seconds has another length"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", PASS_FAULTS)
@@ -463,9 +465,8 @@ def test_reached_compares_half_widths() -> None:
 
 def test_pytest_benchmark_compares_a_pass_file(folder: Path, tmp_path: Path) -> None:
     """Its own command takes the file and shows a row for every cell, grouped by case."""
-    command = [sys.executable, "-m", "pytest_benchmark", "compare", str(folder / "passes" / "pass-001.json"),
-               "--group-by=group", "--columns=median,rounds"]  # fmt: skip
-    done = warm.run(command, cwd=tmp_path)
+    options = ["--group-by=group", "--columns=median,rounds", str(folder / "passes" / "pass-001.json")]
+    done = warm.run([sys.executable, "-m", "pytest_benchmark", "compare", *options], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     for case in find("smoke").cases("cpu"):

@@ -36,6 +36,7 @@ from tests.synthetic import MACHINE, blocks
 
 CASE = Case(hidden_size=8, input_size=8, seq_len=8)
 ONE_CASE: dict[str, Any] = {"seq_len": (8,), "hidden_size": (8,), "mode": ("inference",)}
+SMALLEST = ["--preset=smoke", "--impl=whole", "--hidden-size=8", "--seq-len=2", "--mode=inference", "--no-explain"]
 FAULTY = "tests/faulty.py:"
 
 
@@ -61,8 +62,22 @@ def statuses(manifest: Manifest) -> dict[str, tuple[str, str]]:
 
 def test_the_rest_of_a_run_goes_on(tmp_path: Path) -> None:
     """Every misbehaving implementation becomes a row with its reason, and the good ones are measured."""
-    names = ["Raises", "OffAtStep3", "NotANumber", "WrongShape", "ChangesInputs", "KeepsState", "KeepsResults",
-             "LeaksMemory", "NeedsOneLayer", "NoForward", "Absent", "Dies", "TakesMemory", "Prints"]  # fmt: skip
+    names = [
+        "Raises",
+        "OffAtStep3",
+        "NotANumber",
+        "WrongShape",
+        "ChangesInputs",
+        "KeepsState",
+        "KeepsResults",
+        "LeaksMemory",
+        "NeedsOneLayer",
+        "NoForward",
+        "Absent",
+        "Dies",
+        "TakesMemory",
+        "Prints",
+    ]
     broken = tmp_path / "broken.py"
     broken.write_text("import not_there")
     own = [*(FAULTY + name for name in names), f"{broken}:Mine"]
@@ -144,9 +159,7 @@ def test_calls_that_last_too_long_are_left_out(tmp_path: Path) -> None:
 
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """kill -9 in the middle of the passes: what is there can be read, and a resumed run ends with all of them."""
-    command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "4",
-               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--no-explain",
-               "--reports", str(tmp_path)]  # fmt: skip
+    command = [sys.executable, "-m", "bench", "run", *SMALLEST, "--passes=4", f"--reports={tmp_path}"]
     process = warm.Process(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:
@@ -190,9 +203,7 @@ def test_only_an_empty_run_folder_is_discarded(finished: Path, tmp_path: Path) -
 
 def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends with exit code 130, a report of the part, and how to go on."""
-    command = [sys.executable, "-m", "bench", "run", "--preset", "smoke", "--impl", "whole", "--passes", "40",
-               "--hidden-size", "8", "--seq-len", "2", "--mode", "inference", "--no-explain",
-               "--reports", str(tmp_path)]  # fmt: skip
+    command = [sys.executable, "-m", "bench", "run", *SMALLEST, "--passes=40", f"--reports={tmp_path}"]
     process = warm.Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/passes/pass-001.json")) and time.monotonic() < deadline:

@@ -38,11 +38,29 @@ def gate_row(kind: Kind, name: str, draw: random.Random, **more: Any) -> dict[st
         slow = kind.delay > 0 and implementation == name
         logs = [draw.gauss(math.log1p(kind.delay) * slow, SPREAD) for _ in range(6)]
         effect = kind.delay * slow
-        found.append({"case": case, "implementation": implementation, "verdict": REGRESSED if slow else UNCHANGED,
-                      "effect": effect, "bounds": [effect - 0.01, effect + 0.01], "logs": logs})  # fmt: skip
-    return {"kind": kind.name, "delay": kind.delay, "min_effect": kind.min_effect, "budget": kind.budget,
-            "slowed": name if kind.delay else "", "seconds": 40.0, "pairs": 6, "lost": [], "uncompared": [],
-            "machine": MACHINE, "cells": found} | more  # fmt: skip
+        found.append(
+            {
+                "case": case,
+                "implementation": implementation,
+                "verdict": REGRESSED if slow else UNCHANGED,
+                "effect": effect,
+                "bounds": [effect - 0.01, effect + 0.01],
+                "logs": logs,
+            }
+        )
+    return {
+        "kind": kind.name,
+        "delay": kind.delay,
+        "min_effect": kind.min_effect,
+        "budget": kind.budget,
+        "slowed": name if kind.delay else "",
+        "seconds": 40.0,
+        "pairs": 6,
+        "lost": [],
+        "uncompared": [],
+        "machine": MACHINE,
+        "cells": found,
+    } | more
 
 
 def peer_row(draw: random.Random) -> dict[str, Any]:
@@ -264,8 +282,9 @@ def test_beside_a_neighbour_two_kinds_are_asked_for(tmp_path: Path, monkeypatch:
     assert share == 0.68
     figures = rates.figures(found, resampled=60) | {"neighbour_share": share}
     assert [(kind["name"] if "name" in kind else kind["delay"], kind["runs"]) for kind in figures["kinds"]] == [
-        (0.0, 4), (0.05, 4),
-    ]  # fmt: skip
+        (0.0, 4),
+        (0.05, 4),
+    ]
     text = trust.write(figures, tmp_path)
     assert "beside a neighbour that took 0.68 of a core" in text
     assert "| nothing | 2% | 180 s | 0 of 4" in text

@@ -53,8 +53,9 @@ def bench(env: dict[str, str], *arguments: str, cwd: Path | None = None) -> subp
 def ran(tmp_path_factory: pytest.TempPathFactory, without: dict[str, str]) -> tuple[Path, str]:
     """Where reports are, with one of a run, and what that run said."""
     reports = tmp_path_factory.mktemp("reports")
-    done = bench(without, "run", *CASE, "--impl", "manual,whole", "--passes", "3", "--no-explain",
-                 "--reports", str(reports))  # fmt: skip
+    done = bench(
+        without, "run", *CASE, "--impl", "manual,whole", "--passes", "3", "--no-explain", "--reports", str(reports)
+    )
     assert done.returncode == 0, done.stderr
     return reports, done.stdout
 

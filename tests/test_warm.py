@@ -35,9 +35,14 @@ def test_a_forked_module_ends_as_a_started_one(tmp_path: Path, ends: str, flags:
     environment = {name: value for name, value in os.environ.items() if name != "OTHER"}
     environment |= {"ASKED": "for", "PYTHONPATH": os.pathsep.join([str(tmp_path / "first"), str(tmp_path)])}
     options: dict[str, Any] = {
-        "cwd": tmp_path, "env": environment, "start_new_session": True, "text": True,
-        "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-    }  # fmt: skip
+        "cwd": tmp_path,
+        "env": environment,
+        "start_new_session": True,
+        "text": True,
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
     found = []
     for kind in (warm.Process, subprocess.Popen):
         with kind([sys.executable, *flags, "-m", "shows", "a", "--b"], **options) as process:

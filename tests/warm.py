@@ -74,11 +74,15 @@ class Process(subprocess.Popen[Any]):
             super()._execute_child(*given)  # type: ignore[misc] # Popen's own
             return
         own = inspect.signature(subprocess.Popen._execute_child).bind(self, *given).arguments  # type: ignore[attr-defined] # as above
-        ends = [own[name] if own[name] != -1 else number
-                for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]  # fmt: skip
-        job = {"command": own["args"][1:], "folder": os.path.abspath(own["cwd"] or "."),
-               "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
-               "session": own["start_new_session"]}  # fmt: skip
+        ends = [
+            own[name] if own[name] != -1 else number for number, name in enumerate(("p2cread", "c2pwrite", "errwrite"))
+        ]
+        job = {
+            "command": own["args"][1:],
+            "folder": os.path.abspath(own["cwd"] or "."),
+            "environment": {**(os.environ if own["env"] is None else own["env"]), PLACE: str(place())},
+            "session": own["start_new_session"],
+        }
         self._line = _connected()
         socket.send_fds(self._line, [json.dumps(job).encode()], ends)
         self.pid = int(self._line.recv(64))

@@ -98,9 +98,9 @@ def _pytest(folder: Path, plan: dict[str, Any], *arguments: str) -> subprocess.C
     there half a second after its benchmark has begun to hang."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PLAN": json.dumps(plan), "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder),
-               "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin",
-               f"--benchmark-storage={folder / 'storage'}", *arguments, str(folder / "test_plain.py")]  # fmt: skip
+    alone = ["-c", "/dev/null", f"--rootdir={folder}", "-pno:cacheprovider", "-ppytest_benchmark.plugin"]
+    kept = [f"--benchmark-storage={folder / 'storage'}", *arguments, str(folder / "test_plain.py")]
+    command = [sys.executable, "-m", "pytest", "-q", *alone, *kept]
     with warm.Process(command, cwd=folder, env=environment, text=True, **PIPES) as process:
         while True:
             try:

@@ -44,9 +44,10 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
     (repository.folder / "sub").mkdir()
     summary = tmp_path / "summary.md"
     ended = repository.process(
-        "gate", "--base", "main", "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "20%",
-        "--json", "out.json", "--markdown", "out.md", GITHUB_STEP_SUMMARY=str(summary),
-    )  # fmt: skip
+        *("gate", "--base", "main", "--impl", "mine.py:Mine", *SMALLEST, "--min-effect", "20%"),
+        *("--json", "out.json", "--markdown", "out.md"),
+        GITHUB_STEP_SUMMARY=str(summary),
+    )
     assert ended.code == 1, ended.text
     assert ended.last_line.startswith("Regressed: 1 of 1 cell (inference) slower than main (")
     found = json.loads((repository.folder / "out.json").read_text())

@@ -81,8 +81,10 @@ def measured(
     log: list[tuple[str, str]] = []
     seconds = {"manual": 2e-3, "whole": 1e-3}
     sides = (Side("base"), Side("head"))
-    crews = {side.name: FakeCrew(more.pop("seconds", seconds), log, side.name, **more)
-             for side, more in zip(sides, (dict(base), dict(head)), strict=True)}  # fmt: skip
+    crews = {
+        side.name: FakeCrew(more.pop("seconds", seconds), log, side.name, **more)
+        for side, more in zip(sides, (dict(base), dict(head)), strict=True)
+    }
     monkeypatch.setattr(Side, "crew", lambda self, *_: crews[self.name])
     with Crews(sides, ["manual", "whole"], Path("log"), 1.0, first=0) as both:
         return measure_pair(both, plans, random.Random(1)), log, list(crews.values())
@@ -166,9 +168,7 @@ def test_plans_fill_the_pair() -> None:
 def test_waiting_is_taken_off_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head is stopped in every other block for as long as a block takes; it is no slower for that."""
     one = {(CASES[0], "manual"): Plan(1, 10)}
-    pair, _, _ = measured(
-        monkeypatch, one, {"waited": itertools.repeat(0.0)}, {"waited": itertools.cycle([0.0, 2e-3])}
-    )  # fmt: skip
+    pair, _, _ = measured(monkeypatch, one, {"waited": itertools.repeat(0.0)}, {"waited": itertools.cycle([0.0, 2e-3])})
     assert pair.logs == {(CASES[0], "manual"): pytest.approx(0.0)}
     assert pair.disturbed == {(CASES[0], "manual"): pytest.approx(10e-3 / 50e-3)}
 

@@ -108,8 +108,11 @@ def test_interrupted_while_it_lasts(repository: Repository) -> None:
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(repository.folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stdout is not None
     tree = Path(process.stdout.readline().strip())
     assert tree.exists()

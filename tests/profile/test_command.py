@@ -40,8 +40,10 @@ class Workers:
             if name == self.die_at:
                 raise WorkerDied("the process was killed by SIGKILL")
             categories = dict.fromkeys(CATEGORIES, 0.0) | {DISPATCH: 1.0}
-            yield {"event": "profile", "record": asdict(ProfileRecord(case, name, profiled=case, seconds=1.0,
-                                                                      categories=categories))}  # fmt: skip
+            yield {
+                "event": "profile",
+                "record": asdict(ProfileRecord(case, name, profiled=case, seconds=1.0, categories=categories)),
+            }
         yield {"event": "end", "ledger": {}}
 
 
@@ -77,8 +79,10 @@ def test_a_death_costs_the_cell_it_was_at(tmp_path: Path, monkeypatch: pytest.Mo
     workers = Workers(monkeypatch, die_at="looped")
     asked = cells(64, 512, names=("manual", "looped", "whole"))
     found = profiled(asked, tmp_path / "log")
-    assert [job["cells"] for job in workers.jobs] == [cells(STEPS, names=("manual", "looped", "whole")),
-                                                     cells(STEPS, names=("whole",))]  # fmt: skip
+    assert [job["cells"] for job in workers.jobs] == [
+        cells(STEPS, names=("manual", "looped", "whole")),
+        cells(STEPS, names=("whole",)),
+    ]
     statuses = {(record.case, record.implementation): (record.status, record.reason) for record in found.records}
     dead = (FAILED, "the process was killed by SIGKILL")
     assert statuses == {cell: dead if cell[1] == "looped" else (PROFILED, "") for cell in asked}
@@ -106,8 +110,11 @@ def test_real_workers_go_on_behind_one_that_is_killed(tmp_path: Path) -> None:
     found = profiled(cells(2, names=names), tmp_path / "log", folder=tmp_path)
     by_name = {record.implementation: record for record in found.records}
     assert {name: record.status for name, record in by_name.items()} == {
-        "manual": PROFILED, RAISES: FAILED, DIES: FAILED, "whole": PROFILED,
-    }  # fmt: skip
+        "manual": PROFILED,
+        RAISES: FAILED,
+        DIES: FAILED,
+        "whole": PROFILED,
+    }
     assert by_name[RAISES].reason == "ZeroDivisionError: divided by the weather"
     assert "killed by SIGKILL" in by_name[DIES].reason
     for name in ("manual", "whole"):

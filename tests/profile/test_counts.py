@@ -101,8 +101,11 @@ def test_products_by_their_shapes(
 ) -> None:
     """A multiply-add is two operations; bytes are those of both operands and of the result."""
     kind = {4: "float", 8: "double"}[item]
-    trace = Trace().window("x", 0, 10).operator(f"aten::{name}", 1, 2, dims=[list(shape) for shape in dims],
-                                                types=[kind] * len(dims))  # fmt: skip
+    trace = (
+        Trace()
+        .window("x", 0, 10)
+        .operator(f"aten::{name}", 1, 2, dims=[list(shape) for shape in dims], types=[kind] * len(dims))
+    )
     event = trace.one().root.children[0]
     assert product(event.name, tensors(event)) == (operations, item * numbers)
 

@@ -22,12 +22,24 @@ KINDS = {
     COPY: ["aten::copy_", "aten::cat", "aten::fill_", "aten::zero_", "aten::index_select", "aten::gather"],
     ALLOCATION: ["aten::empty", "aten::empty_strided", "aten::resize_"],
     VIEW: ["aten::t", "aten::view", "aten::unbind", "aten::as_strided", "aten::detach", "aten::broadcast_tensors"],
-    WRAPPER: ["aten::linear", "aten::matmul", "aten::stack", "aten::rnn_tanh", "aten::rnn_relu", "aten::zeros",
-              "mine::kernel", "Torch-Compiled Region"],
-    AUTOGRAD: ["AddmmBackward0", "TanhBackward0", "torch::autograd::AccumulateGrad",
-               "autograd::engine::evaluate_function: TanhBackward0"],
+    WRAPPER: [
+        "aten::linear",
+        "aten::matmul",
+        "aten::stack",
+        "aten::rnn_tanh",
+        "aten::rnn_relu",
+        "aten::zeros",
+        "mine::kernel",
+        "Torch-Compiled Region",
+    ],
+    AUTOGRAD: [
+        "AddmmBackward0",
+        "TanhBackward0",
+        "torch::autograd::AccumulateGrad",
+        "autograd::engine::evaluate_function: TanhBackward0",
+    ],
     ELEMENTWISE: ["aten::tanh", "aten::relu", "aten::add", "aten::sum", "aten::tanh_backward", "aten::no_such_thing"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for kind, names in KINDS.items() for name in names])

@@ -41,8 +41,15 @@ NOTHING = Limits({}, "")
 
 def shares(**parts: float) -> dict[str, float]:
     """Categories by the beginnings of their names, in capitals as constants."""
-    names = {"dispatch": DISPATCH, "gradients": GRADIENTS, "gaps": GAPS, "waiting": WAITING, "elements": ELEMENTS,
-             "products": PRODUCTS, "unseen": UNSEEN}  # fmt: skip
+    names = {
+        "dispatch": DISPATCH,
+        "gradients": GRADIENTS,
+        "gaps": GAPS,
+        "waiting": WAITING,
+        "elements": ELEMENTS,
+        "products": PRODUCTS,
+        "unseen": UNSEEN,
+    }
     return dict.fromkeys(CATEGORIES, 0.0) | {names[name]: part for name, part in parts.items()}
 
 

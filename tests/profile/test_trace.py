@@ -32,11 +32,19 @@ def test_own_times_of_nested_events_are_exact() -> None:
     trace.operator("aten::tanh", 70, 10)
     window = trace.one()
     assert own(window.root) == {
-        "call": 40, "aten::linear": 20, "aten::addmm": 25, "aten::copy_": 5, "aten::tanh": 10,
-    }  # fmt: skip
+        "call": 40,
+        "aten::linear": 20,
+        "aten::addmm": 25,
+        "aten::copy_": 5,
+        "aten::tanh": 10,
+    }
     assert [each.name for each in window.root.walk()] == [
-        "call", "aten::linear", "aten::addmm", "aten::copy_", "aten::tanh",
-    ]  # fmt: skip
+        "call",
+        "aten::linear",
+        "aten::addmm",
+        "aten::copy_",
+        "aten::tanh",
+    ]
     assert window.root.kind == OUTSIDE
 
 
@@ -125,8 +133,11 @@ def test_device_events_know_who_launched_them() -> None:
     trace.kernel("Memset", 70, 1, cat="gpu_memset").kernel("late", 100, 1).kernel("sync", 30, 1, cat="cuda_runtime")
     device = trace.one().device
     assert [(each.name, each.operator) for each in device] == [
-        ("sgemm", "aten::mm"), ("tanh_kernel", ""), ("Memcpy DtoH", ""), ("Memset", ""),
-    ]  # fmt: skip
+        ("sgemm", "aten::mm"),
+        ("tanh_kernel", ""),
+        ("Memcpy DtoH", ""),
+        ("Memset", ""),
+    ]
     assert (device[0].start, device[0].end) == pytest.approx((20 * MICRO, 30 * MICRO))
 
 
@@ -143,8 +154,18 @@ def test_functions_of_python_are_there_when_asked_for() -> None:
     assert [event.name for event in trace.read(python=True)[0].root.walk()] == ["call", "forward", "aten::mm"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"traceEvents": [1]}', '{"traceEvents": []}',
-                                  '{"traceEvents": [{"cat": "user_annotation"}]}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"traceEvents": [1]}',
+        '{"traceEvents": []}',
+        '{"traceEvents": [{"cat": "user_annotation"}]}',
+    ],
+)
 def test_a_file_that_is_no_trace_of_this_suite_is_named(tmp_path: Path, text: str) -> None:
     """One line with the path, whatever is wrong with it."""
     path = tmp_path / "t.trace.json"

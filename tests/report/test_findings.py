@@ -91,8 +91,16 @@ def test_ties_are_called_ties(planted: Planted) -> None:
 
 def test_of_many_the_first_and_the_last_are_told(planted: Planted) -> None:
     """A sentence of seven names the two best, the library's call, the worst, and how many lie between."""
-    seconds = {"manual": 4e-6, "looped": 8e-6, "whole": 2e-6, "rnncell": 3e-6, "hoisted": 1e-6, "scan": 6e-6,
-               "fused-cpu": 5e-7, "compiled-step": 2.5e-6}  # fmt: skip
+    seconds = {
+        "manual": 4e-6,
+        "looped": 8e-6,
+        "whole": 2e-6,
+        "rnncell": 3e-6,
+        "hoisted": 1e-6,
+        "scan": 6e-6,
+        "fused-cpu": 5e-7,
+        "compiled-step": 2.5e-6,
+    }
     table, _ = planted(lambda case, name: seconds[name] * case.seq_len, implementations=tuple(seconds))
     text = told(table, "headline")
     order = ["the fused CPU kernel", "the loop with its input product", "one `nn.RNN` call", "called step by step is"]

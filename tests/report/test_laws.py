@@ -231,9 +231,17 @@ def test_the_table_has_a_row_for_each_law() -> None:
     """Its headings, and a row whose numbers have no scatter."""
     found = Laws([fitted(WHOLE, "whole", spread=0), fitted(MANUAL, spread=0)], [])
     assert [column.title for column in columns(found)] == [
-        "Implementation", "Mode", "Fixed", "Per step", "Per product", "Held-out error", "Worst", "Largest size",
-        "Longest", "Cells",
-    ]  # fmt: skip
+        "Implementation",
+        "Mode",
+        "Fixed",
+        "Per step",
+        "Per product",
+        "Held-out error",
+        "Worst",
+        "Largest size",
+        "Longest",
+        "Cells",
+    ]
     table = [[entry.text for entry in row] for row in rows(found)]
     assert [row[:2] for row in table] == [["manual", "inference"], ["whole", "inference"]]
     assert table[1][2:5] == ["25.0 µs [25.0, 25.0]", "2.50 µs [2.50, 2.50]", "40.0 ps [40.0, 40.0]"]

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
     "--no-first-run",
-]  # fmt: skip
+]
 pytestmark = pytest.mark.long
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

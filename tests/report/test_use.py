@@ -94,8 +94,11 @@ def test_two_alike_that_scatter_are_undecided(ran: Ran) -> None:
     assert set(table["fastest"]) == {"undecided: hoisted, fused-cpu"}
     assert table["fastest_gain"].isna().all()
     assert table.groupby("implementation")["standing"].first().to_dict() == {
-        "manual": "slower", "whole": "slower", "hoisted": "undecided", "fused-cpu": "undecided",
-    }  # fmt: skip
+        "manual": "slower",
+        "whole": "slower",
+        "hoisted": "undecided",
+        "fused-cpu": "undecided",
+    }
 
 
 def test_two_alike_tie_the_simplest_first(ran: Ran) -> None:
@@ -139,15 +142,17 @@ def test_shared_code_is_one_entry(ran: Ran) -> None:
     run = shared(ran(tied, spread=0.06, cases=[*CASES[:3], *CASES[9:12]]))
     table = with_winners(cells(run))
     assert dict(zip(table["mode"], table["fastest"], strict=True)) == {
-        "inference": "hoisted", "training": "undecided: hoisted, fused-cpu",
-    }  # fmt: skip
+        "inference": "hoisted",
+        "training": "undecided: hoisted, fused-cpu",
+    }
     fused = table[(table["implementation"] == "fused-cpu") & (table["mode"] == "inference")]
     assert set(fused["standing"]) == {""} and fused[["seconds", "behind_low"]].notna().all(axis=None)
     found = told(run)
     assert found.notes == ["In inference, `fused-cpu` runs the code of `hoisted`: one entry there."]
     assert {(line.standing, line.names) for line in found.lines} == {
-        ("fastest", ("hoisted",)), ("undecided", ("hoisted", "fused-cpu")),
-    }  # fmt: skip
+        ("fastest", ("hoisted",)),
+        ("undecided", ("hoisted", "fused-cpu")),
+    }
 
 
 def test_shared_code_competes_where_its_owner_was_not_measured(ran: Ran) -> None:
@@ -309,9 +314,11 @@ def test_an_unmeasured_case_splits_a_region(ran: Ran) -> None:
 def test_what_else_varies_is_never_merged_but_said(ran: Ran) -> None:
     """Devices and dtypes have regions of their own; batches are merged where they agree."""
     cases = [
-        *grid((32, 64), (8, 64), batch_size=1), *grid((32, 64), (8, 64), batch_size=16),
-        *grid((32, 64), (8, 64), device="cuda"), *grid((32, 64), (8, 64), dtype="float64"),
-    ]  # fmt: skip
+        *grid((32, 64), (8, 64), batch_size=1),
+        *grid((32, 64), (8, 64), batch_size=16),
+        *grid((32, 64), (8, 64), device="cuda"),
+        *grid((32, 64), (8, 64), dtype="float64"),
+    ]
     table = cells(ran(cases=cases))
     varying = ["device", "dtype", "batch_size", "hidden_size", "seq_len"]
     words = [where(region, varying) for region in regions(table, winners(table))]
@@ -419,9 +426,10 @@ def test_the_heatmap_has_the_winners_letters_and_colours(ran: Ran) -> None:
     run = ran()
     table = cells(run)
     for case, names, standing in (
-        (CASES[0], ("hoisted", "fused-cpu"), "undecided"), (CASES[1], NAMES, "undecided"),
+        (CASES[0], ("hoisted", "fused-cpu"), "undecided"),
+        (CASES[1], NAMES, "undecided"),
         (CASES[2], ("whole", "fused-cpu"), "tie"),
-    ):  # fmt: skip
+    ):
         table.loc[(table["case"] == case.id) & table["implementation"].isin(names), "standing"] = standing
     found = use(table, Scene(table, run.manifest))
     assert found.picture is not None and found.standings == {"fastest", "tie", "undecided"}
@@ -481,8 +489,14 @@ def test_a_column_of_the_full_table_says_who_won(ran: Ran) -> None:
 def test_a_run_of_all_can_be_told(tmp_path: Path) -> None:
     """Sixteen and a user's own, on two devices, some of which are missing there: every one has its line of prices."""
     names = (*BUILTIN, "path/to/<b>mine.py:Mine")
-    folder = write_run(tmp_path / "run", presets=("smoke",), devices=("cpu", "cuda"), implementations=names, passes=2,
-                       broken={"scan": (UNAVAILABLE, "<script>no</script>")})  # fmt: skip
+    folder = write_run(
+        tmp_path / "run",
+        presets=("smoke",),
+        devices=("cpu", "cuda"),
+        implementations=names,
+        passes=2,
+        broken={"scan": (UNAVAILABLE, "<script>no</script>")},
+    )
     page = Page(build(folder))
     assert all(name in page.text for name in (*BUILTIN, "Mine"))
     assert "b" not in page.tags and page.tags.count("script") == 2

@@ -146,8 +146,9 @@ def planted_shares(folder: Path, share: Callable[[Case, str], float]) -> Explain
     return Explained(folder)
 
 
-@pytest.mark.parametrize("shares", [{32: 0.9, 128: 0.5, 512: 0.2}, {32: 0.5, 128: 0.5, 512: 0.5},
-                                    {32: 0.1, 128: 0.6, 512: 0.4}])  # fmt: skip
+@pytest.mark.parametrize(
+    "shares", [{32: 0.9, 128: 0.5, 512: 0.2}, {32: 0.5, 128: 0.5, 512: 0.5}, {32: 0.1, 128: 0.6, 512: 0.4}]
+)
 def test_no_trend_is_claimed_that_is_not_there(tmp_path: Path, shares: dict[int, float]) -> None:
     """Where products don't gain with the size, their shares are told and nothing is made of them."""
     (text,) = planted_shares(tmp_path / "run", lambda case, _: shares[case.hidden_size]).told("why:sizes")
@@ -319,8 +320,10 @@ def test_operators_a_step_by_name(cpu: Explained) -> None:
 def test_an_operator_that_one_does_not_call_is_a_dash(cpu: Explained) -> None:
     """And a rare one, below a twentieth a step in each, has no row."""
     assert cpu.run.profile is not None
-    records = [replace(each, counts=replace(each.counts, by_name=dict(each.counts.by_name)))
-               for each in cpu.run.profile.records]  # fmt: skip
+    records = [
+        replace(each, counts=replace(each.counts, by_name=dict(each.counts.by_name)))
+        for each in cpu.run.profile.records
+    ]
     for each in records:
         each.counts.by_name["rare"] = 1
         if each.implementation == "whole":
@@ -376,8 +379,10 @@ def test_bars_are_as_long_as_steps(cpu: Explained) -> None:
 def test_the_legend_of_bars_has_what_is_shown(cpu: Explained, both: Explained) -> None:
     """Categories that no cell has are no entries."""
     assert [entry.name for entry in cpu.picture("where").legend or []] == [
-        "Python and dispatch", "autograd", "matrix products",
-    ]  # fmt: skip
+        "Python and dispatch",
+        "autograd",
+        "matrix products",
+    ]
     assert "kernel launch gaps" in [entry.name for entry in both.picture("where").legend or []]
     assert set(bars.ROLES) == set(CATEGORIES), "every category has a colour"
 
@@ -420,9 +425,10 @@ ODD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cuda alone": ({"devices": ("cuda",)}, ("why", "gradients")),
     "one of one's own": ({"implementations": ("manual", "my.py:<b>Mine")}, ("why", "gradients")),
     "nothing measured": (
-        {"broken": dict.fromkeys(("manual", "looped", "whole"), (synthetic.FAILED, "no"))}, (),
+        {"broken": dict.fromkeys(("manual", "looped", "whole"), (synthetic.FAILED, "no"))},
+        (),
     ),
-}  # fmt: skip
+}
 
 
 SHORT = {"nothing", "no profile", "nothing measured"}
