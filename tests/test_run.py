@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import bench.store.files
@@ -302,6 +303,16 @@ def test_a_worker_that_cannot_start(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(WorkerDied, match="exit code 3; last words: no such luck"):
         list(findings({"kind": "survey"}, 10, tmp_path / "log", python=str(broken)))
+
+
+def test_a_worker_that_says_nothing(tmp_path: Path) -> None:
+    """It is given up after the timeout, by the clock, and ended."""
+    silent, pid = tmp_path / "python", tmp_path / "pid"
+    silent.write_text(f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
+    silent.chmod(0o755)
+    with pytest.raises(WorkerDied, match="no answer for 1 s"):
+        list(findings({"kind": "survey"}, 0.6, tmp_path / "log", python=str(silent)))
+    assert not pid.exists() or not psutil.pid_exists(int(pid.read_text()))
 
 
 def test_pass_files_are_small(finished: Path) -> None:

@@ -53,9 +53,6 @@ PRELOADED = (
 """Of what others wrote, what takes long to import, as far as it is there; `torch._inductor` is imported by torch's
 profiler."""
 
-SILENCE = 3 if sys.platform == "linux" else 9
-"""Seconds after which a test gives up a worker that hangs: more than one takes to start."""
-
 OURS = ("bench", "pytest")
 """Modules that start workers."""
 
