@@ -142,7 +142,8 @@ def place() -> Path:
     if PLACE in os.environ:
         return Path(os.environ[PLACE])
     folder = tempfile.TemporaryDirectory(prefix="rnn-warm-")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # It outlives whoever asks for it first, whose mark is not its own.
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", MARK)}
     command = [sys.executable, "-P", __file__, folder.name]
     server = subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True

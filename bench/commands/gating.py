@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
-from bench.report.export import check_writable
 from bench.store import folder as run_folders
 from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
-from bench.table.reading import Run, read_run
+
+if TYPE_CHECKING:
+    from bench.table.reading import Run
 
 MinEffect = Annotated[str, typer.Option(help="Changes smaller than this are of no interest, such as 3%.")]
 AllowDifferent = Annotated[
@@ -60,6 +61,8 @@ class Telling:
     def checked(self) -> Telling:
         """The same with whole paths, which hold wherever the current folder moves. Raises ValueError naming the option
         whose file can't be written."""
+        from bench.report.export import check_writable
+
         check_writable(json=self.json, markdown=self.markdown)
         json, markdown = (path.resolve() if path else None for path in (self.json, self.markdown))
         return Telling(self.strict, json, markdown)
@@ -88,6 +91,8 @@ def gate(
                     "--against measures what the stored run measured; it goes with none of the options "
                     "that choose a base or cells"
                 )
+            from bench.table.reading import read_run
+
             stored = read_run(run_folders.find(other.against, reports))
             outcome = _against(stored, least, budget, allow_different, timeout)
         else:
@@ -116,6 +121,7 @@ def compare(
     """Hold a saved run against another of the same machine, by control-normalised times."""
     with clear_errors(), _clear_ends():
         from bench.gate.saved import compare as hold
+        from bench.table.reading import read_run
 
         telling = telling.checked()
         first, second = (read_run(run_folders.find(name, reports)) for name in (run_a, run_b))

@@ -17,7 +17,6 @@ from bench.host.process import WorkerRefused
 from bench.run.runner import Runner
 from bench.store import folder as run_folders
 from bench.store.manifest import FAILED, Manifest, read_manifest
-from bench.table.reading import read_run
 
 
 @dataclass(frozen=True)
@@ -160,6 +159,7 @@ def _report(folder: Path, reports: Path) -> tuple[Path, int]:
     from bench.report.findings import headlines
     from bench.report.warned import sentences
     from bench.table.cells import cells
+    from bench.table.reading import read_run
 
     found = read_run(folder)
     page = write(found, folder)

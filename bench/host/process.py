@@ -154,7 +154,8 @@ class Worker:
     def end(self) -> None:
         """Kill it, and whatever it started, where they still run."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may end by itself in between
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         kill_left_behind(self._mark)
         self._pump.join()

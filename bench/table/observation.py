@@ -27,6 +27,7 @@ Runs without evidence (of earlier versions, or of a system that has none) are re
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,10 +161,10 @@ def spike_rate(frame: pd.DataFrame) -> float:
     return sum(spikes(blocks) for _, blocks in once.groupby(PASS)["control_counted"]) / len(once)
 
 
-def by_pass(frame: pd.DataFrame, numerator: str, denominator: str) -> pd.DataFrame:
+def by_pass(frame: pd.DataFrame | Mapping[str, ArrayLike], numerator: str, denominator: str) -> pd.DataFrame:
     """`log` and `error` of the ratio of two columns, pass by pass in order; see `bench.table.observation`."""
-    passes, evidence = frame["pass"].to_numpy(), frame["evidence"].to_numpy(bool)
-    own, other = frame[numerator].to_numpy(float), frame[denominator].to_numpy(float)
+    passes, evidence = np.asarray(frame["pass"]), np.asarray(frame["evidence"], bool)
+    own, other = np.asarray(frame[numerator], float), np.asarray(frame[denominator], float)
     found: dict[int, Observation] = {}
     for number in np.unique(passes):
         rounds = passes == number
