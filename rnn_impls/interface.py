@@ -97,7 +97,7 @@ class NetworkShape:
 
 
 class Implementation(nn.Module):
-    """One way of running the network. Subclass it, build your modules, say where the weights live, run forward.
+    """An implementation of the network. Subclass it, build your modules, say where the weights live, run forward.
 
     The first line of the subclass's docstring is what tables and `python -m bench list` show.
     """
