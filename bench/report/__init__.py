@@ -1,7 +1,7 @@
 """A run in words, tables and pictures. Numbers of `bench.table` and `bench.why` come in; text and files leave.
 
 build             the whole report of a run, file by file
-page              index.html, from template.html.j2, style.css and table.js
+page              index.html, from the templates, style and scripts of web/
 markdown          summary.md
 findings          what a run says, most important first, from these:
 against_baseline  one implementation against the baseline, over all cases

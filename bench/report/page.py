@@ -26,7 +26,7 @@ from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE, reached
 from rnn_impls.registry import ordered
 
-HERE = Path(__file__).parent
+WEB = Path(__file__).parent / "web"
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def page(
     explained: Why,
     advised: Use,
 ) -> str:
-    """The page as text; a pure function of its arguments and the files beside this module."""
+    """The page as text; a pure function of its arguments and the files of web/."""
     scene = Scene(cells, manifest)
     precision = manifest.settings.get("precision")
     shown = tables.columns(cells, precision)
     rows = tables.rows(cells, shown, precision)
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"code": code, "duration": duration, "percent": percent}
     with style(text_as_paths=False):
@@ -83,7 +83,7 @@ def page(
             }
             for name, look in scene.looks.items()
         ]
-    return environment.get_template("template.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         manifest=manifest,
         findings=found,
         notices=notices(cells, manifest),
@@ -157,5 +157,5 @@ def _wide(cells: pd.DataFrame, precision: float | None) -> int:
 
 
 def _asset(name: str) -> str:
-    """A file beside this module."""
-    return (HERE / name).read_text(encoding="utf-8")
+    """A file of web/."""
+    return (WEB / name).read_text(encoding="utf-8")
