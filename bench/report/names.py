@@ -5,25 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_PHRASES = {
-    "manual": "the cell written by hand",
-    "looped": "`nn.RNN` called step by step",
-    "whole": "one `nn.RNN` call",
-    "whole-no-cudnn": "one `nn.RNN` call without cuDNN",
-    "rnncell": "the loop over `nn.RNNCell`",
-    "hoisted": "the loop with its input product taken out",
-    "stacked-grad": "the loop with one product for all weight gradients",
-    "scripted": "the loop in TorchScript",
-    "compiled-step": "the compiled step",
-    "compiled-chunk": "the compiled chunk of steps",
-    "scan": "torch's scan",
-    "fused-cpu": "the fused CPU kernel",
-    "fused-cpu-bf16": "the fused CPU kernel with bfloat16 weights",
-    "cuda-graph": "the CUDA graph of all steps",
-    "cuda-graph-step": "the CUDA graph of one step",
-    "persistent-triton": "the persistent Triton kernel",
-}
-
 _CODES = {
     "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "rnncell": "R", "hoisted": "H",
     "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
@@ -63,8 +44,8 @@ def codes(short: Mapping[str, str]) -> dict[str, str]:
 
 
 def phrase(name: str, short: Mapping[str, str]) -> str:
-    """An implementation in a sentence."""
-    return _PHRASES.get(name) or f"`{short.get(name, name).replace('`', chr(39))}`"
+    """An implementation in a sentence: its short name as code."""
+    return f"`{short.get(name, name).replace('`', chr(39))}`"
 
 
 def capital(text: str) -> str:
