@@ -8,10 +8,11 @@ from functools import cached_property
 
 import pandas as pd
 
+from bench.cases.case import FIELDS, Case
 from bench.report.facets import usual_case, varying_axes
 from bench.report.names import axis_value, on_device, phrase, short_names
 from bench.report.units import duration_in, percent, times
-from bench.table.comparison import FASTEST, SLOWER, TIE, of_row
+from bench.table.comparison import FASTEST, TIE, of_row
 from bench.table.winners import Winner
 from rnn_impls.registry import ordered
 
@@ -43,20 +44,22 @@ class Context:
 
     @cached_property
     def focus(self) -> str | None:
-        """The one that trends are told of: one call for the sequence, or else the fastest there is."""
+        """The one that is told of first: one call for the sequence, or else the fastest there is."""
         if "whole" in self.compared:
             return "whole"
-        medians = self.cells.groupby("implementation")["speedup"].median()
-        return max(self.compared, key=lambda name: medians[name], default=None)
+        competing = self.cells[self.cells["standing"] != ""]
+        medians = competing.groupby("implementation")["speedup"].median()
+        return max((name for name in self.compared if name in medians), key=lambda name: medians[name], default=None)
 
-    def here(self, device: str | None = None) -> str:
-        """`on this CPU, ` where a sentence has to say so: with several devices; trends are told of the first."""
-        return f"{on_device(device or self.devices[0])}, " if len(self.devices) > 1 else ""
+    def on_several(self, device: str) -> str:
+        """` on this CPU` where a sentence has to say so: with several devices."""
+        return f" {on_device(device)}" if len(self.devices) > 1 else ""
 
-    @property
-    def gain(self) -> str:
-        """The focus's speed-up, as the subject of a sentence."""
-        return f"the speed-up of {self.phrase(self.focus or '')} over {self.phrase(self.baseline)}"
+    def place(self, row: pd.Series) -> str:
+        """Which case a sentence quotes: besides what `place` says, whatever else is unusual of it."""
+        return place(
+            row, [*self.varying, *(axis for axis in _TOLD if axis not in self.varying and _unusual(axis, row))]
+        )
 
     def phrase(self, name: str) -> str:
         """An implementation in a sentence."""
@@ -123,6 +126,15 @@ def place(row: pd.Series, varying: Sequence[str], without: Sequence[str] = ()) -
     return ", ".join(axis_value(axis, row[axis]) for axis in said)
 
 
+_TOLD = ("mode", "batch_size", "num_layers", "input_size", "output_size", "network", "dtype", "threads")
+"""What of a case changes its figures so much that a sentence says it, even where a whole run has the same."""
+
+
+def _unusual(axis: str, row: pd.Series) -> bool:
+    """Whether this is another value than that of a plain case."""
+    return bool(row[axis] != (row["hidden_size"] if axis == "input_size" else getattr(Case, axis)))
+
+
 def _goes_without_saying(axis: str, row: pd.Series) -> bool:
     """An input as wide as the hidden state, and no output head: what a plain recurrence has."""
     return (axis == "input_size" and row["input_size"] == row["hidden_size"]) or (
@@ -163,6 +175,8 @@ def of_all(part: pd.DataFrame, everything: pd.DataFrame) -> str:
     return f"in {len(part)} of {len(everything)} cases" + (f" ({where})" if where else "")
 
 
-def shown_below_one(rows: Sequence[pd.Series]) -> str:
-    """A reminder for the reader when a speed-up that is quoted is really a slow-down."""
-    return "; below 1× means slower" if any(side(row) == SLOWER for row in rows) else ""
+def matched(frame: pd.DataFrame, axis: str, one: str, other: str) -> list[tuple[pd.Series, pd.Series]]:
+    """Pairs of rows that differ in one axis alone."""
+    same = [field for field in FIELDS if field != axis]
+    rows = {(row[axis], *row[same]): row for _, row in frame.iterrows()}
+    return [(row, rows[other, *key[1:]]) for key, row in rows.items() if key[0] == one and (other, *key[1:]) in rows]

@@ -1,176 +1,207 @@
-"""The findings: what a run says, in sentences with numbers and intervals, most important first.
+"""The findings: what a run says, in at most five sentences, most important first.
 
 Every claim on two implementations of a case rests on their Comparison (`bench.table.comparison`): faster, slower, a
-tie, or undecided. Figures of different cases count as different only when their intervals don't overlap.
+tie, or undecided. Times on two devices share no rounds; they count as different where their intervals don't overlap.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from bench.report import trends
-from bench.report.against_baseline import fast_pair, looped_pair, own
+from bench.cases.case import MODES
 from bench.report.comparisons import (
     WITHIN,
     Context,
     Finding,
     counted,
+    matched,
     of_all,
-    place,
     side,
     slowdown,
     speedup,
     time_of_call,
 )
-from bench.report.names import capital, listed, on_device
-from bench.report.units import duration, times
-from bench.store.manifest import MEASURED, Manifest
-from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, UNKNOWN
-from bench.table.winners import winners
+from bench.report.facets import usual_case
+from bench.report.names import capital, listed
+from bench.report.units import times
+from bench.store.manifest import MEASURED
+from bench.table.cells import REFERENCE
+from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, apart
+from bench.table.winners import Winner, winners
 
-MOST = 8
-MOST_NAMED = 5
-"""Implementations beyond which a sentence leaves some out, and says so."""
+MOST = 5
+MOST_NAMED = 2
+"""Winners that a sentence has room for; the others are counted."""
+
+WHAT = {"manual": "the cell by hand", "looped": "`nn.RNN` step by step", "whole": "one `nn.RNN` call"}
+"""What the three are, said once, where they are named first."""
 
 
 def findings(cells: pd.DataFrame, baseline: str) -> list[Finding]:
-    """What this table of cells says, at most eight sentences; one that says why when nothing was measured."""
+    """What this table of cells says; one sentence that says why when nothing was measured."""
     measured = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()]
     if measured.empty:
         return [Finding("nothing", _why_nothing(cells))]
     context = Context(measured, baseline)
-    rules = (
-        caveat,
-        headlines_by_device,
-        trends.crossover,
-        own,
-        where_fastest,
-        fast_pair,
-        looped_pair,
-        trends.hidden,
-        trends.length,
-        trends.modes,
-        alone,
-        trends.memory,
-    )
-    found = [finding for rule in rules for finding in rule(context)]
-    return found[:MOST]
+    rules = (caveat, headlines, own, looped, devices, wins, departure, alone)
+    return [finding for rule in rules for finding in rule(context)][:MOST]
 
 
-def headlines(cells: pd.DataFrame, manifest: Manifest) -> list[str]:
-    """The first three to five findings as plain text."""
-    return [finding.text.replace("`", "") for finding in findings(cells, manifest.baseline)[:4]]
+def who_wins(cells: pd.DataFrame, baseline: str) -> list[str]:
+    """Who wins where, a sentence for each mode, and the largest departure from "one call is the fastest"; empty where
+    nothing was measured."""
+    measured = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()]
+    if measured.empty:
+        return []
+    context = Context(measured, baseline)
+    return [finding.text for rule in (wins, departure) for finding in rule(context)]
 
 
 def caveat(context: Context) -> list[Finding]:
     """One pass gives no interval, so nothing that follows is established."""
     if (context.cells["passes"] > 1).any():
         return []
-    text = "Only one pass was completed, and one pass gives no interval: the figures are indications, not findings."
-    return [Finding("caveat", text)]
+    return [Finding("caveat", "One pass gives no interval: the figures are indications, not findings.")]
 
 
-def headlines_by_device(context: Context) -> list[Finding]:
-    """The usual case on each device, by every implementation."""
-    return [Finding("headline", _headline(context, device)) for device in context.devices]
+def headlines(context: Context) -> list[Finding]:
+    """Hand cell or library? The focus against the baseline in the usual case of each device."""
+    rows = [row for device in context.devices for row in context.usual_rows(device)]
+    return [
+        Finding("headline", _against(context, row, first=k == 0))
+        for k, row in enumerate(row for row in rows if row["implementation"] == context.focus and row["speedup"] > 0)
+    ]
 
 
-def _headline(context: Context, device: str) -> str:
-    rows = context.usual_rows(device)
-    where = f"{on_device(device)}, at {place(rows[0], context.varying)}"
-    compared = [row for row in rows if row["implementation"] != context.baseline and row["speedup"] > 0]
-    base = next((row for row in rows if row["implementation"] == context.baseline), None)
-    if base is None or not compared:
-        each = [f"{context.phrase(row['implementation'])} takes {time_of_call(row)}" for row in rows]
-        return f"{capital(where)}, {listed(each)}."
-    if any(side(row) == UNKNOWN for row in compared):
-        each = [f"{context.phrase(row['implementation'])} {duration(row['seconds'])}" for row in rows]
-        ratios = [f"{times(row['speedup'])} for {context.phrase(row['implementation'])}" for row in compared]
-        return f"{capital(where)}, one pass gave {listed(each)}: a speed-up of {listed(ratios)}, without an interval."
-    compared.sort(key=lambda row: -row["speedup"])
-    if len(compared) > 1 and all(side(row) == UNDECIDED for row in compared):
-        each = [f"{context.phrase(row['implementation'])} ({speedup(row)})" for row in compared]
-        tied = f"can't be told apart from {context.phrase(context.baseline)}: their intervals hold 1×"
-        return f"{capital(where)}, {listed(each)} {tied}."
-    first = _clause(context, compared[0], context.phrase(context.baseline))
-    text = f"{capital(where)}, {first}"
-    if side(compared[0]) != UNDECIDED:
-        text += f" ({duration(compared[0]['seconds'])} against {duration(base['seconds'])})"
-    shown = _shown(context, compared)
-    for row in shown[1:]:
-        text += f"; {_clause(context, row, context.phrase(context.baseline))}"
-    if len(shown) < len(compared):
-        text += f"; the other {len(compared) - len(shown)} lie between these"
-        return f"{text}."
-    return f"{text}{_slowest_of_all(compared)}."
+def own(context: Context) -> list[Finding]:
+    """What users brought, each against the baseline in the case of its own that is nearest to the usual one."""
+    found = []
+    for name in (name for name in context.compared if ".py:" in name and name != context.focus):
+        frame = context.cells[(context.cells["implementation"] == name) & context.cells["speedup"].notna()]
+        row = frame[frame["case"] == usual_case(frame)].iloc[0]
+        found.append(Finding(f"own:{name}", _against(context, row)))
+    return found
 
 
-def _shown(context: Context, compared: list[pd.Series]) -> list[pd.Series]:
-    """Those of a ranking that a sentence has room for: all of a few, else the first two, the focus, and the last."""
-    if len(compared) <= MOST_NAMED:
-        return compared
-    first, last = {id(row) for row in compared[:2]}, compared[-1]
-    return [row for row in compared if id(row) in first or row is last or row["implementation"] == context.focus]
+def looped(context: Context) -> list[Finding]:
+    """The API in a loop, which people expect to be fast."""
+    if context.focus == "looped":
+        return []
+    rows = context.usual_rows(context.devices[0])
+    return [
+        Finding("looped", _against(context, row, first=len(context.devices) == 1))
+        for row in rows
+        if row["implementation"] == "looped" and row["speedup"] > 0
+    ]
 
 
-def _clause(context: Context, row: pd.Series, base: str) -> str:
-    """How one implementation compares with the baseline in one case."""
-    who, decided = context.phrase(row["implementation"]), side(row)
+def _against(context: Context, row: pd.Series, first: bool = False) -> str:
+    """How one implementation compares with the baseline in one case; `first` says what the two are."""
+    name, base = row["implementation"], context.baseline
+    who, over = (_introduced(context, each) if first else context.phrase(each) for each in (name, base))
+    if first and name == "looped":
+        over = context.phrase(base)  # the sentence before has said it
+    where = f"{context.on_several(row['device'])} at {context.place(row)}".strip()
+    decided = side(row)
     if decided == FASTER:
-        return f"{who} is {speedup(row)} faster than {base}"
+        return f"{who} is {speedup(row)} faster than {over} {where}."
     if decided == SLOWER:
-        return f"{who} is {slowdown(row)} slower than {base}"
+        return f"{who} is {slowdown(row)} slower than {over} {where}."
     if decided == TIED:
-        return f"{who} ties with {base} {WITHIN} (speed-up {speedup(row)})"
-    return f"{who} can't be told apart from {base} (speed-up {speedup(row)}, and the interval holds 1×)"
+        return f"{who} ties with {over} {WITHIN} {where}: {speedup(row)}."
+    if decided == UNDECIDED:
+        return f"{who} can't be told apart from {over} {where}: the interval of {speedup(row)} holds 1×."
+    return f"One pass gave {who} a speed-up of {times(row['speedup'])} over {over} {where}."
 
 
-def where_fastest(context: Context) -> list[Finding]:
-    """Which implementation is the fastest in how many cases, device by device."""
-    sentences = [text for device in context.devices if (text := _where(context, device))]
-    return [Finding("where", " ".join(sentences))] if sentences else []
+def _introduced(context: Context, name: str) -> str:
+    """An implementation with what it is, where it is one of the three: "`whole`, one `nn.RNN` call,"."""
+    return f"{context.phrase(name)}, {WHAT[name]}," if name in WHAT else context.phrase(name)
 
 
-def _where(context: Context, device: str) -> str:
-    known = winners(context.on(device))
-    cases = context.on(device).drop_duplicates("case").set_index("case").loc[list(known)]
-    if len(cases) < 2:
-        return ""
-    standing = [known[case].standing for case in cases.index]
-    alone = [known[case].names[0] if said == FASTEST else "" for case, said in zip(cases.index, standing, strict=True)]
-    clear = {name: cases[[each == name for each in alone]] for name in context.names}
+def wins(context: Context) -> list[Finding]:
+    """Which implementation is the fastest in how many cases, for each device and mode."""
+    known = winners(context.cells)
+    cases = context.cells.drop_duplicates("case").set_index("case", drop=False)
+    found = []
+    for device in context.devices:
+        for mode in MODES:
+            here = cases[(cases["device"] == device) & (cases["mode"] == mode) & cases["case"].isin(list(known))]
+            if len(here):
+                where = capital(f"in {mode}{context.on_several(device)}")
+                found.append(Finding(f"wins:{device}:{mode}", f"{where} {_won(context, here, known)}."))
+    return found
+
+
+def _won(context: Context, cases: pd.DataFrame, known: dict[str, Winner]) -> str:
+    """`whole` is the fastest in 9 of 12 cases, `manual` in 3 (all at 1 step)."""
+    standing = pd.Series([known[case].standing for case in cases.index], index=cases.index)
+    first = pd.Series([known[case].names[0] for case in cases.index], index=cases.index)
+    clear = {name: cases[(first == name) & (standing == FASTEST)] for name in context.names}
     ranking = sorted((name for name in context.names if len(clear[name])), key=lambda name: -len(clear[name]))
-    tied, open_ = (cases[[each == said for each in standing]] for said in (TIED, UNDECIDED))
-    told = []
-    if ranking:
-        told.append(f"{context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}")
-        told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1 : MOST_NAMED - 1]]
-        if rest := ranking[MOST_NAMED - 1 :]:
-            told.append(f"others in {sum(len(clear[name]) for name in rest)}")
-    else:
-        told.append(f"no implementation is clearly the fastest in any of the {len(cases)} cases")
-    text = f"{capital(on_device(device))}, {', '.join(told)}"
-    if len(tied):
-        text += f"; in {counted(tied, cases)} two or more tie {WITHIN}"
-    if len(open_) and ranking:
-        text += f"; in {counted(open_, cases)} none is clearly ahead"
-    return text + "."
+    open_ = [(cases[standing == said], word) for said, word in ((TIED, "a tie"), (UNDECIDED, "undecided"))]
+    rest = [f"{_count(part, cases)} {'is' if len(part) == 1 else 'are'} {word}" for part, word in open_ if len(part)]
+    if not ranking:
+        return f"none is the fastest for certain: of {len(cases)} cases, {listed(rest)}"
+    told = [f"{context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}"]
+    told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1:MOST_NAMED]]
+    if others := ranking[MOST_NAMED:]:
+        told.append(f"{len(others)} others in {sum(len(clear[name]) for name in others)}")
+    return "; ".join([", ".join(told), *rest])
 
 
-def _slowest_of_all(compared: list[pd.Series]) -> str:
-    """Says that the last of a ranking is slower than all others, where it is slower than the baseline and these are
-    faster."""
-    *others, last = compared
-    if not others or side(last) != SLOWER or not all(side(row) == FASTER for row in others):
-        return ""
-    return f", and so slower than {'both' if len(others) == 1 else 'all others'}"
+def _count(part: pd.DataFrame, cases: pd.DataFrame) -> str:
+    return "all" if len(part) == len(cases) > 1 else str(len(part))
+
+
+def departure(context: Context) -> list[Finding]:
+    """The largest gain over one call of the library, which everybody is told to make."""
+    competing = context.cells[context.cells["standing"] != ""]
+    if REFERENCE not in set(competing["implementation"]) or len(context.names) < 2:
+        return []
+    ahead = competing[(competing["gain_low"] > 1) & (competing["implementation"] != REFERENCE)]
+    if ahead.empty:
+        cases = competing["case"].nunique()
+        count = "the one case" if cases == 1 else f"any of {cases} cases"
+        return [Finding("departure", f"No implementation beats {context.phrase(REFERENCE)} for certain in {count}.")]
+    row = ahead.loc[ahead["gain"].idxmax()]
+    gain = times(row["gain"], row["gain_low"], row["gain_high"])
+    who, where = context.phrase(row["implementation"]), f"{context.on_several(row['device'])} at {context.place(row)}"
+    text = f"The largest gain over {context.phrase(REFERENCE)}: {who} is {gain} faster {where.strip()}."
+    return [Finding("departure", text)]
+
+
+def devices(context: Context) -> list[Finding]:
+    """Where the GPU is faster than the CPU, in absolute time, for the focus or else the first implementation."""
+    if not {"cpu", "cuda"} <= set(context.devices):
+        return []
+    name = context.focus or context.names[0]
+    frame = context.cells[(context.cells["implementation"] == name) & context.cells["seconds_low"].notna()]
+    both = matched(frame, "device", "cpu", "cuda")
+    if not both:
+        return []
+    cases = pd.DataFrame([cpu for cpu, _ in both]).reset_index(drop=True)
+    verdicts = pd.Series([apart(cpu, gpu, "seconds") for cpu, gpu in both])
+    parts = {word: cases[verdicts == sign] for sign, word in ((1, "GPU"), (-1, "CPU"))}
+    first, second = sorted(parts, key=lambda word: -len(parts[word]))
+    if parts[first].empty:
+        return []
+    text = f"{context.phrase(name)} is faster on the {first} {of_all(parts[first], cases)}"
+    text += f", on the {second} in {counted(parts[second], cases)}" if len(parts[second]) else ""
+    return [Finding("device", f"{text}.")]
 
 
 def alone(context: Context) -> list[Finding]:
-    """With one implementation there is no speed-up; its own times still say something."""
-    if len(context.names) > 1:
+    """With one implementation, or without its baseline, there is no speed-up; times still say something."""
+    if context.compared:
         return []
-    return trends.growth(context)
+    rows = context.usual_rows(context.devices[0])
+    return [
+        Finding("time", f"{context.phrase(row['implementation'])} takes {time_of_call(row)} at {context.place(row)}.")
+        for row in rows
+    ]
 
 
 def _why_nothing(cells: pd.DataFrame) -> str:
@@ -179,6 +210,6 @@ def _why_nothing(cells: pd.DataFrame) -> str:
         return "Nothing was measured: the run has no cells."
     counts = cells["status"].value_counts(sort=False)
     parts = [f"{count} {'not reached' if status == MEASURED else status}" for status, count in counts.items()]
-    reasons = [str(reason) for reason in cells["reason"].dropna().unique() if reason]
+    reasons: Sequence[str] = [str(reason) for reason in cells["reason"].dropna().unique() if reason]
     why = f"The first reason given: {' '.join(reasons[0].split())}" if reasons else "No pass was completed."
     return f"Nothing was measured: of {len(cells)} cells, {listed(parts)}. {why}"

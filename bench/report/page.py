@@ -18,7 +18,7 @@ from bench.report.facets import constants, notices, skipped
 from bench.report.pictures import palette
 from bench.report.pictures.render import inline_svg, marker_svg, style
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.units import duration, percent, tick_time
+from bench.report.units import duration, kept_together, percent, tick_time
 from bench.report.use import Use
 from bench.report.warned import sentences
 from bench.report.why import Why
@@ -136,9 +136,7 @@ def groups(picture: Picture) -> list[PlotGroup]:
 
 def code(text: str) -> Markup:
     """Text as HTML: code between backticks as code, and no line break inside a figure with its unit or interval."""
-    kept = re.sub(r"× \[([^,\]]*), ", "×\u00a0[\\1,\u00a0", str(escape(text)))
-    kept = re.sub(r"(\d) (ns|µs|ms|s|[KMGT]?i?B|steps?|%)\b", "\\1\u00a0\\2", kept)
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", kept))
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", kept_together(str(escape(text)))))
 
 
 def _filters(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps"))
 _SIZES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
@@ -11,6 +12,17 @@ _SPANS = 10
 
 NOTHING = "–"
 """Shown where there is no value."""
+
+
+NO_BREAK = "\u00a0"
+"""A space at which no line is broken."""
+
+
+def kept_together(text: str) -> str:
+    """The text with NO_BREAK inside every figure with its unit, interval or name: `hidden 32`, `4.1× [4.0, 4.2]`."""
+    text = re.sub(r"× \[([^,\]]*), ", rf"×{NO_BREAK}[\1,{NO_BREAK}", text)
+    text = re.sub(r"(\d) (ns|µs|ms|s|[KMGT]?i?B|steps?|cases?|cells?|%)\b", rf"\1{NO_BREAK}\2", text)
+    return re.sub(r"\b(hidden|batch|input|output|in) (\d)", rf"\1{NO_BREAK}\2", text)
 
 
 def missing(value: object) -> bool:

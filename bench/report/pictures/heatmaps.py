@@ -15,14 +15,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.cases.case import MODES
-from bench.report.comparisons import side, won_by
+from bench.report.comparisons import matched, side, won_by
 from bench.report.facets import Setting
 from bench.report.names import axis_value, codes
 from bench.report.pictures.drawing import FONT, Tile, draw_heat, draw_tile, heat_axes
 from bench.report.pictures.palette import COLOURS, Look, ink_on
 from bench.report.pictures.render import BOTTOM, TOP, Entry, Panel
 from bench.report.pictures.scene import Picture, Scene, picture_of
-from bench.report.trends import matched
 from bench.report.units import missing, times
 from bench.table.cells import REFERENCE, reached
 from bench.table.comparison import FASTER, SLOWER, TIED, UNDECIDED, apart

@@ -1,0 +1,160 @@
+"""The answer of a run: every implementation in the usual case, both modes side by side, and who wins where.
+
+The terminal, the page and the README show the same table. Rows are in the order of their times, the fastest first.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import pandas as pd
+
+from bench.cases.case import FIELDS, MODES
+from bench.report.comparisons import Context, speedup
+from bench.report.facets import usual_case
+from bench.report.findings import WHAT, who_wins
+from bench.report.names import capital, device
+from bench.report.units import NO_BREAK, NOTHING, duration, kept_together, missing
+from bench.store.manifest import MEASURED, Manifest
+from bench.table.cells import REFERENCE
+from bench.report.markdown import one_line
+
+WIDTH, HEIGHT = 80, 15
+"""Columns and lines of a terminal that the whole table fits into."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Of one implementation in one mode: its time, and its speed-up over the baseline, which itself has 1."""
+
+    time: str = ""
+    speedup: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The table of one device: the case, its modes, by implementation a Figure for each mode, and how many
+    implementations it has no room for."""
+
+    case: str
+    device: str
+    modes: tuple[str, ...]
+    rows: dict[str, list[Figure]]
+    left: int = 0
+
+
+def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
+    """The answer for each device; nothing where nothing was measured."""
+    measured = cells[(cells["status"] == MEASURED) & cells["seconds"].notna()]
+    if measured.empty:
+        return []
+    context = Context(measured, manifest.baseline)
+    most = HEIGHT // len(context.devices) - 2
+    return [_answer(context, device, most) for device in context.devices]
+
+
+def usual_rows(cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the usual case of these cells, in every mode that it was measured in."""
+    usual = cells[cells["case"] == usual_case(cells)].iloc[0]
+    same = [field for field in FIELDS if field != "mode"]
+    return cells[(cells[same] == usual[same]).all(axis=1)]
+
+
+def by_time(context: Context, rows: pd.DataFrame) -> list[str]:
+    """The implementations of these rows, the fastest in the first mode first."""
+    modes = [mode for mode in MODES if (rows["mode"] == mode).any()]
+    times = rows.set_index(["mode", "implementation"])["seconds"]
+
+    def key(name: str) -> tuple[float, ...]:
+        return tuple(float(times.get((mode, name), float("inf"))) for mode in modes)
+
+    return sorted((name for name in context.names if name in set(rows["implementation"])), key=key)
+
+
+def _answer(context: Context, of: str, most: int) -> Answer:
+    rows = usual_rows(context.on(of))
+    modes = tuple(mode for mode in MODES if (rows["mode"] == mode).any())
+    by_cell = {(row["implementation"], row["mode"]): row for _, row in rows.iterrows()}
+    names = by_time(context, rows)
+    kept = {name for name in names if name in (context.baseline, REFERENCE) or ".py:" in name}
+    for name in names:
+        if len(kept) < most:
+            kept.add(name)
+    shown = {
+        context.short[name]: [_figure(context, by_cell.get((name, mode))) for mode in modes]
+        for name in names
+        if name in kept
+    }
+    first = rows.iloc[0].drop("mode")
+    case = context.place(pd.concat([first, pd.Series({"mode": MODES[0]})]))
+    case = ", ".join(word for word in case.split(", ") if word not in MODES)
+    return Answer(case, device(of) if len(context.devices) > 1 else "", modes, shown, len(names) - len(shown))
+
+
+def _figure(context: Context, row: pd.Series | None) -> Figure:
+    if row is None:
+        return Figure()
+    if row["implementation"] == context.baseline:
+        return Figure(duration(row["seconds"]), "1")
+    return Figure(duration(row["seconds"]), "" if missing(row["speedup"]) else speedup(row))
+
+
+def text(cells: pd.DataFrame, manifest: Manifest) -> str:
+    """The tables, what the three are, and who wins where, for a terminal of WIDTH columns; empty for nothing."""
+    found = answers(cells, manifest)
+    if not found:
+        return ""
+    base = manifest.baseline if any("1" in (f.speedup for f in row) for a in found for row in a.rows.values()) else ""
+    parts = ["\n".join(line for each in found for line in _table(each))]
+    named = [f"{name}: {what}".replace("`", "") for name, what in WHAT.items() if any(name in a.rows for a in found)]
+    parts.append("\n".join(wrapped("; ".join(named)) if named else []))
+    if base and sum(len(each.rows) for each in found) > 1:
+        parts[-1] += f"\nSpeed-ups are over {base.rpartition(':')[2] or base}, with 95 % intervals over passes."
+    told = [line for sentence in who_wins(cells, manifest.baseline) for line in wrapped(sentence.replace("`", ""))]
+    return "\n\n".join(part.strip("\n") for part in [*parts, "\n".join(told)] if part)
+
+
+def _table(answer: Answer) -> list[str]:
+    """Its lines: the modes side by side where they fit, else one below the other."""
+    head = ", ".join(filter(None, [answer.device, answer.case]))
+    lines = _side_by_side(head, answer.modes, answer.rows)
+    if max(map(len, lines)) > WIDTH and len(answer.modes) > 1:
+        lines = [
+            line
+            for k, mode in enumerate(answer.modes)
+            for line in _side_by_side(head, [mode], {name: [row[k]] for name, row in answer.rows.items() if row[k].time})
+        ]
+    more = f"{answer.left} more, between these or slower: see the report." if answer.left else ""
+    return [*lines, *filter(None, [more])]
+
+
+def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]) -> list[str]:
+    """The figures of each mode below its name; times end, and speed-ups begin, below each other."""
+    columns = []
+    for k, mode in enumerate(modes):
+        times = [row[k].time for row in rows.values()]
+        width = max(map(len, times))
+        columns.append([capital(mode), *(f"{row[k].time or NOTHING:>{width}}  {row[k].speedup}" for row in rows.values())])
+    first = [head, *rows]
+    widths = [max(map(len, column)) for column in [first, *columns]]
+    lines = zip_longest(first, *columns)
+    return ["   ".join(f"{part:<{width}}" for part, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def wrapped(sentence: str, width: int = WIDTH) -> list[str]:
+    """A sentence in lines, broken between words, never inside a figure with its unit or interval."""
+    kept = textwrap.wrap(kept_together(sentence), width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in kept]
+
+
+def trouble(cells: pd.DataFrame) -> list[str]:
+    """What failed: each reason once, with whom it met and in how many cells."""
+    failed = cells[cells["status"] == "failed"]
+    found = []
+    for (name, reason), part in failed.groupby(["implementation", "reason"], sort=False):
+        count = "all its cells" if len(part) == (cells["implementation"] == name).sum() else f"{len(part)} cells"
+        found.append(f"{name} failed in {count}: {one_line(str(reason))}")
+    return found
