@@ -26,8 +26,8 @@ errors = Console(stderr=True, emoji=False)
 
 
 def tell(text: str, style: str | None = None) -> None:
-    """One line as it is, however long."""
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    """Lines as they are, broken between words alone; a path or a command stays whole, however long."""
+    console.print(text, style=style, highlight=False, markup=False, overflow="ignore", crop=False)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import typer
 
 from bench.cases.axes import Axes
 from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail
-from bench.commands.measuring import Explaining, measure
+from bench.commands.measuring import measure
 from bench.commands.options import RunsFolder, Selection, grouped, one_each, overriding
+from bench.run.explanation import Explaining
 from bench.store import folder as run_folders
 
 
@@ -18,7 +19,6 @@ def limits(
     again: Annotated[
         bool, typer.Option("--again", help="Measure once more; what is kept stays, and the best counts.")
     ] = False,
-    reports: Annotated[Path, typer.Option(help="Where limits/ lies.")] = REPORTS,
 ) -> None:
     """Measure what this machine allows, from which the floors follow; kept until the machine changes."""
     with clear_errors():
@@ -26,8 +26,10 @@ def limits(
 
         from bench.report import limits_table
         from bench.run import kept
+        from bench.run.progress import Bar
 
-        found, path = kept.this_machine(reports, again, lambda text: console.print(text, soft_wrap=True))
+        with Bar(console) as bar:
+            found, path = kept.this_machine(run_folders.cache_folder(), again, bar)
         console.print(Markdown(limits_table.markdown(found)))
         console.print(str(path), soft_wrap=True)
 
@@ -46,7 +48,7 @@ def profile(
         settings.cells()  # every name and size is checked before anything is written
         folder = run_folders.create(reports, "profile")
         manifest = run_folders.begin(folder, settings)
-        code = measure(folder, manifest, reports, Explaining(traces=True, steps=steps))
+        code = measure(folder, manifest, reports, Explaining(steps, every=True, traces=True))
         _show_cells(folder)
         _tell_of_traces(folder)
     raise typer.Exit(code)

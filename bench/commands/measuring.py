@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from bench.cases.settings import parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, tell
 from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
+from bench.run.explanation import Explaining, expected_seconds, explain
 from bench.run.runner import Runner
 from bench.store import folder as run_folders
 from bench.store.manifest import FAILED, Manifest, read_manifest
@@ -113,64 +116,65 @@ def accuracy(
         console.print(f"Table and figure: {path}", soft_wrap=True)
 
 
-@dataclass(frozen=True)
-class Explaining:
-    """How a run is to be explained: with trace files or without, at how many steps (None: as many as usual)."""
-
-    traces: bool = False
-    steps: int | None = None
-
-
-def measure(folder: Path, manifest: Manifest, reports: Path, explaining: Explaining | None) -> int:
-    """Run the passes, explain them, and write the report of what there is; the exit code."""
+def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | None) -> int:
+    """Run the passes, tell the answer, explain it, and write the report of what there is; the exit code."""
     from bench.run.progress import Bar
 
-    interrupted = False
+    cache = run_folders.cache_folder()
     try:
-        with Bar(console) as bar:
+        then = None if how is None else partial(expected_seconds, cache=cache, how=how)
+        with Bar(console, then) as bar, _interrupted() as passes:
             Runner(folder, manifest, bar).run()
-            if explaining is not None:
-                _explain(folder, manifest, reports, explaining, bar.note)
-    except KeyboardInterrupt:
-        interrupted = True
     except WorkerRefused:
         run_folders.discard(folder)
         raise
-    console.print("Writing the report ...")
-    page, code = _report(folder, reports)
-    if interrupted:
-        console.print(f"Interrupted. Go on with: python -m bench run --resume {folder}", soft_wrap=True)
+    _tell_answer(folder)
+    with Bar(console) as bar, _interrupted() as explaining:
+        if how is not None and not passes:
+            explain(folder, manifest, cache, bar, how)
+    failed = _report(folder, reports)
+    if passes or explaining:
+        tell(f"Interrupted. Go on with: python -m bench run --resume {folder}")
         return INTERRUPTED
-    console.print(f"\nReport: {page}", soft_wrap=True)
-    return code
+    return SOMETHING_FAILED if failed else OK
 
 
-def _explain(
-    folder: Path, manifest: Manifest, reports: Path, explaining: Explaining, note: Callable[[str], None]
-) -> None:
-    from bench.run.explanation import STEPS, explain
+@contextmanager
+def _interrupted() -> Iterator[list[bool]]:
+    """A list that is empty until Ctrl-C ends what is inside, and nothing else."""
+    found: list[bool] = []
+    try:
+        yield found
+    except KeyboardInterrupt:
+        found.append(True)
 
-    explain(folder, manifest, reports, note, traces=explaining.traces, steps=explaining.steps or STEPS)
 
-
-def _report(folder: Path, reports: Path) -> tuple[Path, int]:
-    """Write the report, print its headlines, let `latest` point to it."""
-    from bench.report.build import write
-    from bench.report.findings import headlines
+def _tell_answer(folder: Path) -> None:
+    """The usual case as a table, who wins where, and what is to be known of it."""
+    from bench.report.answer import text, trouble
+    from bench.report.findings import findings
     from bench.report.warned import sentences
     from bench.table.cells import cells
     from bench.table.reading import read_run
 
     found = read_run(folder)
-    page = write(found, folder)
     table = cells(found)
     console.print()
-    for line in headlines(table, found.manifest):
-        console.print(f"• {line}", highlight=False, markup=False)
+    tell(text(table, found.manifest) or findings(table, found.manifest.baseline)[0].text)
     for line in sentences(table):
-        tell(f"warning: {line}", "yellow")
-    failed = table.loc[table["status"] == FAILED]
-    for name, group in failed.groupby("implementation", sort=False):
-        told = f"failed: {name} in {len(group)} cells: {group['reason'].iloc[0]}"
-        tell(told, "red")
-    return run_folders.point_latest(reports, folder) / page.name, SOMETHING_FAILED if len(failed) else OK
+        tell(f"Warning: {line}", "yellow")
+    for line in trouble(table):
+        tell(line, "red")
+    console.print()
+
+
+def _report(folder: Path, reports: Path) -> bool:
+    """Write the report, let `latest` point to it, and say where it is and what to type next; whether any cell
+    failed."""
+    from bench.report.build import write
+    from bench.table.reading import read_run
+
+    found = read_run(folder)
+    page = run_folders.point_latest(reports, folder) / write(found, folder).name
+    tell(f"Report: {page}")
+    return any(record.status == FAILED for record in found.manifest.cells)

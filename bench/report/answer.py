@@ -20,7 +20,6 @@ from bench.report.names import capital, device
 from bench.report.units import NO_BREAK, NOTHING, duration, kept_together, missing
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE
-from bench.report.markdown import one_line
 
 WIDTH, HEIGHT = 80, 15
 """Columns and lines of a terminal that the whole table fits into."""
@@ -125,7 +124,9 @@ def _table(answer: Answer) -> list[str]:
         lines = [
             line
             for k, mode in enumerate(answer.modes)
-            for line in _side_by_side(head, [mode], {name: [row[k]] for name, row in answer.rows.items() if row[k].time})
+            for line in _side_by_side(
+                head, [mode], {name: [row[k]] for name, row in answer.rows.items() if row[k].time}
+            )
         ]
     more = f"{answer.left} more, between these or slower: see the report." if answer.left else ""
     return [*lines, *filter(None, [more])]
@@ -137,7 +138,9 @@ def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]
     for k, mode in enumerate(modes):
         times = [row[k].time for row in rows.values()]
         width = max(map(len, times))
-        columns.append([capital(mode), *(f"{row[k].time or NOTHING:>{width}}  {row[k].speedup}" for row in rows.values())])
+        columns.append(
+            [capital(mode), *(f"{row[k].time or NOTHING:>{width}}  {row[k].speedup}" for row in rows.values())]
+        )
     first = [head, *rows]
     widths = [max(map(len, column)) for column in [first, *columns]]
     lines = zip_longest(first, *columns)
@@ -156,5 +159,5 @@ def trouble(cells: pd.DataFrame) -> list[str]:
     found = []
     for (name, reason), part in failed.groupby(["implementation", "reason"], sort=False):
         count = "all its cells" if len(part) == (cells["implementation"] == name).sum() else f"{len(part)} cells"
-        found.append(f"{name} failed in {count}: {one_line(str(reason))}")
+        found.append(f"{name} failed in {count}: {' '.join(str(reason).split())}")
     return found

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.findings import findings
+from bench.report.hover import answers
 from bench.report.markdown import summary
 from bench.report.operators import with_reasons
 from bench.report.page import page
@@ -58,7 +59,8 @@ def write(run: Run, folder: Path) -> Path:
     write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
-    write_atomically(path, page(table, run.manifest, found, shown, explained, advised).encode())
+    asked = answers(run, scene)
+    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked).encode())
     return path
 
 

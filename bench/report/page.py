@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,12 +16,14 @@ from markupsafe import Markup, escape
 
 from bench.measure.alternate import BLOCK_SECONDS
 from bench.report import tables
+from bench.report.answer import answers
 from bench.report.comparisons import WITHIN, Finding
 from bench.report.facets import constants, notices, skipped
+from bench.report.hover import as_json
 from bench.report.pictures import palette
 from bench.report.pictures.render import inline_svg, marker_svg, style
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.units import duration, kept_together, percent, tick_time
+from bench.report.units import NO_BREAK, duration, kept_together, percent, tick_time
 from bench.report.use import Use
 from bench.report.warned import sentences
 from bench.report.why import Why
@@ -31,10 +36,12 @@ WEB = Path(__file__).parent / "web"
 
 @dataclass(frozen=True)
 class Plot:
-    """A panel as the page shows it."""
+    """A panel as the page shows it; the implementation that it is `of`, if of one; whether it is `hidden` at first."""
 
     title: str
     svg: Markup
+    of: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,16 +61,23 @@ def page(
     drawn: Sequence[Picture],
     explained: Why,
     advised: Use,
+    asked: Mapping[str, Any],
 ) -> str:
     """The page as text; a pure function of its arguments and the files of web/."""
     scene = Scene(cells, manifest)
     precision = manifest.settings.get("precision")
     shown = tables.columns(cells, precision)
     rows = tables.rows(cells, shown, precision)
+    titles = {scene.short[name]: scene.about[name].replace("`", "") for name in scene.names}
     environment = Environment(
         loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"code": code, "duration": duration, "percent": percent}
+    environment.filters |= {
+        "code": partial(code, titles=titles),
+        "together": together,
+        "duration": duration,
+        "percent": percent,
+    }
     with style(text_as_paths=False):
         plots = {picture.name: groups(picture) for picture in drawn}
         legends = {
@@ -85,6 +99,7 @@ def page(
         ]
     return environment.get_template("page.html.j2").render(
         manifest=manifest,
+        answers=answers(cells, manifest),
         findings=found,
         notices=notices(cells, manifest),
         warned=sentences(cells),
@@ -114,7 +129,9 @@ def page(
         block=tick_time(BLOCK_SECONDS),
         css=Markup(palette.css() + "\n" + _asset("style.css")),
         datatables=Markup(_asset("vendor/dataTables.min.js")),
-        script=Markup(_asset("table.js")),
+        script=Markup(_asset("table.js") + _asset("pictures.js")),
+        asked=Markup(as_json(dict(asked))),
+        choices=asked.get("baselines", []),
     )
 
 
@@ -124,7 +141,7 @@ def groups(picture: Picture) -> list[PlotGroup]:
         PlotGroup(
             group.title,
             [
-                Plot(panel.title, Markup(inline_svg(panel, f"{picture.name}-{number}-{k}")))
+                Plot(panel.title, Markup(inline_svg(panel, f"{picture.name}-{number}-{k}")), panel.of, panel.page_only)
                 for k, panel in enumerate(group.panels)
             ],
             group.columns,
@@ -134,9 +151,20 @@ def groups(picture: Picture) -> list[PlotGroup]:
     ]
 
 
-def code(text: str) -> Markup:
-    """Text as HTML: code between backticks as code, and no line break inside a figure with its unit or interval."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", kept_together(str(escape(text)))))
+def code(text: str, titles: Mapping[str, str]) -> Markup:
+    """Text as HTML: code between backticks as code, an implementation's name with what it is on hover, and no line
+    break inside a figure with its unit or interval."""
+
+    def element(found: re.Match[str]) -> str:
+        title = f' title="{escape(titles[name])}"' if (name := unescape(found[1])) in titles else ""
+        return f"<code{title}>{found[1]}</code>"
+
+    return Markup(re.sub(r"`([^`]*)`", element, kept_together(str(escape(text)))))
+
+
+def together(text: str) -> str:
+    """A figure on one line, its interval on the same or the next."""
+    return text.replace(" ", NO_BREAK).replace(f"{NO_BREAK}[", " [") if text[:1].isdigit() else text
 
 
 def _filters(

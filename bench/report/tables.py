@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from bench.report.facets import varying_axes
 from bench.report.names import device, short_names
-from bench.report.units import NOTHING, duration, durations, gap, missing, per_step, size, times
+from bench.report.units import NOTHING, duration, duration_in, gap, missing, per_step, size, times
 from bench.report.warned import short
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE, reached, with_outcome
@@ -24,7 +24,8 @@ class Column:
     """A column of the full table: its heading, what it shows of a row, and the field by whose value it sorts.
 
     `numeric` columns sort by a number, missing ones last; `filtered` ones get a selection above the table, of what
-    they show or else of what `choice` makes of it; `wide` ones may take several lines.
+    they show or else of what `choice` makes of it; `wide` ones may take several lines. `level` says how much room a
+    page must have to show it: 0 always, 1 from 1024 px on, 2 from 1440 px on, 3 when all columns are asked for.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Column:
     hint: str = ""
     choice: Callable[[str], str] = str
     wide: bool = False
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ AXES = {
     "output_size": "Output", "threads": "Threads",
 }  # fmt: skip
 _ALWAYS = ("mode", "hidden_size", "seq_len")
+_LEVELS = {"seconds": 0, "speedup": 0, "fastest": 1, "gap": 1, "label": 2, "peak_bytes": 2, "warnings": 2}
 _FILTERED = ("mode", "device", "dtype", "hidden_size", "seq_len", "batch_size")
 
 
@@ -68,26 +71,25 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
             found.append(Column(title, axis_text(axis), axis, numeric, axis in _FILTERED))
     gaps = len(cells) > 0 and (with_outcome(cells)["outcome"] != MEASURED).any()
     result = [Column("Result", plain("outcome"), "outcome", False, True)] if gaps else []
-    reason = [Column("Reason", plain("reason"), "reason", False)] if gaps else []
+    reason = [Column("Reason", plain("reason"), "reason", False, level=3)] if gaps else []
     return found + result + _measures(cells, precision) + reason
 
 
 def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     """The measured columns; those that hold nothing in this run are left away."""
 
-    def ratio(row: pd.Series) -> tuple[str, str]:
+    def ratio(row: pd.Series) -> str:
         if row["speedup"] == 1:
-            return "1×", NOTHING  # the baseline itself
-        value, _, interval = times(row["speedup"], row["speedup_low"], row["speedup_high"]).partition(" ")
-        return value + (" ◊" if precision and row["too_wide"] else ""), interval or NOTHING
+            return "1×"  # the baseline itself
+        text = times(row["speedup"], row["speedup_low"], row["speedup_high"])
+        return text + (" ◊" if precision and row["too_wide"] else "")
+
+    def time(row: pd.Series) -> str:
+        return duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
 
     every = {
-        "seconds": Column("Time per call", lambda row: duration(row["seconds"]), "seconds"),
-        "seconds_low": Column("95 % interval", lambda row: durations(row["seconds_low"], row["seconds_high"]),
-                              "seconds_low", hint="of the time per call, over passes"),
-        "speedup": Column("Speed-up", lambda row: ratio(row)[0], "speedup"),
-        "speedup_low": Column("95 % interval", lambda row: ratio(row)[1], "speedup_low",
-                              hint="of the speed-up, over passes"),
+        "seconds": Column("Time per call", time, "seconds", hint="with its 95 % interval over passes"),
+        "speedup": Column("Speed-up", ratio, "speedup", hint="with its 95 % interval over passes"),
         "fastest": Column("Fastest", plain("fastest"), "fastest", False, True,
                           hint="the one that won this case, those that tie, or those between which it is undecided",
                           choice=_standing),
@@ -116,7 +118,11 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
                            hint="what qualifies the figures of this row"),
         "why": Column("Why", plain("why"), "why", False, hint="where the time goes"),
     }  # fmt: skip
-    return [column for name, column in every.items() if name == "seconds" or (name in cells and _said(cells[name]))]
+    return [
+        replace(column, level=_LEVELS.get(name, 3))
+        for name, column in every.items()
+        if name == "seconds" or (name in cells and _said(cells[name]))
+    ]
 
 
 def _said(column: pd.Series) -> bool:

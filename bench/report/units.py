@@ -81,6 +81,11 @@ def times(value: float, low: float = math.nan, high: float = math.nan) -> str:
     return f"{value:.{places}f}× [{low:.{places}f}, {high:.{places}f}]"
 
 
+def short_times(ratio: float) -> str:
+    """A ratio as short as a tile needs it: `0.55×`, `4.1×`, `120×`."""
+    return f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
+
+
 def percent(share: float) -> str:
     """A share as a percentage without needless digits: 0.03 is `3 %`."""
     return f"{100 * share:.3g} %"

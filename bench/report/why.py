@@ -108,7 +108,7 @@ def _sizes(context: Context, cells: pd.DataFrame, records: Records) -> list[Find
     where = place(usual, context.varying, without=["hidden_size"])
     ends = f"from hidden {line['hidden_size'].min()} to {line['hidden_size'].max()}"
     what = "The larger the network, the more of a step is products:" if all(grows) else "Products take of a step,"
-    text = f"{what} {context.here(usual['device'])}at {where}, {ends}, {listed(each)}"
+    text = f"{what} at {where}, {ends}, {listed(each)}"
     return [Finding("why:sizes", f"{text}{_closing(context, line)}.")]
 
 

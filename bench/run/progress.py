@@ -4,6 +4,7 @@ where there is no terminal."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -30,15 +31,22 @@ class Listener:
     def measured(self, cells: int, seconds: float) -> None:
         """A Case was measured: so many cells, and the seconds it was planned to take."""
 
+    def explaining(self, what: str, parts: int | None) -> None:
+        """A part of the explanation begins, of so many steps where that is known."""
+
+    def explained(self) -> None:
+        """One of these steps is done."""
+
     def note(self, text: str) -> None:
         """Something worth a line."""
 
 
 class Bar(Listener):
-    """A listener that shows cells, passes and the time left."""
+    """A listener that shows cells, passes and the time left; `then` tells how long is needed after the passes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, then: Callable[[Manifest], float] | None = None) -> None:
         self.console = console
+        self.then = then
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -62,7 +70,7 @@ class Bar(Listener):
     def surveying(self, cells: int) -> None:
         """The survey begins."""
         self._cells, self._all_cells = 0, cells
-        self.console.print("Checking that every implementation computes the same network ...")
+        self.note("Checking that every implementation computes the same network ...")
         self._progress.reset(self._task, description="survey", total=None, cells="")
 
     def surveyed(self, record: CellRecord) -> None:
@@ -77,12 +85,10 @@ class Bar(Listener):
         """Say how many cells there are and how long it should take, before it starts."""
         measured = [record for record in manifest.cells if record.status == MEASURED]
         cases = len({record.case for record in measured})
-        names = ", ".join(dict.fromkeys(record.implementation for record in measured))
-        self.console.print(
-            f"{len(measured)} cells ({cases} cases, run by {names or 'nothing'}), {passes} passes, "
-            f"about {_duration(seconds)}.",
-            highlight=False,
-        )
+        names = list(dict.fromkeys(record.implementation for record in measured))
+        why = f", then about {_duration(self.then(manifest))} to say why" if self.then and measured else ""
+        self.note(f"{len(measured)} cells: {_count(cases, 'case')} by {', '.join(names) or 'nothing'}.")
+        self.note(f"{_count(passes, 'pass', 'passes')}: about {_duration(seconds)}{why}.")
         for (name, status, reason), count in Counter(
             (r.implementation, r.status, r.reason) for r in manifest.cells if r.status not in (MEASURED, FAILED)
         ).items():
@@ -103,9 +109,26 @@ class Bar(Listener):
         self._cells += cells
         self._progress.update(self._task, advance=seconds, cells=f"{self._cells} of {self._all_cells} cells")
 
+    def explaining(self, what: str, parts: int | None) -> None:
+        """A part of the explanation begins."""
+        self._cells, self._all_cells = 0, parts or 0
+        self._progress.reset(self._task, total=parts, description=what, cells="")
+        if not self.console.is_terminal:
+            self.note(f"measuring {what}")
+
+    def explained(self) -> None:
+        """A step of it is done."""
+        self._cells += 1
+        of = f" of {self._all_cells}" if self._all_cells else ""
+        self._progress.update(self._task, advance=1, cells=f"{self._cells}{of}")
+
     def note(self, text: str) -> None:
-        """A line above the bar."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        """A line above the bar, broken between words alone."""
+        self.console.print(text, highlight=False, markup=False, overflow="ignore", crop=False)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def _duration(seconds: float) -> str:

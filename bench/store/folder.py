@@ -1,8 +1,10 @@
-"""Run folders as such: made, found, pointed to by `latest`, and taken away when nothing came of them."""
+"""Run folders as such: made, found, pointed to by `latest`, and taken away when nothing came of them; and the folder of
+what is kept for all runs of a machine."""
 
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 from bench.cases.settings import Settings
@@ -12,6 +14,12 @@ from bench.store.passes import pass_files
 
 LOGS = "logs"
 """Folder of a run in which each worker process has a log of its own, of those that wrote anything."""
+
+
+def cache_folder() -> Path:
+    """Where what holds for the machine, whatever the folder, is kept: `$XDG_CACHE_HOME/rnn-bench`, by default
+    `~/.cache/rnn-bench`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "rnn-bench"
 
 
 def create(reports: Path, name: str) -> Path:

@@ -16,10 +16,21 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from bench.report.pictures.palette import GRID, INK, MUTED, Look, heat
-from bench.report.units import tick_size, tick_time
+from bench.report.units import tick_size, tick_time, times
 
 FONT = 10.5
 """Points. A panel is 4.5 in wide and is shown 358 px wide on a phone, where this makes 12 px."""
+
+MARKS, BAND, TILE, TEXT, POINT = "marks", "band", "tile", "text", "point"
+"""What an artist shows, as the first part of its gid: the marks of a line, its band, a tile whose ratio follows the
+baseline and the text on it, one cell alone. The rest are rows of `Scene.cells`, so that the page knows what is pointed
+at."""
+
+
+def gid(kind: str, *cells: object) -> str:
+    """The name of an artist in a drawing: `marks-3-4-5`."""
+    return "-".join([kind, *map(str, cells)])
+
 
 MOST_TICKS = 7
 """Across a panel."""
@@ -29,7 +40,7 @@ MOST_TICKS = 7
 class Line:
     """One series: values of x and y, the ends of its band (all NaN for none), and how it looks."""
 
-    frame: pd.DataFrame  # columns x, y, low, high
+    frame: pd.DataFrame  # columns x, y, low, high; its index are rows of `Scene.cells`
     look: Look
 
 
@@ -51,9 +62,11 @@ def draw_lines(
         # Memory has no bands and is often equal: what lies below shows at the edges of what lies on it.
         below = 1.3 * (len(lines) - 1 - number) if kind == "bytes" else 0.0
         if frame["low"].notna().any():
-            ax.fill_between(frame["x"], frame["low"], frame["high"], color=look.colour, alpha=0.18, lw=0, zorder=2)
+            ax.fill_between(frame["x"], frame["low"], frame["high"], color=look.colour, alpha=0.18, lw=0, zorder=2,
+                            gid=gid(BAND, frame.index[0]))  # fmt: skip
         size, width = 6.2 * look.scale + 1.4 * below, 1.9 + below
         style: dict[str, Any] = look.mark | ({"dashes": look.dashes} if look.dashes else {})
+        style |= {"gid": gid(MARKS, *frame.index)}
         ax.plot(frame["x"], frame["y"], markersize=size, linewidth=width, zorder=3 + number, clip_on=False, **style)
 
 
@@ -90,13 +103,16 @@ def dress(ax: Axes, across: str, up: str = "", grid: Literal["both", "x", ""] = 
 
 @dataclass(frozen=True)
 class Tile:
-    """One square of a heatmap: a ratio, whether its interval keeps clear of 1, and what is written on it."""
+    """One square of a heatmap: a ratio, whether its interval keeps clear of 1, what is written on it, and the row of
+    `Scene.cells` that it is of; `kind` is TILE where the ratio is over the baseline."""
 
     column: int
     row: int
     ratio: float
     decided: bool
     text: str
+    cell: int
+    kind: str = TILE
 
 
 def draw_heat(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Sequence[int]) -> None:
@@ -105,20 +121,21 @@ def draw_heat(ax: Axes, tiles: Sequence[Tile], columns: Sequence[int], rows: Seq
     for tile in tiles:
         fill, ink = heat(tile.ratio, tile.decided)
         x, y = columns.index(tile.column), rows.index(tile.row)
-        draw_tile(ax, x, y, fill)
+        draw_tile(ax, x, y, fill, gid(tile.kind, tile.cell))
         text = tile.text if len(columns) <= 6 else tile.text.replace("×", "")
-        ax.text(x + 0.5, y + 0.48, text, color=ink, fontsize=small, ha="center", va="center")
+        at = (x + 0.5, y + 0.48)
+        ax.text(*at, text, color=ink, fontsize=small, ha="center", va="center", gid=gid(TEXT, tile.cell))
     heat_axes(ax, columns, rows)
 
 
 def heat_font(columns: int) -> float:
     """Points that fit a tile of a heatmap with so many columns."""
-    return FONT if columns <= 6 else FONT - 1.5 if columns <= 9 else FONT - 3
+    return FONT + 1 if columns <= 4 else FONT if columns <= 6 else FONT - 1.5 if columns <= 9 else FONT - 3
 
 
-def draw_tile(ax: Axes, x: int, y: int, fill: str) -> None:
-    """A square of a heatmap, its column and row counted from 0."""
-    ax.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=fill, linewidth=0))
+def draw_tile(ax: Axes, x: int, y: int, fill: str, name: str) -> None:
+    """A square of a heatmap, its column and row counted from 0, under this gid."""
+    ax.add_patch(Rectangle((x + 0.02, y + 0.03), 0.96, 0.94, facecolor=fill, linewidth=0, gid=name))
 
 
 def heat_axes(ax: Axes, columns: Sequence[int], rows: Sequence[int]) -> None:
@@ -136,11 +153,11 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
     """Times of one case: a dot with its interval for each implementation, on a logarithmic axis."""
     low = float(rows[["seconds_low", "seconds"]].min(axis=1).min())
     high = float(rows[["seconds_high", "seconds"]].max(axis=1).max())
-    for k, (_, row) in enumerate(rows.iterrows()):
+    for k, (cell, row) in enumerate(rows.iterrows()):
         look = looks[row["implementation"]]
         if row["seconds_low"] > 0:
             ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=look.colour, linewidth=5, alpha=0.3)
-        ax.plot([row["seconds"]], [-k], markersize=8 * look.scale, **look.mark)
+        ax.plot([row["seconds"]], [-k], markersize=8 * look.scale, gid=gid(MARKS, cell), **look.mark)
     ax.set_xscale("log")
     ax.minorticks_off()
     ax.set_xlim(low / 1.35, high * 1.35)
@@ -149,6 +166,26 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
     ax.set_ylim(0.6 - len(rows), 0.6)
     ax.set_yticks([-k for k in range(len(rows))], [label(name) for name in rows["implementation"]])
     dress(ax, "time per call", grid="x")
+
+
+def draw_ranking(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Callable[[str], str]) -> None:
+    """Times of one case as bars, in the order of the rows, each with its interval and its speed-up behind it."""
+    longest = float(rows[["seconds", "seconds_high"]].max(axis=None))
+    for k, (cell, row) in enumerate(rows.iterrows()):
+        look = looks[row["implementation"]]
+        name, end = gid(POINT, cell), max(row["seconds"], row["seconds_high"] if row["seconds_high"] > 0 else 0)
+        ax.barh(-k, row["seconds"], height=0.64, color=look.colour, linewidth=0, gid=name)
+        if row["seconds_low"] > 0:
+            ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=INK, linewidth=1.2)
+        told = "1×" if row["speedup"] == 1 else times(row["speedup"]) if row["speedup"] > 0 else ""
+        ax.text(end + 0.015 * longest, -k, told, color=INK, fontsize=FONT, va="center_baseline", ha="left")
+    ax.set_xlim(0, 1.16 * longest)
+    ax.set_ylim(0.6 - len(rows), 0.6)
+    ax.set_yticks([-k for k in range(len(rows))], [label(name) for name in rows["implementation"]])
+    ticks = [float(tick) for tick in ax.get_xticks() if 0 <= tick <= longest]
+    ticks = ticks[:: math.ceil(len(ticks) / 4)]
+    ax.set_xticks(ticks, [tick_time(tick) if tick else "0" for tick in ticks])
+    dress(ax, "time per call, shorter is better", grid="x")
 
 
 def thinned(values: Sequence[float]) -> list[float]:

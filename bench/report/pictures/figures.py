@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
 
 from bench.cases.case import MODES
+from bench.report.answer import by_time, usual_rows
+from bench.report.comparisons import Context
 from bench.report.facets import Setting, pick, usual_case
 from bench.report.names import axis_value
-from bench.report.pictures.drawing import draw_dots, draw_lines, line
+from bench.report.pictures.drawing import draw_dots, draw_lines, draw_ranking, line
 from bench.report.pictures.heatmaps import crossover_panels, speedup_panels
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene, picture_of
+from bench.report.units import duration
 
 _BAND_ROOM = 4
 """How far beyond the values bands may stretch an axis; after two passes they reach decades out and are cut off."""
@@ -46,15 +49,50 @@ def pictures(scene: Scene) -> list[Picture]:
     found = [
         _lines(scene, "time-length", "Time against sequence length", _TIME_LENGTH),
         _lines(scene, "time-hidden", "Time against hidden size", _TIME_HIDDEN),
-        picture_of("speedup", f"Speed-up over {_base(scene)}", scene.groups(partial(speedup_panels, scene))),
+        picture_of("speedup", f"Speed-up over {_base(scene)}", _speedups(scene)),
         _lines(scene, "step", "Cost per step", _STEP),
         picture_of("crossover", "CPU against GPU", [Group("", crossover_panels(scene), 2)]),
         _lines(scene, "memory", "Peak memory of one call", _MEMORY),
     ]
     if not any(picture.name.startswith("time") for picture in found if picture):
         found.insert(0, picture_of("time-case", "Time of one call", _dots(scene)))
-    there = [picture for picture in found if picture]
+    there = [picture for picture in [_answer(scene), *found] if picture]
     return [picture for picture in (_main(scene, there),) if picture] + there
+
+
+def _answer(scene: Scene) -> Picture | None:
+    """Bars of the usual case of each device, a panel for each mode, in the order of the answer's table."""
+    if scene.cells.empty:
+        return None
+    context = Context(scene.cells, scene.baseline)
+    panels = []
+    for device in context.devices:
+        rows = usual_rows(context.on(device))
+        order = by_time(context, rows)
+        for mode in MODES:
+            here = rows[rows["mode"] == mode]
+            here = here.iloc[sorted(range(len(here)), key=lambda k: order.index(here["implementation"].iloc[k]))]
+            if len(here) > 1:
+                panels.append(_bars(scene, context, here, f"{mode.capitalize()}{context.on_several(device)}"))
+    return picture_of("answer", "Time of one call", [Group("", panels, 2)], [])
+
+
+def _bars(scene: Scene, context: Context, rows: pd.DataFrame, title: str) -> Panel:
+    names = [scene.label(name) for name in rows["implementation"]]
+    told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in zip(names, rows["seconds"], strict=True))
+    draw = partial(draw_ranking, rows=rows, looks=scene.looks, label=scene.label)
+    alt = f"Time per call, {title}, at {context.place(rows.iloc[0])}: {told}."
+    return Panel(title, alt, draw, 0.9 + 0.36 * len(rows), min(2.2, 0.35 + 0.085 * max(map(len, names))))
+
+
+def _speedups(scene: Scene) -> list[Group]:
+    """Heatmaps, the implementations of a mode side by side where they are few."""
+    groups = scene.groups(partial(speedup_panels, scene))
+    return [
+        replace(group, columns=min(4, max(2, len({panel.of for panel in group.panels if not panel.page_only}))))
+        for group in groups
+        if any(not panel.page_only for panel in group.panels)
+    ]
 
 
 def _base(scene: Scene) -> str:

@@ -7,7 +7,7 @@ tie.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,11 @@ from bench.cases.case import MODES
 from bench.report.comparisons import matched, side, won_by
 from bench.report.facets import Setting
 from bench.report.names import axis_value, codes
-from bench.report.pictures.drawing import FONT, Tile, draw_heat, draw_tile, heat_axes
+from bench.report.pictures.drawing import FONT, POINT, TILE, Tile, draw_heat, draw_tile, gid, heat_axes
 from bench.report.pictures.palette import COLOURS, Look, ink_on
 from bench.report.pictures.render import BOTTOM, TOP, Entry, Panel
 from bench.report.pictures.scene import Picture, Scene, picture_of
-from bench.report.units import missing, times
+from bench.report.units import missing, short_times, times
 from bench.table.cells import REFERENCE, reached
 from bench.table.comparison import FASTER, SLOWER, TIED, UNDECIDED, apart
 from bench.table.winners import Winner
@@ -40,8 +40,10 @@ _ROOM_FOR_GAINS = 9
 
 
 def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> list[Panel]:
-    """For each mode, one heatmap for each implementation; or for the one that main pictures tell of alone."""
-    cells = setting.cells[setting.cells["speedup"].notna() & (setting.cells["implementation"] != scene.baseline)]
+    """For each mode, one heatmap for each implementation; or for the one that main pictures tell of alone. That of the
+    baseline is for the page, where another can be chosen."""
+    cells = setting.cells[setting.cells["speedup"].notna()]
+    cells = cells[cells["implementation"] != scene.baseline] if only_focus else cells
     names = [name for name in scene.names if name in set(cells["implementation"])]
     if only_focus and names:
         names = ["whole"] if "whole" in names else names[-1:]
@@ -50,24 +52,25 @@ def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> 
         for name in names:
             rows = cells[(cells["mode"] == mode) & (cells["implementation"] == name)]
             if len(rows) > 1:
-                short = scene.label(name)
-                title = f"{mode.capitalize()}: speed-up of {short} over {scene.label(scene.baseline)}"
-                panels.append(_panel(title, title, _tiles(rows, scene.precision)))
+                title = f"{mode.capitalize()}: {scene.label(name)}"
+                alt = f"{title}, speed-up over {scene.label(scene.baseline)}"
+                panel = _panel(title, alt, _tiles(rows, scene.precision))
+                panels.append(replace(panel, of=scene.label(name), page_only=name == scene.baseline))
     return panels
 
 
 def _tiles(rows: pd.DataFrame, precision: float | None) -> list[Tile]:
     narrow = reached(rows, precision) if precision else pd.Series(True, index=rows.index)
     return [
-        _ratio(row, row["speedup"], side(row) in (FASTER, SLOWER), "" if narrow[index] else f" {WIDE}")
+        _ratio(row, row["speedup"], side(row) in (FASTER, SLOWER), TILE, "" if narrow[index] else f" {WIDE}")
         for index, row in rows.iterrows()
     ]
 
 
-def _ratio(row: pd.Series, ratio: float, decided: bool, mark: str = "") -> Tile:
+def _ratio(row: pd.Series, ratio: float, decided: bool, kind: str, mark: str = "") -> Tile:
     """A case's tile, on which the ratio is written as short as fits."""
-    text = f"{ratio:.2f}×" if ratio < 2 else f"{ratio:.1f}×" if ratio < 100 else f"{ratio:.0f}×"
-    return Tile(int(row["seq_len"]), int(row["hidden_size"]), float(ratio), decided, text + mark)
+    at = int(row["seq_len"]), int(row["hidden_size"])
+    return Tile(*at, float(ratio), decided, short_times(ratio) + mark, int(str(row.name)), kind)
 
 
 def _panel(title: str, alt: str, tiles: Sequence[Tile]) -> Panel:
@@ -87,7 +90,8 @@ def crossover_panels(scene: Scene) -> list[Panel]:
             pairs = [pair for pair in both if pair[0]["mode"] == mode]
             for fixed, part in _by_setting(scene, pairs):
                 tiles = [
-                    _ratio(cpu, cpu["seconds"] / gpu["seconds"], apart(cpu, gpu, "seconds") != 0) for cpu, gpu in part
+                    _ratio(cpu, cpu["seconds"] / gpu["seconds"], apart(cpu, gpu, "seconds") != 0, POINT)
+                    for cpu, gpu in part
                 ]
                 if len(tiles) > 1:
                     title = f"{mode.capitalize()}: {scene.label(name)}" + (f" · {fixed}" if fixed else "")
@@ -118,6 +122,7 @@ class WinnerTile:
     fill: str
     ink: str
     code: str
+    cell: int
     gain: str = ""
 
 
@@ -165,12 +170,20 @@ def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> WinnerT
     letters = codes(scene.short)
     if not winner.decided:
         code = " ".join(letters[name] for name in winner.names) if len(winner.names) == 2 else OPEN
-        return WinnerTile(int(steps), int(hidden_size), COLOURS["even"][0], COLOURS["heat-ink-weak"][0], code)
+        colours = COLOURS["even"][0], COLOURS["heat-ink-weak"][0]
+        return WinnerTile(int(steps), int(hidden_size), *colours, code, _row(scene, winner))
     name = winner.names[0]
     look, gain = scene.looks[name], winner.rows["gain"].iloc[0]
     shown = "" if missing(gain) or name == REFERENCE else times(gain)
     code = letters[name] + (TIE if winner.standing == TIED else "")
-    return WinnerTile(int(steps), int(hidden_size), look.colour, ink_on(look), code, shown)
+    return WinnerTile(int(steps), int(hidden_size), look.colour, ink_on(look), code, _row(scene, winner), shown)
+
+
+def _row(scene: Scene, winner: Winner) -> int:
+    """The row of `Scene.cells` of a winner, or of the first of several."""
+    first = winner.rows.iloc[0]
+    same = (scene.cells["case"] == first["case"]) & (scene.cells["implementation"] == winner.names[0])
+    return int(scene.cells.index[same][0])
 
 
 def draw_winners(ax: Axes, tiles: Sequence[WinnerTile], columns: Sequence[int], rows: Sequence[int]) -> None:
@@ -178,7 +191,7 @@ def draw_winners(ax: Axes, tiles: Sequence[WinnerTile], columns: Sequence[int], 
     room = len(columns) <= _ROOM_FOR_GAINS
     for tile in tiles:
         x, y = columns.index(tile.column), rows.index(tile.row)
-        draw_tile(ax, x, y, tile.fill)
+        draw_tile(ax, x, y, tile.fill, gid(POINT, tile.cell))
         both = room and tile.gain
         code = tile.code if room else tile.code.replace(" ", "\n")  # two stand one above the other
         large = FONT + 2 if room else FONT if code == tile.code else FONT - 2

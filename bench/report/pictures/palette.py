@@ -101,12 +101,18 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 def heat(ratio: float, decided: bool) -> tuple[str, str]:
     """Fill and ink for a ratio: three shades on each side of 1, with bounds at 1.5 and 4; grey while undecided."""
+    fill = heat_role(ratio, decided)
+    ink = "heat-ink-strong" if fill.endswith("3") else "heat-ink-weak"
+    return COLOURS[fill][0], COLOURS[ink][0]
+
+
+def heat_role(ratio: float, decided: bool) -> str:
+    """The role of a ratio's fill among the colours."""
     if not decided:
-        return COLOURS["even"][0], COLOURS["heat-ink-weak"][0]
+        return "even"
     distance = max(ratio, 1 / ratio)
     shade = 1 if distance < 1.5 else 2 if distance < 4 else 3
-    ink = "heat-ink-strong" if shade == 3 else "heat-ink-weak"
-    return COLOURS[f"{'fast' if ratio > 1 else 'slow'}-{shade}"][0], COLOURS[ink][0]
+    return f"{'fast' if ratio > 1 else 'slow'}-{shade}"
 
 
 def ink_on(look: Look) -> str:

@@ -20,23 +20,28 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.report.pictures.drawing import FONT
+from bench.report.pictures.drawing import BAND, FONT, MARKS, POINT, TEXT, TILE
 from bench.report.pictures.palette import INK, MUTED, PAPER, Look, to_variables
 
 WIDTH = 4.5
 LEFT, RIGHT, TOP, BOTTOM = 0.78, 0.16, 0.32, 0.5
+NAMED = (MARKS, BAND, TILE, TEXT, POINT)
 _SVG_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One small plot: `title` states its fixed axes, `alt` describes it, `draw` draws; inches high in all."""
+    """One small plot: `title` states its fixed axes, `alt` describes it, `draw` draws; inches high in all.
+
+    `of` names the one implementation that it shows, if it shows one; what is for the `page_only` is in no file."""
 
     title: str
     alt: str
     draw: Callable[[Axes], None]
     height: float = 3.0
     left: float = LEFT
+    of: str = ""
+    page_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,16 @@ def inline_svg(panel: Panel, key: str) -> str:
     figure.patch.set_visible(False)
     _draw(figure, panel, 0, 0, WIDTH, panel.height)
     svg = _svg(figure)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", svg[svg.index("<svg") :])
+    svg = re.sub(rf'\bid="({"|".join(NAMED)})-([\d-]+)"', _as_data, svg[svg.index("<svg") :])
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _opening(panel.alt), svg, count=1)
     return to_variables(re.sub(r"\n\s*", "\n", svg)).strip()
+
+
+def _as_data(found: re.Match[str]) -> str:
+    """`id="marks-3-4"` of an artist -> `data-marks="3 4"`, which may come twice on a page."""
+    return f'data-{found[1]}="{found[2].replace("-", " ")}"'
 
 
 def _opening(alt: str) -> Callable[[re.Match[str]], str]:

@@ -38,11 +38,12 @@ class Picture:
 
     @property
     def panels(self) -> list[Panel]:
-        """All panels; where there are several settings, the title of each says which it belongs to."""
+        """All panels of its files; where there are several settings, the title of each says which it belongs to."""
         return [
             replace(panel, title=f"{panel.title} · {group.title}" if group.title else panel.title)
             for group in self.groups
             for panel in group.panels
+            if not panel.page_only
         ]
 
     @property
