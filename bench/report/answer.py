@@ -13,11 +13,11 @@ from itertools import zip_longest
 import pandas as pd
 
 from bench.cases.case import FIELDS, MODES
-from bench.report.comparisons import Context, speedup
+from bench.report.comparisons import Context
 from bench.report.facets import usual_case
 from bench.report.findings import WHAT, who_wins
 from bench.report.names import capital, device
-from bench.report.units import NO_BREAK, NOTHING, duration, kept_together, missing
+from bench.report.units import NO_BREAK, NOTHING, duration, kept_together, missing, times
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE
 
@@ -44,6 +44,11 @@ class Answer:
     rows: dict[str, list[Figure]]
     left: int = 0
 
+    @property
+    def head(self) -> str:
+        """Device, where there are several, and case."""
+        return ", ".join(filter(None, [self.device, self.case]))
+
 
 def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
     """The answer for each device; nothing where nothing was measured."""
@@ -51,8 +56,15 @@ def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
     if measured.empty:
         return []
     context = Context(measured, manifest.baseline)
-    most = HEIGHT // len(context.devices) - 2
-    return [_answer(context, device, most) for device in context.devices]
+    found = [_answer(context, device, HEIGHT // len(context.devices) - 2) for device in context.devices]
+    if not all(map(_fits, found)):  # one mode below the other takes twice as many lines
+        found = [_answer(context, device, HEIGHT // len(context.devices) // 2 - 2) for device in context.devices]
+    return found
+
+
+def _fits(answer: Answer) -> bool:
+    """Whether the modes have room beside each other."""
+    return max(map(len, _side_by_side(answer.head, answer.modes, answer.rows))) <= WIDTH
 
 
 def usual_rows(cells: pd.DataFrame) -> pd.DataFrame:
@@ -65,10 +77,10 @@ def usual_rows(cells: pd.DataFrame) -> pd.DataFrame:
 def by_time(context: Context, rows: pd.DataFrame) -> list[str]:
     """The implementations of these rows, the fastest in the first mode first."""
     modes = [mode for mode in MODES if (rows["mode"] == mode).any()]
-    times = rows.set_index(["mode", "implementation"])["seconds"]
+    seconds = rows.set_index(["mode", "implementation"])["seconds"]
 
     def key(name: str) -> tuple[float, ...]:
-        return tuple(float(times.get((mode, name), float("inf"))) for mode in modes)
+        return tuple(float(seconds.get((mode, name), float("inf"))) for mode in modes)
 
     return sorted((name for name in context.names if name in set(rows["implementation"])), key=key)
 
@@ -98,7 +110,8 @@ def _figure(context: Context, row: pd.Series | None) -> Figure:
         return Figure()
     if row["implementation"] == context.baseline:
         return Figure(duration(row["seconds"]), "1")
-    return Figure(duration(row["seconds"]), "" if missing(row["speedup"]) else speedup(row))
+    ratio = (row["speedup"], row["speedup_low"], row["speedup_high"])
+    return Figure(duration(row["seconds"]), "" if missing(row["speedup"]) else times(*ratio, most=2))
 
 
 def text(cells: pd.DataFrame, manifest: Manifest) -> str:
@@ -118,16 +131,13 @@ def text(cells: pd.DataFrame, manifest: Manifest) -> str:
 
 def _table(answer: Answer) -> list[str]:
     """Its lines: the modes side by side where they fit, else one below the other."""
-    head = ", ".join(filter(None, [answer.device, answer.case]))
-    lines = _side_by_side(head, answer.modes, answer.rows)
-    if max(map(len, lines)) > WIDTH and len(answer.modes) > 1:
-        lines = [
-            line
-            for k, mode in enumerate(answer.modes)
-            for line in _side_by_side(
-                head, [mode], {name: [row[k]] for name, row in answer.rows.items() if row[k].time}
-            )
-        ]
+    if _fits(answer):
+        lines = _side_by_side(answer.head, answer.modes, answer.rows)
+    else:
+        lines = []
+        for k, mode in enumerate(answer.modes):
+            rows = {name: [row[k]] for name, row in answer.rows.items() if row[k].time}
+            lines += _side_by_side(answer.head, [mode], rows)
     more = f"{answer.left} more, between these or slower: see the report." if answer.left else ""
     return [*lines, *filter(None, [more])]
 
@@ -136,8 +146,7 @@ def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]
     """The figures of each mode below its name; times end, and speed-ups begin, below each other."""
     columns = []
     for k, mode in enumerate(modes):
-        times = [row[k].time for row in rows.values()]
-        width = max(map(len, times))
+        width = max(len(row[k].time) for row in rows.values())
         columns.append(
             [capital(mode), *(f"{row[k].time or NOTHING:>{width}}  {row[k].speedup}" for row in rows.values())]
         )

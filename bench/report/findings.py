@@ -28,7 +28,7 @@ from bench.report.names import capital, listed
 from bench.report.units import times
 from bench.store.manifest import MEASURED
 from bench.table.cells import REFERENCE
-from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, apart
+from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, apart, of_row
 from bench.table.winners import Winner, winners
 
 MOST = 5
@@ -70,8 +70,9 @@ def headlines(context: Context) -> list[Finding]:
     """Hand cell or library? The focus against the baseline in the usual case of each device."""
     rows = [row for device in context.devices for row in context.usual_rows(device)]
     return [
-        Finding("headline", _against(context, row, first=k == 0))
-        for k, row in enumerate(row for row in rows if row["implementation"] == context.focus and row["speedup"] > 0)
+        Finding("headline", _against(context, row, first=len(context.devices) == 1))
+        for row in rows
+        if row["implementation"] == context.focus and row["speedup"] > 0
     ]
 
 
@@ -161,7 +162,8 @@ def departure(context: Context) -> list[Finding]:
     competing = context.cells[context.cells["standing"] != ""]
     if REFERENCE not in set(competing["implementation"]) or len(context.names) < 2:
         return []
-    ahead = competing[(competing["gain_low"] > 1) & (competing["implementation"] != REFERENCE)]
+    faster = [of_row(row, "gain").relation == FASTER for _, row in competing.iterrows()]
+    ahead = competing[pd.Series(faster, index=competing.index) & (competing["implementation"] != REFERENCE)]
     if ahead.empty:
         cases = competing["case"].nunique()
         count = "the one case" if cases == 1 else f"any of {cases} cases"

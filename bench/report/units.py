@@ -67,16 +67,17 @@ def size(count: float) -> str:
     return _scaled(float(count), _SIZES, 3)
 
 
-def times(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """A ratio, with its interval where there is one: `4.2× [4.1, 4.3]`, in as many digits as the interval deserves."""
+def times(value: float, low: float = math.nan, high: float = math.nan, most: int = 3) -> str:
+    """A ratio, with its interval where there is one: `4.2× [4.1, 4.3]`, in as many digits as the interval deserves, and
+    at `most` so many decimals."""
     if missing(value):
         return NOTHING
     if missing(low) or missing(high):
         return f"{value:.{_places(math.inf, value)}f}×"
     if high > _SPANS * low:
         return f"{value:.{_places(math.inf, value)}f}× [{_two_digits(low)}, {_two_digits(high)}]"
-    places = _places(high - low, value)
-    while places < 4 and any(end != 1 and f"{end:.{places}f}" == f"{1:.{places}f}" for end in (low, high)):
+    places = min(most, _places(high - low, value))
+    while places <= most and any(end != 1 and f"{end:.{places}f}" == f"{1:.{places}f}" for end in (low, high)):
         places += 1  # an end that only rounds to 1 must show on which side of it it lies
     return f"{value:.{places}f}× [{low:.{places}f}, {high:.{places}f}]"
 

@@ -32,6 +32,9 @@ def gid(kind: str, *cells: object) -> str:
     return "-".join([kind, *map(str, cells)])
 
 
+LARGE = FONT + 2.5
+"""Points in the panels that stand two side by side on half of a page."""
+
 MOST_TICKS = 7
 """Across a panel."""
 
@@ -178,14 +181,16 @@ def draw_ranking(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label:
         if row["seconds_low"] > 0:
             ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=INK, linewidth=1.2)
         told = "1×" if row["speedup"] == 1 else times(row["speedup"]) if row["speedup"] > 0 else ""
-        ax.text(end + 0.015 * longest, -k, told, color=INK, fontsize=FONT, va="center_baseline", ha="left")
-    ax.set_xlim(0, 1.16 * longest)
+        ax.text(end + 0.015 * longest, -k, told, color=INK, fontsize=LARGE, va="center_baseline", ha="left")
+    ax.set_xlim(0, 1.24 * longest)
     ax.set_ylim(0.6 - len(rows), 0.6)
     ax.set_yticks([-k for k in range(len(rows))], [label(name) for name in rows["implementation"]])
     ticks = [float(tick) for tick in ax.get_xticks() if 0 <= tick <= longest]
-    ticks = ticks[:: math.ceil(len(ticks) / 4)]
+    ticks = ticks[:: math.ceil(len(ticks) / 3)]
     ax.set_xticks(ticks, [tick_time(tick) if tick else "0" for tick in ticks])
     dress(ax, "time per call, shorter is better", grid="x")
+    ax.tick_params(labelsize=LARGE)
+    ax.xaxis.label.set_size(LARGE)
 
 
 def thinned(values: Sequence[float]) -> list[float]:

@@ -41,7 +41,7 @@ class _Plot:
 _TIME_LENGTH = _Plot("seq_len", "seconds", "hidden_size", 3, "time per call")
 _TIME_HIDDEN = _Plot("hidden_size", "seconds", "seq_len", 3, "time per call")
 _STEP = _Plot("seq_len", "seconds", "hidden_size", 3, "time per step", divide=True)
-_MEMORY = _Plot("seq_len", "peak_bytes", "hidden_size", 2, "peak memory")
+_MEMORY = _Plot("seq_len", "peak_bytes", "hidden_size", 3, "peak memory")
 
 
 def pictures(scene: Scene) -> list[Picture]:
@@ -82,7 +82,7 @@ def _bars(scene: Scene, context: Context, rows: pd.DataFrame, title: str) -> Pan
     told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in zip(names, rows["seconds"], strict=True))
     draw = partial(draw_ranking, rows=rows, looks=scene.looks, label=scene.label)
     alt = f"Time per call, {title}, at {context.place(rows.iloc[0])}: {told}."
-    return Panel(title, alt, draw, 0.9 + 0.36 * len(rows), min(2.2, 0.35 + 0.085 * max(map(len, names))))
+    return Panel(title, alt, draw, 1.0 + 0.4 * len(rows), min(2.4, 0.35 + 0.108 * max(map(len, names))))
 
 
 def _speedups(scene: Scene) -> list[Group]:
