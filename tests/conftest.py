@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench.store.folder import cache_folder
 from tests import warm
 
 
@@ -52,6 +53,13 @@ def _cheap_processes() -> None:
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what is kept for this machine is a test's own, here and in the processes it starts."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    return cache_folder()
 
 
 @pytest.fixture(scope="module", autouse=True)

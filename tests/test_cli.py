@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from bench import cli
 from bench.cases.presets import PRESETS
 from bench.cases.settings import Settings, parse_fraction, parse_seconds
 from bench.host.machine import describe
-from bench.run.kept import kept_path
+from bench.run.kept import gradients_path, kept_path
 from bench.run.progress import Bar
 from bench.store.files import write_json
 from bench.store.manifest import CellRecord, Manifest
@@ -28,17 +29,16 @@ from tests.synthetic import LIMITS, gradients, write_run
 SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
 
 
-def test_run_end_to_end(tmp_path: Path) -> None:
-    """A run says what it will do, writes every file, prints its findings and its path, and `latest` points to it; it
-    explains itself, and keeps what is the same for every run of this machine. (Its limits are kept from before: the
-    smoke bench of continuous integration measures them.)"""
-    keep(tmp_path)
+def test_run_end_to_end(tmp_path: Path, cache: Path) -> None:
+    """A run says what it will do, answers before it explains itself, writes every file, prints its path and what to
+    type next, and `latest` points to it. (Its limits are kept from before: the smoke bench of continuous integration
+    measures them.)"""
+    keep(cache)
     code, out, err = process("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
     assert code == 0, err
-    assert "5 cells (1 cases, run by manual, looped, whole, hoisted, stacked-grad), 2 passes, about" in " ".join(
-        out.split()
-    )
-    assert "•" in out
+    assert "5 cells: 1 case by manual, looped, whole, hoisted, stacked-grad." in " ".join(out.split())
+    assert re.search(r"2 passes: about \d+ s, then about \d+ s to say why\.", out)
+    assert out.index("hidden 8, 2 steps") < out.index("In inference ") < out.index("measuring where the time goes")
     assert str(tmp_path / "latest" / "index.html") in out.replace("\n", "")
     (folder,) = (tmp_path / "runs").iterdir()
     assert (tmp_path / "latest").resolve() == folder
@@ -48,7 +48,7 @@ def test_run_end_to_end(tmp_path: Path) -> None:
     summary = (folder / "summary.md").read_text()
     assert "Floor" in summary and "gap" in summary and "Python and dispatch" in summary
     assert all(record.status == PROFILED for record in read_profile(folder / "profile.json").records)
-    assert {path.name for path in tmp_path.iterdir()} == {"runs", "latest", "limits", "gradients"}
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "latest"}
     before = (folder / "index.html").read_bytes()
     (folder / "index.html").unlink()
     assert bench("report", "latest", "--reports", str(tmp_path))[0] == 0
@@ -105,11 +105,10 @@ def assert_refused(ended: Ended, message: str) -> None:
     assert "Traceback" not in out + err
 
 
-def keep(reports: Path) -> Path:
+def keep(cache: Path) -> Path:
     """Put planted limits of this machine, and gradients, where measured ones are kept -> the file of the limits."""
     machine = describe()
-    path = kept_path(reports, machine)
-    other = reports / "gradients" / f"torch-{machine['torch']}.json"
+    path, other = kept_path(cache, machine), gradients_path(cache, machine["torch"])
     for each in (path, other):
         each.parent.mkdir(parents=True)
     write_limits(path, dataclasses.replace(LIMITS, machine=machine))
@@ -117,22 +116,22 @@ def keep(reports: Path) -> Path:
     return path
 
 
-def test_limits_are_measured_once(tmp_path: Path) -> None:
+def test_limits_are_measured_once(cache: Path) -> None:
     """What is kept of this machine is shown, with its path; nothing is measured, and the file stays as it was."""
-    path = keep(tmp_path)
+    path = keep(cache)
     before = path.read_bytes(), path.stat().st_mtime_ns
     for _ in range(2):
-        code, out, err = bench("limits", "--reports", str(tmp_path))
+        code, out, err = bench("limits")
         assert code == 0, err
-        assert "Measuring" not in out
+        assert "measuring" not in out
         assert "100 GFLOP/s" in out and "1 thread" in out
         assert out.strip().endswith(str(path))
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
-def test_profile_end_to_end(tmp_path: Path) -> None:
+def test_profile_end_to_end(tmp_path: Path, cache: Path) -> None:
     """The smallest run: a trace and a flame graph's file of its cell, and how to open them; the rest is as in a run."""
-    keep(tmp_path)
+    keep(cache)
     code, out, err = bench("profile", *SMALL, "--impl", "manual", "--device", "cpu", "--reports", str(tmp_path))
     assert code == 0, err
     (folder,) = (tmp_path / "runs").iterdir()
@@ -146,7 +145,7 @@ def test_profile_end_to_end(tmp_path: Path) -> None:
     assert (record.trace, record.flame, record.steps) == (trace.name, flame.name, 2)
     assert read_limits(folder / "limits.json").values == LIMITS.values
     assert (tmp_path / "latest").resolve() == folder and (folder / "index.html").is_file()
-    assert "Measuring" not in out
+    assert "what this machine allows" not in out
 
 
 def test_a_profile_of_nothing_known_is_refused(tmp_path: Path) -> None:
@@ -234,16 +233,18 @@ def test_progress_counts_cells_passes_and_time() -> None:
         CellRecord(case, "mine", "failed", "[red] wrong"),
         CellRecord(case, "slow", "left out", "one call would take about 9 s"),
     ]
-    with Bar(console) as bar:
+    with Bar(console, lambda manifest: 40.0) as bar:
         bar.surveying(3)
         for cell in [*cells, cells[1]]:
             bar.surveyed(cell)
         bar.planned(Manifest("id", "now", {}, cells=cells), passes=5, seconds=200)
         bar.passing(1, 1, 40)
         bar.measured(1, 40)
+        bar.explaining("where the time goes", 1)
+        bar.explained()
     text = console.export_text()
     assert text.count("failed: mine") == 1
     assert "[red] wrong" in text
-    assert "1 cells (1 cases, run by manual), 5 passes, about 3 min." in text
+    assert "1 cells: 1 case by manual." in text and "5 passes: about 3 min, then about 40 s to say why." in text
     assert "slow is left out in 1 cells: one call would take about 9 s" in text
-    assert "pass 1 of 5: 1 cells" in text
+    assert "pass 1 of 5: 1 cells" in text and "measuring where the time goes" in text

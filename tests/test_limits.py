@@ -16,11 +16,13 @@ from bench.host.machine import describe
 from bench.host.process import WorkerDied
 from bench.report import limits_table
 from bench.run import kept
+from bench.run.progress import Listener
 from bench.store.files import BrokenFile
 from bench.why.limits import best, cpu, cuda, sitting
 from bench.why.limits.cpu import probes
 from bench.why.limits.limits import Limits, cache_bytes, fingerprint, read_limits, unit, write_limits
 from rnn_impls.interface import Unavailable
+from tests.test_explanation import Notes
 
 MACHINE = {"cpu": "Imaginary CPU 9000", "cores": 2, "torch": "2.13.0"}
 
@@ -247,24 +249,24 @@ class Measuring:
 def test_limits_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second time they come from the file; a broken one is measured anew, with a note."""
     measuring = Measuring(monkeypatch)
-    notes: list[str] = []
-    first = kept.limits_of(MACHINE, tmp_path, notes.append)
+    listener = Notes()
+    first = kept.limits_of(MACHINE, tmp_path, listener)
     assert measuring.times == kept.PROCESSES
     assert first.values == {"cpu.peak.float32.t1": [1e11, 2e11, 3e11]}
     assert (first.facts, first.missing, first.machine) == ({"cpu.cache.L1": 49152}, {"cuda": "none"}, MACHINE)
-    assert kept.limits_of(MACHINE, tmp_path, notes.append) == first
+    assert kept.limits_of(MACHINE, tmp_path, listener) == first
     assert measuring.times == kept.PROCESSES
     kept.kept_path(tmp_path, MACHINE).write_text("{")
-    kept.limits_of(MACHINE, tmp_path, notes.append)
+    kept.limits_of(MACHINE, tmp_path, listener)
     assert measuring.times == 2 * kept.PROCESSES
-    assert "measured anew" in notes[1]
+    assert "measured anew" in listener.notes[0]
 
 
 def test_a_thread_count_that_is_not_kept_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run with four threads needs the limits of four."""
     measuring = Measuring(monkeypatch)
-    kept.limits_of(MACHINE, tmp_path)
-    found = kept.limits_of(MACHINE, tmp_path, threads=[4])
+    kept.limits_of(MACHINE, tmp_path, Listener())
+    found = kept.limits_of(MACHINE, tmp_path, Listener(), threads=[4])
     assert measuring.times == 2 * kept.PROCESSES
     assert found.threads() == [1, 4]
 
@@ -272,14 +274,14 @@ def test_a_thread_count_that_is_not_kept_is_measured(tmp_path: Path, monkeypatch
 def test_limits_are_measured_anew_when_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--again` adds a sitting to the kept ones; without it they are as they were, and the path is this machine's."""
     measuring = Measuring(monkeypatch)
-    found, path = kept.this_machine(tmp_path, False, lambda text: None)
-    again, same = kept.this_machine(tmp_path, True, lambda text: None)
+    found, path = kept.this_machine(tmp_path, False, Listener())
+    again, same = kept.this_machine(tmp_path, True, Listener())
     assert measuring.times == 2 * kept.PROCESSES
     assert (path, same) == (kept.kept_path(tmp_path, describe()),) * 2
     assert found.values != again.values
     first = found.values["cpu.peak.float32.t1"]
     assert again.values["cpu.peak.float32.t1"] == [*first, *(1e11 * k for k in (4, 5, 6))]
-    assert kept.this_machine(tmp_path, False, lambda text: None) == (again, path)
+    assert kept.this_machine(tmp_path, False, Listener()) == (again, path)
 
 
 def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +292,7 @@ def test_a_machine_that_cannot_be_measured_raises(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(kept, "findings", dies)
     with pytest.raises(WorkerDied):
-        kept.limits_of(MACHINE, tmp_path)
+        kept.limits_of(MACHINE, tmp_path, Listener())
     assert not (tmp_path / "limits").exists()
 
 

@@ -3,10 +3,9 @@
 build             the whole report of a run, file by file
 page              index.html, from the templates, style and scripts of web/
 markdown          summary.md
-findings          what a run says, most important first, from these:
-against_baseline  one implementation against the baseline, over all cases
-trends            how that changes with size, length, mode and device
-comparisons       what both are made of: a Comparison, a case, a count of cases in words
+findings          what a run says, most important first
+comparisons       what they are made of: a Comparison, a case, a count of cases in words
+answer            the usual case as a small table, and who wins where: terminal, page and README
 use               what to use: winners and their regions
 prices            what each costs apart from its time
 why               all that explains the run; sentences by profile and floor
@@ -16,6 +15,7 @@ crossings         a crossover in words
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing
+hover             what the page's pictures answer when they are pointed at
 names             what implementations, axes and devices are called
 units             numbers as people read them: only here is anything scaled or rounded
 warned            warnings

@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +39,15 @@ def kept_gradients(cache: Path, torch_version: str, listener: Listener) -> dict[
             pass  # measured anew
     listener.explaining("how far back gradients reach", None)
     found = measured_gradients()
-    with _noted(path, listener):
-        write_json(path, found)
+    _keep(write_json, path, found, listener)
     return found
 
 
-@contextmanager
-def _noted(path: Path, listener: Listener) -> Iterator[None]:
-    """Make the folder of a file to be kept; where it can't be written, say so."""
+def _keep(write: Callable[[Path, Any], None], path: Path, found: Any, listener: Listener) -> None:
+    """Write what was found into its file; where that can't be done, say so."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield
+        write(path, found)
     except OSError as error:
         listener.note(f"not kept: {error}")
 
@@ -93,8 +90,7 @@ def limits_of(
     found = measured_limits(listener, threads)
     if kept:
         found = kept.joined(found)
-    with _noted(path, listener):
-        write_limits(path, found)
+    _keep(write_limits, path, found, listener)
     return found
 
 

@@ -5,6 +5,7 @@ observation what counts of each block, and what one pass says of a ratio
 stats       estimates and their intervals: pure functions of arrays
 cells       one row per Case x implementation, with intervals and standings
 comparison  who is faster, ties, or is the fastest; warnings
+ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
 regions     neighbouring cases with the same winner
 law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted

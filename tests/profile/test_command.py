@@ -13,6 +13,7 @@ from bench.cases.case import Case
 from bench.host.process import WorkerDied
 from bench.run import explanation
 from bench.run.explanation import STEPS, profiled
+from bench.run.progress import Listener
 from bench.why.profile.breakdown import CATEGORIES, DISPATCH
 from bench.why.profile.record import FAILED, PROFILED, ProfileRecord
 
@@ -54,15 +55,25 @@ def cells(*lengths: int, names: tuple[str, ...] = ("manual",)) -> list[tuple[str
 
 def test_cells_alike_but_for_steps_are_profiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """64 and 512 steps are the same call at 32; each gets a record of its own, which says so."""
-    workers, done = Workers(monkeypatch), list[ProfileRecord]()
+
+    class Steps(Listener):
+        """Counts what is done."""
+
+        done = 0
+
+        def explained(self) -> None:
+            """Count."""
+            self.done += 1
+
+    workers, listener = Workers(monkeypatch), Steps()
     asked = cells(8, 64, 512, names=("manual", "whole"))
-    found = profiled(asked, tmp_path / "log", done=done.append)
+    found = profiled(asked, tmp_path / "log", listener=listener)
     assert workers.jobs[0]["cells"] == cells(8, STEPS, names=("manual", "whole"))
     assert {(record.case, record.implementation) for record in found.records} == set(asked)
     profiled_as = {record.case: record.profiled for record in found.records}
     short = replace(CASE, seq_len=STEPS).id
     assert profiled_as == {cells(8)[0][0]: cells(8)[0][0], cells(64)[0][0]: short, cells(512)[0][0]: short}
-    assert len(done) == len(workers.jobs[0]["cells"]) == 4
+    assert listener.done == len(workers.jobs[0]["cells"]) == 4
     assert found.missing == "" and len(workers.jobs) == 1
 
 

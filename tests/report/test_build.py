@@ -110,7 +110,7 @@ def test_everything_promised_is_there(report: Path) -> None:
     names = set(contents(report))
     assert {"index.html", "summary.md", "samples.csv", "samples.parquet", "figures/main.png"} <= names
     pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
-    drawn = ("main", "winners", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")
+    drawn = ("main", "answer", "winners", "time-length", "time-hidden", "speedup", "step", "crossover", "memory")
     assert pictures == {f"figures/{name}" for name in drawn}
     assert all(f"{name}.{ending}" in names for name in pictures for ending in ("png", "svg"))
 
@@ -125,8 +125,8 @@ def test_samples_are_kept_unrounded(report: Path) -> None:
 
 
 def test_sections_come_in_the_order_promised(report: Path) -> None:
-    """Findings first, what was skipped last."""
-    order = ["findings", "use", "time", "speedup", "step", "crossover", "memory"]
+    """The answer first, what was skipped last."""
+    order = ["answer", "use", "time", "speedup", "step", "crossover", "memory"]
     order += ["table", "machine", "method", "skipped"]
     assert [name for name in Page(report / "index.html").ids if name in order] == order
 
@@ -141,7 +141,7 @@ def test_ids_are_unique_and_references_resolve(report: Path) -> None:
 def test_hostile_names_and_reasons_are_text(report: Path) -> None:
     """Neither a class's path nor a reason becomes markup, in the page, its drawings or the summary."""
     page, summary = Page(report / "index.html"), (report / "summary.md").read_text()
-    assert page.tags.count("script") == 2 and "b" not in page.tags
+    assert page.tags.count("script") == 3 and "b" not in page.tags
     assert "<script>alert(1)</script>" in page.text and "MyRNN" in page.text
     assert "<script" not in summary and "<b>" not in summary and "MyRNN" in summary
     assert HOSTILE not in (report / "index.html").read_text()
@@ -204,7 +204,7 @@ def test_a_run_cut_short_says_so_at_the_top(tmp_path: Path) -> None:
     text = " ".join(Page(build(folder)).text.split())
     assert "This run did not finish: its last state is “measuring”" in text
     assert "rests on 2 of 5 planned passes" in text
-    assert text.index("did not finish") < text.index("Findings")
+    assert text.index("did not finish") < text.index("The answer")
     assert "◊ marks the 16 rows whose interval is wider than ±0.01 %" in text
     assert "◊" in (folder / "summary.md").read_text()
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from bench.report.names import codes, phrase
+from bench.report.names import codes
 from bench.report.pictures.palette import COLOURS, chip, contrast, ink_on, looks
 from rnn_impls.registry import BUILTIN
 
@@ -72,11 +72,10 @@ def test_every_light_colour_stands_for_one_role() -> None:
     assert len(set(light)) == len(light)
 
 
-def test_all_that_are_known_have_words_and_letters() -> None:
-    """A phrase for sentences, and one to three letters that nobody else has."""
+def test_all_that_are_known_have_letters() -> None:
+    """One to three letters that nobody else has."""
     letters = codes({name: name for name in BUILTIN})
     assert len(set(letters.values())) == len(BUILTIN) and max(map(len, letters.values())) <= 2
-    assert all("`" not in phrase(name, {}) or "nn." in phrase(name, {}) for name in BUILTIN)
 
 
 def test_others_take_letters_that_are_free() -> None:

@@ -456,7 +456,7 @@ def test_everything_is_on_the_page_and_in_the_summary(ran: Ran) -> None:
     run = ran()
     page = Page(build(run.folder))
     text, summary = " ".join(page.text.split()), (run.folder / "summary.md").read_text()
-    assert "use" in page.ids and page.ids.index("findings") < page.ids.index("use") < page.ids.index("table")
+    assert "use" in page.ids and page.ids.index("answer") < page.ids.index("use") < page.ids.index("table")
     for words in ("What to use", "Case by case", "The price of each", "Pays off after", "Its gain"):
         assert words in text
     assert (run.folder / "figures" / "winners.svg").is_file()
@@ -499,7 +499,7 @@ def test_a_run_of_all_can_be_told(tmp_path: Path) -> None:
     )
     page = Page(build(folder))
     assert all(name in page.text for name in (*BUILTIN, "Mine"))
-    assert "b" not in page.tags and page.tags.count("script") == 2
+    assert "b" not in page.tags and page.tags.count("script") == 3
     assert "unavailable everywhere: <script>no</script>" in page.text
 
 
