@@ -17,6 +17,7 @@ from bench.report.why import why
 from bench.run import explanation, kept
 from bench.run.explanation import Explaining, expected_seconds, explain, profiled_cells
 from bench.run.kept import gradients_path, kept_gradients, kept_path
+from bench.run.plan import STARTING_SECONDS
 from bench.run.progress import Listener
 from bench.store.files import BrokenFile
 from bench.store.manifest import read_manifest
@@ -132,7 +133,7 @@ def test_what_is_kept_is_not_waited_for(tmp_path: Path) -> None:
     after = expected_seconds(manifest, tmp_path, Explaining())
     assert before - after == explanation.LIMITS_SECONDS + explanation.GRADIENTS_SECONDS
     every = expected_seconds(manifest, tmp_path, Explaining(every=True))
-    assert every - after == pytest.approx(2 * (after - explanation.STARTING_SECONDS))
+    assert every - after == pytest.approx(2 * (after - STARTING_SECONDS))
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

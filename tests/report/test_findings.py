@@ -67,9 +67,8 @@ def test_reversed_truths_are_told_reversed(planted: Planted) -> None:
 def test_at_most_five_of_at_most_25_words_and_one_interval(planted: Planted) -> None:
     """Whatever is in the run: two devices, seven implementations, one of a user's own, a head and a wide input."""
     names = ("manual", "looped", "whole", "hoisted", "stacked-grad", "path/to/my_rnn.py:MyRNN")
-    case = {"input_size": 768, "output_size": 2, "hidden_size": 128}
     cases = [
-        Case(device=device, mode=mode, seq_len=steps, **case)
+        Case(device=device, mode=mode, seq_len=steps, input_size=768, output_size=2, hidden_size=128)
         for device in ("cpu", "cuda")
         for mode in ("inference", "training")
         for steps in (1, 8, 64)
@@ -207,8 +206,8 @@ def test_the_answer_is_in_the_order_of_times(planted: Planted) -> None:
 
 def test_many_implementations_leave_the_slowest_out(planted: Planted) -> None:
     """At most 15 lines; the baseline, the library's call and what users brought are always there."""
-    names = ("manual", "looped", "whole", "rnncell", "hoisted", "stacked-grad", "scripted", "compiled-step", "scan")
-    names += ("compiled-chunk", "fused-cpu", "a.py:A", "b.py:B", "c.py:C", "d.py:D", "e.py:LongestNameOfAll")
+    names = ["manual", "looped", "whole", "rnncell", "hoisted", "stacked-grad", "scripted", "compiled-step", "scan"]
+    names += ["compiled-chunk", "fused-cpu", "a.py:A", "b.py:B", "c.py:C", "d.py:D", "e.py:LongestNameOfAll"]
     table, manifest = planted(
         lambda case, name: 1e-6 * (1 + names.index(name)) * case.seq_len, implementations=names, devices=("cpu",)
     )

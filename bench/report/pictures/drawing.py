@@ -190,7 +190,7 @@ def draw_ranking(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label:
     ax.set_xticks(ticks, [tick_time(tick) if tick else "0" for tick in ticks])
     dress(ax, "time per call, shorter is better", grid="x")
     ax.tick_params(labelsize=LARGE)
-    ax.xaxis.label.set_size(LARGE)
+    ax.xaxis.label.set_fontsize(LARGE)
 
 
 def thinned(values: Sequence[float]) -> list[float]:
