@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from bench.cases.axes import Axes
-from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail
+from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail, tell
 from bench.commands.measuring import measure
 from bench.commands.options import RunsFolder, Selection, grouped, one_each, overriding
 from bench.run.explanation import Explaining
@@ -113,7 +114,7 @@ def gradients(
         write_json(folder / "gradients.json", found)
         write(found, folder)
         for text in sentences(found):
-            console.print(f"• {text}", highlight=False, markup=False)
+            tell(fill(text, min(console.width, 80), initial_indent="• ", subsequent_indent="  "))
         console.print(f"\nTable and picture: {folder}", soft_wrap=True)
 
 

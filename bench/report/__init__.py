@@ -10,8 +10,8 @@ use               what to use: winners and their regions
 prices            what each costs apart from its time
 why               all that explains the run; sentences by profile and floor
 operators         what bounds each cell, and operators per step
-laws              how well the laws hold, where they cross; their table
-crossings         a crossover in words
+laws              how well the laws hold, their table, and what has none
+crossings         who overtakes whom by them, as tables
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing

@@ -10,6 +10,7 @@ winners     who wins each case, when a longer build has paid off
 regions     neighbouring cases with the same winner
 law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted
 crossover   where one of two laws becomes the faster one, and how surely
+lead        always, from a value on, up to one, never: both sides of a crossover, and tables of them
 ranking     which is the fastest by laws, and how often that comes true
 advice      which to use for one case: measured, or by the laws
 lines       how much code an implementation is
