@@ -1,26 +1,44 @@
-"""Keeps the README in step with the reference run: `python -m bench.report.readme` writes its pictures, findings and
-tables.
+"""Keeps README and docs in step with what was measured: `python -m bench.report.readme` writes every block anew.
 
+A block stands between `<!-- name:begin -->` and `<!-- name:end -->` in any of the PAGES; BLOCKS has what makes each.
 The reference is the first folder under reports/reference that holds a run. The tables of `python -m bench accuracy` and
-`python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing here
-is typed by hand, and a test compares the README with what this gives.
+`python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing in a
+block is typed by hand, and a test compares the pages with what this gives.
+
+`python -m bench.report.readme page.png` takes the picture of the reference's page that the README shows; it needs
+playwright and Chromium, and is called by hand alone.
 """
 
 from __future__ import annotations
 
+import functools
+import io
 import re
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+from rich.console import Console
+
+from bench.cases.case import Case
+from bench.cases.presets import PRESETS
+from bench.report import advised
 from bench.report.findings import headlines
-from bench.report.markdown import compact
+from bench.report.markdown import compact, escaped
 from bench.report.pictures.scene import Scene
+from bench.report.units import duration, times
 from bench.report.why import why
 from bench.store.files import BrokenFile
+from bench.table.advice import advise
 from bench.table.cells import cells
-from bench.table.reading import read_run
+from bench.table.reading import Run, read_run
+from rnn_impls.registry import origin
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 PROOFS = {
     "accuracy": ("accuracy", "Repeats of one speed-up by each method"),
     "accuracy-neighbour": ("accuracy", "The same beside a noisy neighbour"),
@@ -30,7 +48,15 @@ PROOFS = {
 """Folder and marker -> the command that measures the suite itself, and what its picture shows."""
 
 LENGTHS = (8, 512)
-"""Sequence lengths that the README's table shows: a short and a long one."""
+"""Sequence lengths of the table of the reference run: a short and a long one."""
+FOUR = ("stacked-grad", "whole", "manual", "looped")
+"""The rows of the README's own table: the fastest without a compiler, and the three."""
+USUAL = {"hidden_size": 128, "seq_len": 64}
+ASKED = Case(mode="training", hidden_size=128, input_size=128, seq_len=512)
+"""The case that the README asks `advise` for."""
+
+BLOCK = re.compile(r"(<!-- (?P<name>[\w-]+):begin -->\n)(?P<content>.*?)(<!-- (?P=name):end -->)", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)")
 
 
 def reference() -> Path:
@@ -40,46 +66,102 @@ def reference() -> Path:
     raise BrokenFile(f"{ROOT / 'reports' / 'reference'}: no reference run")
 
 
-def updated(text: str, folder: Path) -> str:
-    """The README's text with the parts between the markers made anew from the reference run."""
-    text = _between(text, "reference", _reference(folder))
-    text = _between(text, "contenders", _contenders(folder.with_name(f"{folder.name}-contenders")))
-    text = _between(text, "why", _why(folder))
-    for name, (command, picture) in PROOFS.items():
-        text = _between(text, name, _proof(name, command, picture))
-    return text
+def updated(page: Path) -> str:
+    """A page's text with its blocks made anew; links in them lead from where the page lies."""
+    up = "../" * (len(page.relative_to(ROOT).parts) - 1)
+
+    def anew(found: re.Match[str]) -> str:
+        content = BLOCKS[found["name"]]() if found["name"] in BLOCKS else None
+        if content is None:
+            return found[0]
+        return f"{found[1]}{LINK.sub(f']({up}', content)}\n{found[4]}"
+
+    return BLOCK.sub(anew, page.read_text(encoding="utf-8"))
 
 
-def _reference(folder: Path) -> str:
-    """Picture, findings and a table of times and speed-ups."""
+@functools.cache
+def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
+    """A run and its table of cells."""
     run = read_run(folder)
-    table = cells(run)
-    machine, relative = run.manifest.machine, folder.relative_to(ROOT)
+    return run, cells(run)
+
+
+def _main() -> str:
+    """The picture of the reference run, and what it was measured on."""
+    run, _ = _read(reference())
+    machine, relative = run.manifest.machine, reference().relative_to(ROOT)
+    told = f"{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}"
+    return (
+        f"![Time of one call, and speed-up over manual]({relative}/figures/main.png)\n\n"
+        f"*{told}: [all of it]({relative}/summary.md).*"
+    )
+
+
+def _four() -> str:
+    """Four implementations at the usual case: time and speed-up in both modes."""
+    run, table = _read(reference())
+    usual = table[(table["hidden_size"] == USUAL["hidden_size"]) & (table["seq_len"] == USUAL["seq_len"])]
+    by_cell = {(row["implementation"], row["mode"]): row for _, row in usual.iterrows()}
     lines = [
-        f"![Time and speed-up of the three implementations]({relative}/figures/main.png)",
-        "",
-        f"*{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}: "
-        f"[all of it]({relative}/summary.md).*",
-        "",
-        *(f"- {line}" for line in headlines(table, run.manifest)),
-        "",
-        compact(table[table["seq_len"].isin(LENGTHS)], run.manifest),
+        f"| hidden {USUAL['hidden_size']}, {USUAL['seq_len']} steps | what it is | inference | training |",
+        "|---|---|---:|---:|",
     ]
+    for name in FOUR:
+        rows = [by_cell[name, mode] for mode in ("inference", "training")]
+        fields = [_time(row, run.manifest.baseline) for row in rows]
+        lines.append(f"| [`{name}`]({origin(name)}) | {escaped(rows[0]['about'])} | {' | '.join(fields)} |")
     return "\n".join(lines)
 
 
-def _contenders(folder: Path) -> str:
+def _time(row: pd.Series, baseline: str) -> str:
+    """`207 µs · 3.93× [3.87, 3.99]`; the baseline's time alone."""
+    text = duration(row["seconds"])
+    over = times(row["speedup"], row["speedup_low"], row["speedup_high"])
+    return text if row["implementation"] == baseline else f"{text} · {over}"
+
+
+def _answer() -> str:
+    """What `make bench` prints at its end."""
+    run, table = _read(reference())
+    lines = [line.strip("| ").replace(" | ", "  ") for line in _four().splitlines() if "---" not in line]
+    return _fenced("\n".join([*lines, "", *headlines(table, run.manifest)[:3]]))  # until bench.report.answer is there
+
+
+def _advice() -> str:
+    """What `advise` prints for ASKED, on a terminal of 80 columns."""
+    run, _ = _read(reference())
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    advised.show(console, advise(run, ASKED), run.manifest)
+    assert isinstance(console.file, io.StringIO)  # what it was given
+    return _fenced("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+
+
+def _gate() -> str | None:
+    """What a gate printed at its end; nothing while no outcome is recorded."""
+    outcome = reference() / "gate" / "outcome.json"
+    return None if not outcome.exists() else _fenced(outcome.read_text())  # until there is what renders it
+
+
+def _reference() -> str:
+    """Findings, and a table of times and speed-ups."""
+    run, table = _read(reference())
+    told = [f"- {line}" for line in headlines(table, run.manifest)]
+    return "\n".join([*told, "", compact(table[table["seq_len"].isin(LENGTHS)], run.manifest)])
+
+
+def _contenders() -> str:
     """What the faster implementations gain over one `nn.RNN` call, in a run of their own."""
-    run = read_run(folder)
+    folder = reference().with_name(f"{reference().name}-contenders")
+    run, table = _read(folder)
     machine = run.manifest.machine
     told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
-    return f"{compact(cells(run), run.manifest)}\n\n{told}[all of it]({folder.relative_to(ROOT)}/summary.md).*"
+    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({folder.relative_to(ROOT)}/summary.md).*"
 
 
-def _why(folder: Path) -> str:
+def _why() -> str:
     """Where the time of a step goes, in a picture and in sentences, and how far back gradients reach."""
-    run = read_run(folder)
-    table, relative = cells(run), folder.relative_to(ROOT)
+    run, table = _read(reference())
+    relative = reference().relative_to(ROOT)
     found = why(run, Scene(table, run.manifest))
     lines = [
         f"![Time of a step by category, for each implementation]({relative}/figures/where.png)",
@@ -93,17 +175,57 @@ def _why(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def _presets() -> str:
+    """Every preset: how many cases, what for, where its numbers come from."""
+    lines = ["| `--preset` | cases | what it is for, and where its numbers come from |", "|---|---:|---|"]
+    lines += [f"| `{one.name}` | {len(one.cases('cpu'))} | {escaped(one.about)} |" for one in PRESETS.values()]
+    return "\n".join(lines)
+
+
 def _proof(name: str, command: str, picture: str) -> str:
     """The table of a command that measures the suite itself, and its picture."""
     (table,) = (ROOT / "reports" / "reference").glob(f"*/{name}/{command}.md")
     return f"![{picture}]({table.parent.relative_to(ROOT)}/{command}.png)\n\n{table.read_text().strip()}"
 
 
-def _between(text: str, name: str, content: str) -> str:
-    """Replace what stands between the markers of this name."""
-    pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+def _fenced(text: str) -> str:
+    """As a terminal shows it."""
+    return f"```text\n{text.strip()}\n```"
+
+
+BLOCKS: dict[str, Callable[[], str | None]] = {
+    "main": _main,
+    "four": _four,
+    "answer": _answer,
+    "advice": _advice,
+    "gate-output": _gate,
+    "reference": _reference,
+    "contenders": _contenders,
+    "why": _why,
+    "presets": _presets,
+    **{name: functools.partial(_proof, name, *how) for name, how in PROOFS.items()},
+}
+"""Marker -> what makes what stands there; None leaves it as it is."""
+
+
+def screenshot(name: str) -> Path:
+    """Take the top of the reference's page at 1440 px, in light, with few enough colours to stay small."""
+    from PIL import Image
+    from playwright.sync_api import sync_playwright
+
+    path = reference() / name
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
+        page.goto((reference() / "index.html").as_uri())
+        taken = Image.open(io.BytesIO(page.screenshot()))
+        browser.close()
+    taken.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
 
 
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text(), reference()))
+    for name in sys.argv[1:]:
+        screenshot(name)
+    for page in PAGES:
+        page.write_text(updated(page), encoding="utf-8")
