@@ -22,17 +22,19 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from bench.cases.case import Case
+from bench.cases.case import MODES, Case
 from bench.cases.presets import PRESETS
-from bench.report import advised
-from bench.report.findings import headlines
+from bench.report import advised, answer
+from bench.report.comparisons import place
+from bench.report.facets import varying_axes
+from bench.report.findings import findings
 from bench.report.markdown import compact, escaped
 from bench.report.pictures.scene import Scene
 from bench.report.units import duration, times
 from bench.report.why import why
 from bench.store.files import BrokenFile
 from bench.table.advice import advise
-from bench.table.cells import cells
+from bench.table.cells import REFERENCE, cells
 from bench.table.reading import Run, read_run
 from rnn_impls.registry import origin
 
@@ -66,6 +68,11 @@ def reference() -> Path:
     raise BrokenFile(f"{ROOT / 'reports' / 'reference'}: no reference run")
 
 
+def contenders() -> Path:
+    """The folder of the run of the faster implementations, on the same machine."""
+    return reference().with_name(f"{reference().name}-contenders")
+
+
 def updated(page: Path) -> str:
     """A page's text with its blocks made anew; links in them lead from where the page lies."""
     up = "../" * (len(page.relative_to(ROOT).parts) - 1)
@@ -86,76 +93,77 @@ def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
     return run, cells(run)
 
 
-def _main() -> str:
-    """The picture of the reference run, and what it was measured on."""
-    run, _ = _read(reference())
-    machine, relative = run.manifest.machine, reference().relative_to(ROOT)
-    told = f"{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}"
-    return (
-        f"![Time of one call, and speed-up over manual]({relative}/figures/main.png)\n\n"
-        f"*{told}: [all of it]({relative}/summary.md).*"
-    )
-
-
 def _four() -> str:
-    """Four implementations at the usual case: time and speed-up in both modes."""
+    """The reference run's picture, and four implementations at the usual case: time and speed-up in both modes."""
     run, table = _read(reference())
+    machine, relative = run.manifest.machine, reference().relative_to(ROOT)
     usual = table[(table["hidden_size"] == USUAL["hidden_size"]) & (table["seq_len"] == USUAL["seq_len"])]
     by_cell = {(row["implementation"], row["mode"]): row for _, row in usual.iterrows()}
+    told = f"{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}"
     lines = [
+        f"![Time of one call, and speed-up over {run.manifest.baseline}]({relative}/figures/main.png)",
+        f"*{told}: [all of it]({relative}/summary.md).*",
+        "",
         f"| hidden {USUAL['hidden_size']}, {USUAL['seq_len']} steps | what it is | inference | training |",
         "|---|---|---:|---:|",
     ]
     for name in FOUR:
-        rows = [by_cell[name, mode] for mode in ("inference", "training")]
+        rows = [by_cell[name, mode] for mode in MODES]
         fields = [_time(row, run.manifest.baseline) for row in rows]
         lines.append(f"| [`{name}`]({origin(name)}) | {escaped(rows[0]['about'])} | {' | '.join(fields)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Speed-ups are over `{run.manifest.baseline}`, with 95 % intervals. {_fused()}"])
+
+
+def _fused() -> str:
+    """What a compiler gains at most, in the run of the faster implementations."""
+    _, table = _read(contenders())
+    row = table.loc[table["gain"].where(table["implementation"] == "fused-cpu").idxmax()]
+    gained = times(row["gain"], row["gain_low"], row["gain_high"])
+    return (
+        f"With a C++ compiler, [`fused-cpu`]({origin('fused-cpu')}) is up to {gained} faster than `{REFERENCE}` "
+        f"({place(row, varying_axes(table))})."
+    )
 
 
 def _time(row: pd.Series, baseline: str) -> str:
     """`207 µs · 3.93× [3.87, 3.99]`; the baseline's time alone."""
     text = duration(row["seconds"])
-    over = times(row["speedup"], row["speedup_low"], row["speedup_high"])
+    over = times(row["speedup"], row["speedup_low"], row["speedup_high"], most=2)
     return text if row["implementation"] == baseline else f"{text} · {over}"
 
 
-def _answer() -> str:
-    """What `make bench` prints at its end."""
+def _commands() -> str:
+    """What `make bench` prints at its end, and `advise` for ASKED."""
     run, table = _read(reference())
-    lines = [line.strip("| ").replace(" | ", "  ") for line in _four().splitlines() if "---" not in line]
-    return _fenced("\n".join([*lines, "", *headlines(table, run.manifest)[:3]]))  # until bench.report.answer is there
-
-
-def _advice() -> str:
-    """What `advise` prints for ASKED, on a terminal of 80 columns."""
-    run, _ = _read(reference())
-    console = Console(file=io.StringIO(), width=80, color_system=None)
-    advised.show(console, advise(run, ASKED), run.manifest)
-    assert isinstance(console.file, io.StringIO)  # what it was given
-    return _fenced("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+    asked = f"--hidden-size {ASKED.hidden_size} --seq-len {ASKED.seq_len} --mode {ASKED.mode}"
+    console = Console(file=io.StringIO(), width=answer.WIDTH, color_system=None)
+    with console.capture() as advice:
+        advised.show(console, advise(run, ASKED), run.manifest)
+    measured = ("make bench", answer.text(table, run.manifest))
+    return _shown(measured, (f"rnn-bench advise {asked}", advice.get()))
 
 
 def _gate() -> str | None:
     """What a gate printed at its end; nothing while no outcome is recorded."""
     outcome = reference() / "gate" / "outcome.json"
-    return None if not outcome.exists() else _fenced(outcome.read_text())  # until there is what renders it
+    return (
+        _shown(("rnn-bench gate --base origin/main", outcome.read_text())) if outcome.exists() else None
+    )  # until there is what renders it
 
 
 def _reference() -> str:
     """Findings, and a table of times and speed-ups."""
     run, table = _read(reference())
-    told = [f"- {line}" for line in headlines(table, run.manifest)]
+    told = [f"- {finding.text}" for finding in findings(table, run.manifest.baseline)]
     return "\n".join([*told, "", compact(table[table["seq_len"].isin(LENGTHS)], run.manifest)])
 
 
 def _contenders() -> str:
     """What the faster implementations gain over one `nn.RNN` call, in a run of their own."""
-    folder = reference().with_name(f"{reference().name}-contenders")
-    run, table = _read(folder)
+    run, table = _read(contenders())
     machine = run.manifest.machine
     told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
-    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({folder.relative_to(ROOT)}/summary.md).*"
+    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({contenders().relative_to(ROOT)}/summary.md).*"
 
 
 def _why() -> str:
@@ -188,16 +196,15 @@ def _proof(name: str, command: str, picture: str) -> str:
     return f"![{picture}]({table.parent.relative_to(ROOT)}/{command}.png)\n\n{table.read_text().strip()}"
 
 
-def _fenced(text: str) -> str:
-    """As a terminal shows it."""
-    return f"```text\n{text.strip()}\n```"
+def _shown(*commands: tuple[str, str]) -> str:
+    """Each command, and what the terminal shows of it."""
+    parts = ["\n".join([f"$ {command}", *map(str.rstrip, text.strip().splitlines())]) for command, text in commands]
+    return "\n".join(["```console", "\n\n".join(parts), "```"])
 
 
 BLOCKS: dict[str, Callable[[], str | None]] = {
-    "main": _main,
     "four": _four,
-    "answer": _answer,
-    "advice": _advice,
+    "commands": _commands,
     "gate-output": _gate,
     "reference": _reference,
     "contenders": _contenders,
