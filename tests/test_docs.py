@@ -276,11 +276,11 @@ def test_demonstrations_run(module: str) -> None:
 
 def test_the_example_is_measured(tmp_path: Path) -> None:
     """The command below it runs as written, here on the smallest of cases."""
-    (words,) = (given for given in typed("rnn-bench") if given == ["run", "--impl", "default,mine.py:Mine"])
-    (tmp_path / "mine.py").write_text(MINE["mine.py"].content)
+    (words,) = (given for given in typed("rnn-bench") if given == ["run", "--impl", "default,my_rnn.py:MyRNN"])
+    (tmp_path / "my_rnn.py").write_text(MINE["my_rnn.py"].content)
     small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
     done = warm.run([sys.executable, "-m", "bench", *words, *small.split()], cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stderr
     table = cells(read_run(tmp_path / "reports" / "latest"))
     assert table["status"].eq(MEASURED).all()
-    assert table["implementation"].tolist() == [*registry.DEFAULT["cpu"], "mine.py:Mine"]
+    assert table["implementation"].tolist() == [*registry.DEFAULT["cpu"], "my_rnn.py:MyRNN"]

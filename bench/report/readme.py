@@ -145,10 +145,10 @@ def _commands() -> str:
 
 def _gate() -> str | None:
     """What a gate printed at its end; nothing while no outcome is recorded."""
-    outcome = reference() / "gate" / "outcome.json"
-    return (
-        _shown(("rnn-bench gate --base origin/main", outcome.read_text())) if outcome.exists() else None
-    )  # until there is what renders it
+    path = reference() / "gate" / "outcome.json"
+    if not path.exists():
+        return None
+    return _shown(("rnn-bench gate --base origin/main", path.read_text()))  # verdicts.text(export.read(path))
 
 
 def _reference() -> str:
