@@ -161,7 +161,7 @@ def _devices(words: Words, fits: Sequence[Fit]) -> dict[str, list[Grid]]:
             ]
             if rows:
                 grid = Grid(
-                    f"{mode.capitalize()}, CPU or {device(other)} by hidden size", "", [steps(n) for n in lengths], rows
+                    f"{mode.capitalize()}, CPU or {_kind(other)} by hidden size", "", [steps(n) for n in lengths], rows
                 )
                 found.setdefault(title, []).append(grid)
     return found
@@ -171,16 +171,20 @@ def _is_on(fit: Fit, name: str, mode: str) -> bool:
     return bool(fit.setting["device"] == name and fit.setting["mode"] == mode)
 
 
+def _kind(name: str) -> str:
+    """A device in a word."""
+    return device(name).partition(" ")[0]
+
+
 def _side(one: Fit, other: Fit, length: int) -> Mark:
-    """Which device is ahead at which hidden sizes: `CPU up to 328, GPU from 330`."""
+    """Which device is ahead at which hidden sizes: `CPU up to 328`, and `GPU from 330`."""
     both = over_sizes(one, other, length)
     if not both:
         return Mark([("", "–")])
-    names = [device(fit.setting["device"]).partition(" ")[0] for fit in (one, other)]
+    names = [_kind(fit.setting["device"]) for fit in (one, other)]
     ranked = sorted(zip(both, names, strict=True), key=lambda pair: (pair[0].kind == FROM, not pair[0].measured))
     said = [
-        (lead.measured, f"{name} {_TEXTS[lead.kind].format(lead.at)}") for lead, name in ranked if lead.kind in _AHEAD
+        (f"{name} {_TEXTS[lead.kind].format(lead.at)}", lead.measured) for lead, name in ranked if lead.kind in _AHEAD
     ]
-    told = ", ".join(text for measured, text in said if measured)
-    beyond = [f"({text})" for measured, text in said if not measured]
-    return Mark([("", " ".join([told, *beyond]) or text_of(both[0]))])
+    lines = [("", text if measured else f"({text})") for text, measured in said]
+    return Mark(lines or [("", text_of(both[0]))])

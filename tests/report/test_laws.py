@@ -96,11 +96,11 @@ def test_two_devices_that_cross() -> None:
     found = said(*fits).crossings
     ((table,),) = found.devices.values()
     assert (table.title, table.columns) == (
-        "Inference, CPU or GPU (CUDA) by hidden size",
+        "Inference, CPU or GPU by hidden size",
         ["1 step", "64 steps", "512 steps"],
     )
     assert [(name, [mark.text for mark in marks]) for name, marks in table.rows] == [
-        ("whole", ["CPU always (GPU from 606)", "CPU up to 328, GPU from 330", "CPU up to 322, GPU from 324"])
+        ("whole", ["CPU always · (GPU from 606)", "CPU up to 328 · GPU from 330", "CPU up to 322 · GPU from 324"])
     ]
     assert fields(found.grids["GPU (CUDA)"][0])["whole", "manual"] == "always"
 
@@ -273,6 +273,6 @@ def test_a_whole_run_is_told(run: tuple[Scene, Laws], tmp_path: Path) -> None:
     text = summary(cells(read), read.manifest, [], Why(scaling=found), Use())
     assert f"- {found.quality}" in text
     assert "| Inference, CPU: faster than | `whole` | `manual` | `looped` |" in text
-    assert "| Training, CPU or GPU (CUDA) by hidden size | 1 step | 64 steps | 512 steps |" in text
+    assert "| Training, CPU or GPU by hidden size | 1 step | 64 steps | 512 steps |" in text
     assert "“from n”: for certain from n steps on" in text
     assert not any(word in text.split() for word in ("nan", "inf", "None"))
