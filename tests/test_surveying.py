@@ -11,6 +11,7 @@ import pytest
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
+from bench.cases.words import in_words
 from bench.gate import comparable as gate_survey
 from bench.gate.sides import Side
 from bench.host.process import WorkerDied
@@ -83,7 +84,8 @@ def test_a_hang_ends_at_the_deadline(clock: Clock) -> None:
     """Not a second later, and the text names the implementation and the case."""
     found = []
     with pytest.raises(
-        SurveyOverran, match=rf"^whole on {CASES[1]}: no answer for 30 s; whole lost its process before$"
+        SurveyOverran,
+        match=rf"^`whole` at {in_words(Case.parse(CASES[1]))}: no answer for 30 s; whole lost its process before$",
     ):
         found += list(surveyed(clock, deadline=100.0 + 90.0))
     assert clock.now == 190.0

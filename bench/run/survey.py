@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.cases.case import DEVICES, FIELDS, Case, Cell
 from bench.cases.presets import BOTH_MODES, Grid, Preset
+from bench.cases.words import in_words
 from bench.host.clock import Ledger
 from bench.host.process import Worker, WorkerDied, findings
 from bench.run.crew import HOME, seat_of
@@ -112,7 +113,8 @@ class Survey:
     def _at(self, current: Cell | None, death: WorkerDied) -> str:
         """Where the deadline found the survey; who hung before is named as well."""
         lost = f"; {listed} lost its process before" if (listed := ", ".join(self.lost)) else ""
-        return f"{f'{current[1]} on {current[0]}' if current else 'a process that got ready'}: {death}{lost}"
+        where = f"`{current[1]}` at {in_words(Case.parse(current[0]))}" if current else "a process that got ready"
+        return f"{where}: {death}{lost}"
 
     def _lose(self, cell: Cell, reason: str, left: list[Cell]) -> Iterator[CellRecord]:
         """The record of the cell that a worker was lost at, and of its implementation's others when that is enough."""
