@@ -6,6 +6,8 @@ A plain `pytest` runs the tests and times nothing. `pytest bench` runs the bench
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,15 @@ import pytest
 
 from bench.cases.axes import AXES, FORMS, OVERRIDES, Axes
 from bench.cases.settings import Settings, parse_devices
+from bench.host import missing
 from bench.run import guard
 
 if TYPE_CHECKING:
     from bench.run.session import Session
+
+if importlib.util.find_spec("pytest_benchmark") is None:  # pytest itself would speak of its options alone
+    print(f"ERROR: {missing.without('pytest_benchmark')}", file=sys.stderr)
+    sys.exit(pytest.ExitCode.USAGE_ERROR)
 
 ROOT = Path(__file__).parent
 SAVE_HINT = "no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
@@ -63,7 +70,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(wrong)
     if option.benchmark_compare and not _saved_runs(config):
         raise pytest.UsageError(SAVE_HINT)
-    _cells(config)  # what is not known is said here, in one line, before anything is collected
+    try:
+        _cells(config)  # what is not known is said here, in one line, before anything is collected
+    except ModuleNotFoundError as error:
+        if not (text := missing.told(error)):
+            raise
+        raise pytest.UsageError(text) from None
 
 
 def pytest_benchmark_compare_machine_info(

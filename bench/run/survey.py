@@ -113,7 +113,7 @@ class Survey:
     def _at(self, current: Cell | None, death: WorkerDied) -> str:
         """Where the deadline found the survey; who hung before is named as well."""
         lost = f"; {listed} lost its process before" if (listed := ", ".join(self.lost)) else ""
-        where = f"`{current[1]}` at {in_words(Case.parse(current[0]))}" if current else "a process that got ready"
+        where = f"`{current[1]}`, {in_words(Case.parse(current[0]))}" if current else "a process that got ready"
         return f"{where}: {death}{lost}"
 
     def _lose(self, cell: Cell, reason: str, left: list[Cell]) -> Iterator[CellRecord]:

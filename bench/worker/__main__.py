@@ -31,9 +31,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench.host import missing
 from bench.host.clock import Ledger
 from bench.host.machine import stand_aside
 from bench.worker import tree
@@ -49,6 +51,15 @@ def main() -> None:
         out.flush()
 
     tree.enter(Path(job.get("tree") or "."))
+    try:
+        _work(job, lines, tell)
+    except ModuleNotFoundError as error:
+        if not (text := missing.told(error)):
+            raise
+        tell("refused", reason=text)
+
+
+def _work(job: dict[str, Any], lines: TextIO, tell: Callable[..., None]) -> None:
     from bench.worker.jobs import JOBS, Desk  # which import from the tree
 
     ledger = Ledger()
