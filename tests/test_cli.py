@@ -242,7 +242,7 @@ def test_progress_counts_cells_passes_and_time() -> None:
         bar.passing(1, 1, 40)
         bar.measured(1, 40)
     text = console.export_text()
-    assert text.count("failed: mine") == 1
+    assert text.count("failed: `mine` at hidden 8, 2 steps, inference") == 1
     assert "[red] wrong" in text
     assert "1 cells (1 cases, run by manual), 5 passes, about 3 min." in text
     assert "slow is left out in 1 cells: one call would take about 9 s" in text
