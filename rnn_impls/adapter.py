@@ -28,6 +28,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -50,7 +51,9 @@ class Adapter(Implementation):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         given = arguments(self.build, shape)
+        start = time.perf_counter()
         module = self.build(**given)
+        self.adapted_seconds = time.perf_counter() - start
         if not isinstance(module, nn.Module):
             raise ValueError(f"{self.name} builds a {type(module).__name__}, which is not a torch.nn.Module")
         self.module = module

@@ -16,9 +16,15 @@ from bench.table.winners import AT_ONCE, NEVER, code_lines, payback
 from rnn_impls.registry import ordered
 
 _FIGURES = {
-    "build": ("Build", "construction before the first call, compiling included: the median case, and the longest"),
+    "build": (
+        "Build",
+        "constructing the class and what it prepares, compiling included: the median case, and the longest",
+    ),
     "memory": (f"Memory over {REFERENCE}", "peak of a call over the other's: the median case, the least and the most"),
-    "lines": ("Lines", "of code in its own files, Python and C++, without blank lines, comments and docstrings"),
+    "lines": (
+        "Lines",
+        "of code: its class and what that needs, Python and C++, without blank lines, comments and docstrings",
+    ),
     "paid": ("Pays off after", f"calls that earn back what it takes longer to build than {REFERENCE}"),
 }
 
