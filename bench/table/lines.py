@@ -113,7 +113,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 def _first_line(node: ast.stmt) -> int:
     """With its decorators."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min(each.lineno for each in (node, *decorators))
+    return min([node.lineno, *(each.lineno for each in decorators)])
 
 
 def count(path: Path, lines: set[int] | None = None) -> int:

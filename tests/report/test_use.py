@@ -21,12 +21,13 @@ from bench.report.pictures.heatmaps import OPEN, TIE
 from bench.report.pictures.palette import COLOURS, looks
 from bench.report.pictures.render import inline_svg, style
 from bench.report.pictures.scene import Scene
-from bench.report.prices import calls_in_words, paid, prices, restrictions
+from bench.report.prices import calls_in_words, paid, prices
 from bench.report.use import Line, Use, use, where, with_winners
 from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.table.cells import cells, measured_samples
 from bench.table.comparison import FASTEST, TIED, UNDECIDED, log_ratios
 from bench.table.reading import Run, read_run
+from bench.table.reasons import reasons
 from bench.table.regions import Mark, boxes, regions
 from bench.table.stats import Estimate, interval_of_ratio
 from bench.table.winners import AT_ONCE, NEVER, winners
@@ -421,7 +422,8 @@ def test_prices_by_hand(ran: Ran) -> None:
     assert (fused["memory"], fused["memory_least"], fused["memory_most"]) == (2.5, 2.0, 3.0)
     assert found.loc["whole", "memory"] == 1.0
     assert 20 < found.loc["manual", "lines"] < found.loc["fused-cpu", "lines"]
-    assert found.loc["hoisted", "restrictions"] == "unavailable everywhere: made for one layer"
+    assert found.loc["hoisted", "lost"] == found.loc["hoisted", "cells"] == len(CASES)
+    assert math.isnan(found.loc["whole", "lost"])
     assert math.isnan(found.loc["hoisted", "build"]) and found.loc["manual", "devices"] == "CPU"
 
 
@@ -465,13 +467,23 @@ def test_one_payback_in_words(count: float, words: str) -> None:
     assert calls_in_words([count]) == words
 
 
-def test_restrictions_count_their_cells() -> None:
-    """Each reason once; what was measured is none."""
-    own = pd.DataFrame(
-        {"outcome": ["measured", FAILED, UNAVAILABLE, FAILED], "reason": ["", "too wide", "no compiler", "too wide"]}
-    )
-    assert restrictions(own) == "failed in 2 of 4 cells: too wide; unavailable in 1 of 4 cells: no compiler"
-    assert restrictions(own[:1]) == ""
+def test_each_reason_is_told_once() -> None:
+    """Those that differ by numbers alone are one, told by the first, whomever it met; another outcome is another."""
+    rows = [
+        ("manual", "measured", ""),
+        ("scan", FAILED, "step 3 differs: 0.5 instead of -1.2e-05"),
+        ("scan", FAILED, "step 7 differs: -0.25 instead of 1"),
+        ("scan", UNAVAILABLE, "made for\n float32"),
+        ("whole", UNAVAILABLE, "made for float32"),
+        ("whole", UNAVAILABLE, "made for float64"),
+    ]
+    found = reasons(pd.DataFrame(rows, columns=["implementation", "outcome", "reason"]))
+    assert [(each.outcome, each.first, each.implementations, len(each.rows)) for each in found] == [
+        (FAILED, "step 3 differs: 0.5 instead of -1.2e-05", ["scan"], 2),
+        (UNAVAILABLE, "made for float32", ["whole", "scan"], 2),
+        (UNAVAILABLE, "made for float64", ["whole"], 1),
+    ]
+    assert [each.same for each in found] == [False, True, True]
 
 
 # Page and summary
