@@ -151,7 +151,7 @@ class Otherwise(Adapter):
 
     def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """With the batch first or no hidden state, as it has it; the results as everybody else's."""
-        batch_first = bool(getattr(self.module, "batch_first", False))
+        batch_first = bool(getattr(self.build, "batch_first", getattr(self.module, "batch_first", False)))
         given = inputs.transpose(0, 1) if batch_first else inputs
         results: Any = self.module(given, hidden) if self.takes_hidden else self.module(given)
         if isinstance(results, Tensor) and not self.takes_hidden and self.shape.num_layers == 1:
@@ -170,8 +170,7 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     name = getattr(build, "__name__", "it")
     if "shape" in asked:
         return {"shape": shape}
-    own = getattr(build, "sizes", {})
-    called = {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
+    called = _called(build)
     kinds = {parameter.kind for parameter in asked.values()}
     # `nn.RNN` itself and what derives from it take anything by name, but know of no head.
     takes = set(asked) | ({*SIZES, *USUAL} if inspect.Parameter.VAR_KEYWORD in kinds else set())
@@ -192,10 +191,25 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     if called["num_layers"] not in takes and shape.num_layers > 1:
         raise Unavailable(f"{name} takes no num_layers, and so has one layer")
     kind = shape.network.nonlinearity
-    if called["nonlinearity"] not in takes and kind not in ("", USUAL["nonlinearity"]):
+    alone = called["nonlinearity"] not in takes and shape.network.name not in getattr(build, "networks", ())
+    if alone and kind not in ("", USUAL["nonlinearity"]):
         raise Unavailable(f"{name} takes no nonlinearity, and so has {USUAL['nonlinearity']} alone")
     given = {size: getattr(shape, size) for size in called if size != "nonlinearity"} | {"nonlinearity": kind}
     return {called[size]: given[size] for size in called if called[size] in takes and given[size] != ""}
+
+
+def _called(build: Callable[..., object]) -> dict[str, str]:
+    """What a constructor calls each thing that it can be given."""
+    own = getattr(build, "sizes", {})
+    return {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
+
+
+def unclaimed(build: Callable[..., object]) -> list[str]:
+    """Parameters of a constructor that it is given nothing for."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    known = {*_called(build).values(), "shape"}
+    asked = inspect.signature(build).parameters.values()
+    return [each.name for each in asked if each.name not in known and each.kind not in variable]
 
 
 def adapted(found: object) -> type[Implementation]:

@@ -19,7 +19,8 @@ Any job may name a `tree`, the folder whose `rnn_impls` is measured and from whi
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `begun`, `built` and
+`cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `mending` and `mend` (a
+bare module that is not right is tried in other ways, and the lines that make it right), `begun`, `built` and
 `block` (while it times blocks), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a
 table), `end` (the ledger).
 """
