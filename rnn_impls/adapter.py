@@ -174,13 +174,7 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     kinds = {parameter.kind for parameter in asked.values()}
     # `nn.RNN` itself and what derives from it take anything by name, but know of no head.
     takes = set(asked) | ({*SIZES, *USUAL} if inspect.Parameter.VAR_KEYWORD in kinds else set())
-    unknown = [
-        parameter.name
-        for parameter in asked.values()
-        if parameter.name not in called.values()
-        and parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
+    unknown = [each for each in unclaimed(build) if asked[each].default is inspect.Parameter.empty]
     if unknown or not takes.issuperset(called[size] for size in SIZES):
         told = f"asks for {unknown[0]}" if unknown else f"takes no {next(s for s in SIZES if called[s] not in takes)}"
         listed = ", ".join(called.values())
@@ -252,4 +246,4 @@ def _otherwise(build: Any) -> Iterator[str]:
     if not getattr(build, "takes_hidden", True):
         yield "without a hidden state"
     for size, name in getattr(build, "sizes", {}).items():
-        yield f"{size} called {name}"
+        yield f"with {name} for {size}"

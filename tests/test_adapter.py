@@ -381,7 +381,7 @@ class FromZeroInAll(FromZero):
         return self.rnn(inputs)
 
 
-FROM_ZERO = ("batch first", "without a hidden state", "input_size called features", "hidden_size called width")
+FROM_ZERO = ("batch first", "without a hidden state", "with features for input_size", "with width for hidden_size")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,4 +1,4 @@
-"""What would mend a bare module is found by trying: planted modules, each called in a way that its class doesn't say."""
+"""What would mend a bare module is found by trying: planted modules, each called in a way that its class hides."""
 
 from __future__ import annotations
 
@@ -298,5 +298,5 @@ def test_check_tells_the_line(tmp_path: Path) -> None:
     assert code == 0
     assert out.splitlines()[:2] == [
         "`Mine` computes the network: equal in all 4 cases; it declines 2.",
-        "Called hidden_size called d_model.",
+        "Called with d_model for hidden_size.",
     ]
