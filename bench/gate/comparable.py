@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Cell
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
+from bench.cases.words import in_words
 from bench.gate.sides import Side
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import file_name
@@ -54,8 +55,8 @@ def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[
 def told_choices(names: tuple[str, str], base: Surveyed, head: Surveyed) -> list[str]:
     """A line for each cell in which an implementation decided otherwise on the two sides what to run."""
     return [
-        f"{cell[1]} on {cell[0]} runs {theirs.chosen or 'what it has'} in {names[0]}, {ours.chosen or 'what it has'} "
-        f"in {names[1]}"
+        f"`{cell[1]}` at {in_words(Case.parse(cell[0]))} runs {theirs.chosen or 'what it has'} in {names[0]}, "
+        f"{ours.chosen or 'what it has'} in {names[1]}"
         for cell, ours in head.records.items()
         if (theirs := base.records.get(cell))
         and theirs.status == ours.status == MEASURED

@@ -21,6 +21,7 @@ units             numbers as people read them: only here is anything scaled or r
 warned            warnings
 advised           advice, for `advise`
 limits_table      the machine's limits, for `limits`
+checked           a checkup, for `check`
 verdicts          a gate's outcome, for a terminal and a pull request
 export            the same as files, and GitHub's summary
 readme            the README's parts that come from the reference run

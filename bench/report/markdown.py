@@ -10,7 +10,7 @@ from bench.report import warned
 from bench.report.comparisons import Finding, place, won_by
 from bench.report.crossings import Crossings, Grid
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
-from bench.report.names import device, short_names
+from bench.report.names import device, listed, short_names
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
@@ -198,7 +198,8 @@ def _facts(manifest: Manifest) -> str:
 def _skipped(cells: pd.DataFrame) -> str:
     short = short_names(cells["implementation"])
     lines = [
-        f"- `{short[each.implementation]}`, {each.count} cells {each.outcome}: {one_line(each.reason)} ({each.cases})"
+        f"- {listed([f'`{short[name]}`' for name in each.implementations])}, {each.count} cells {each.outcome}: "
+        f"{one_line(each.reason)} ({each.cases})"
         for each in skipped(cells)
     ]
     return escaped("\n".join(lines) if lines else "Everything that was asked for was measured.") + "\n"
