@@ -13,7 +13,7 @@ import typer
 
 from bench.cases.presets import find
 from bench.cases.settings import parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, tell
+from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, point, tell
 from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
 from bench.run.explanation import Explaining, expected_seconds, explain
@@ -88,11 +88,11 @@ def report(
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
             if not name.endswith(".json"):
-                console.print(str(build(run_folders.find(name, reports))), soft_wrap=True)
+                point("Report", build(run_folders.find(name, reports)))
         if files:
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)
-            console.print(str(write(read_pytest_json(files), target)), soft_wrap=True)
+            point("Report", write(read_pytest_json(files), target))
 
 
 def accuracy(
@@ -112,8 +112,7 @@ def accuracy(
 
         folder = run_folders.dated(reports, "accuracy")
         seeds = [seed + SEEDS_APART * number if neighbour else None for number in range(sittings)]
-        path = prove(repeats, simulations, folder, console, seeds)
-        console.print(f"Table and figure: {path}", soft_wrap=True)
+        point("Table and picture", prove(repeats, simulations, folder, tell, seeds))
 
 
 def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | None) -> int:

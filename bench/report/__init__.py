@@ -21,8 +21,10 @@ units             numbers as people read them: only here is anything scaled or r
 warned            warnings
 advised           advice, for `advise`
 limits_table      the machine's limits, for `limits`
-verdicts          a gate's outcome, for a terminal and a pull request
+verdicts          a gate's outcome in sentences, and as a terminal shows it
+comment           the same for a pull request
 export            the same as files, and GitHub's summary
+terminal          prose wrapped at words, and tables in columns that fit
 readme            the README's parts that come from the reference run
 pictures/         the figures
 
