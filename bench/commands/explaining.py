@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cases.axes import Axes
-from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail
+from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail, tell
 from bench.commands.measuring import measure
 from bench.commands.options import RunsFolder, Selection, grouped, one_each, overriding
 from bench.run.explanation import Explaining
@@ -129,12 +129,12 @@ def advise(
     with clear_errors():
         case = axes.case()
         folder = run_folders.find(run, reports)
-        from bench.report.advised import show, why_nothing
+        from bench.report.advised import text, why_nothing
         from bench.table.advice import advise as advised
         from bench.table.reading import read_run
 
         found = read_run(folder)
         told = advised(found, case)
-    show(console, told, found.manifest)
+    tell(text(told, found.manifest, console.width))
     if not told.ranking:
         fail(f"nothing can be said: {why_nothing(told)}", SOMETHING_FAILED)

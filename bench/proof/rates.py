@@ -14,7 +14,7 @@ from bench.cases.case import Case
 from bench.proof.peers import CHECKS, fails, slowed
 from bench.proof.resample import Verdicts, head_against_base, pool, resample
 from bench.proof.runs import KINDS, NEIGHBOUR_KINDS, PEER, Kind
-from bench.report.verdicts import Labels
+from bench.report.labels import Labels
 from bench.table.outcome import IMPROVED, REGRESSED, UNCHANGED
 from rnn_impls.registry import THREE
 

@@ -21,6 +21,7 @@ units             numbers as people read them: only here is anything scaled or r
 warned            warnings
 advised           advice, for `advise`
 limits_table      the machine's limits, for `limits`
+labels            what the cells of a gate's outcome are called
 verdicts          a gate's outcome in sentences, and as a terminal shows it
 comment           the same for a pull request
 export            the same as files, and GitHub's summary

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bench.report.labels import Labels
 from bench.report.markdown import escaped
-from bench.report.verdicts import Labels, by_reason, change, chosen, labels, lost, noted, percent, sentence
+from bench.report.verdicts import by_reason, change, chosen, labels, lost, noted, percent, sentence
 from bench.report.warned import told
 from bench.table.outcome import (
     IMPROVED,

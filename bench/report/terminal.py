@@ -14,7 +14,10 @@ WIDTH = 80
 TO_COPY = " " * 4
 """What a command or a path begins with that is to be copied: as in Markdown, such a line stays as it is."""
 
-_TOGETHER = re.compile(r"`[^`]*`|\S*\d %(?: \[[^][]*\])?|\[[^][]{1,30}\](?: [nµm]?s\b)?")
+_TOGETHER = re.compile(
+    r"`[^`]*`|\S*\d %(?: \[[^][]*\])?|\[[^][]{1,30}\](?: [nµm]?s\b)?"
+    r"|\btorch \d\S*|\d (?:layers?|threads?|pairs?|passe?s?)\b"
+)
 """What is not broken besides what `kept_together` says: code, a share, an interval."""
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from bench.cases.case import FIELDS, Case, Cell
-from bench.report.names import axis_value, capital, phrase, short_names
+from bench.cases.case import Case, Cell
+from bench.report.labels import Labels
+from bench.report.names import capital, phrase, short_names
 from bench.report.terminal import WIDTH, columns, wrapped
 from bench.report.warned import shared, short, told
 from bench.table.outcome import (
@@ -29,32 +30,6 @@ MOST_ROWS = 12
 """Of one verdict on a terminal; JSON has the rest."""
 
 STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARABLE: "red", NEW: "dim", NOT_RUN: "dim"}
-
-
-class Labels:
-    """What cells are called: the implementation's short name, and what sets its case apart from the others."""
-
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        found = list(cells)
-        self._short = short_names(name for _, name in found)
-        cases = [Case.parse(case) for case, _ in found]
-        others = ("hidden_size", "seq_len", "input_size")
-        varying = [axis for axis in FIELDS if axis not in others and len({getattr(c, axis) for c in cases}) > 1]
-        fixed_input = any(case.input_size != case.hidden_size for case in cases)
-        self._axes = ["hidden_size", "seq_len", *(["input_size"] if fixed_input else []), *varying]
-
-    def case(self, cell: Cell) -> str:
-        """`hidden 64, 16 steps`."""
-        case = Case.parse(cell[0])
-        return ", ".join(axis_value(axis, getattr(case, axis)) for axis in self._axes)
-
-    def implementation(self, cell: Cell) -> str:
-        """`manual`."""
-        return self._short[cell[1]]
-
-    def whole(self, cell: Cell) -> str:
-        """`manual` in code type, `at hidden 64, 16 steps`."""
-        return f"{phrase(cell[1], self._short)} at {self.case(cell)}"
 
 
 def labels(outcome: Outcome) -> Labels:
