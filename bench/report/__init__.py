@@ -20,6 +20,7 @@ names             what implementations, axes and devices are called
 units             numbers as people read them: only here is anything scaled or rounded
 warned            warnings
 advised           advice, for `advise`
+profiled          the cells of a profiled run, for `profile`
 limits_table      the machine's limits, for `limits`
 labels            what the cells of a gate's outcome are called
 verdicts          a gate's outcome in sentences, and as a terminal shows it

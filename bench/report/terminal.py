@@ -52,7 +52,7 @@ def columns(
     """Rows under their headings (none: no such line), in columns two spaces apart; those of `left` are flush left.
 
     Where that is wider than `width`, columns go, those of `spare` in their order. What is still too wide has its first
-    column on a line of its own, above the others.
+    column on a line of its own, above the others; and if that does not do, those are wrapped.
     """
     table = [list(row) for row in ([headings] if headings else []) + list(rows)]
     if not table:
@@ -62,8 +62,10 @@ def columns(
         kept = [each for each in kept if each != column]
         if _width(table, kept) <= width:
             return [_line(row, kept, table, left) for row in table]
-    rest = kept[1:]
-    return [f"{row[kept[0]]}\n  {_line(row, rest, table, left)}".rstrip() for row in table]
+    first, *rest = kept
+    if _width(table, rest) + 2 <= width:
+        return [f"{row[first]}\n  {_line(row, rest, table, left)}".rstrip() for row in table]
+    return ["\n".join([row[first], *wrapped("  ".join(row[k] for k in rest), width, "  ")]) for row in table]
 
 
 def _width(table: list[list[str]], kept: Sequence[int]) -> int:
@@ -76,3 +78,21 @@ def _line(row: list[str], kept: Sequence[int], table: list[list[str]], left: Col
         widest = max(len(each[column]) for each in table)
         fields.append(f"{row[column]:<{widest}}" if column in left else f"{row[column]:>{widest}}")
     return "  ".join(fields).rstrip()
+
+
+MOST_NAMED = 24
+"""Columns of a name beside which a description stands; that of a longer name begins below it."""
+
+
+def described(entries: Sequence[tuple[str, str]], width: int = WIDTH) -> list[str]:
+    """Names, and what each is, wrapped beside it."""
+    named = 2 + max((len(name) for name, _ in entries if len(name) <= MOST_NAMED), default=0)
+    lines: list[str] = []
+    for name, what in entries:
+        told = wrapped(what, width, " " * named)
+        if len(name) <= MOST_NAMED:
+            told[0] = f"{name:<{named}}{told[0][named:]}"
+        else:
+            lines.append(name)
+        lines += told
+    return lines
