@@ -68,7 +68,7 @@ def _tell_of_traces(folder: Path) -> None:
 
     count = len(list((folder / TRACES).glob("*.trace.json"))) if (folder / TRACES).is_dir() else 0
     console.print()
-    point(f"Traces, {count}", folder / TRACES)
+    point(f"Traces ({count})", folder / TRACES)
     tell("Open a .trace.json at https://ui.perfetto.dev, a .folded at https://www.speedscope.app.")
     tell("Both stay in the browser; flamegraph.pl draws a .folded as well.")
 
