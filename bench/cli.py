@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.commands import bringing, explaining, gating, measuring
+from bench.commands import bringing, explaining, gating, listing, measuring
 
 app = typer.Typer(
     help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
@@ -37,7 +37,7 @@ for command in (
     bringing.new,
 ):
     app.command()(command)
-app.command("list")(bringing.list_)
+app.command("list")(listing.list_)
 
 
 def main() -> None:

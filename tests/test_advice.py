@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 from bench import cli
 from bench.cases.case import Case
-from bench.report.advised import beyond, why_left, why_nothing
+from bench.report.advised import beyond, came_true, why_left, why_nothing
 from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, NO_LAW, UNTRUSTED, Advice, Left, advise
 from bench.table.cells import cells
 from bench.table.comparison import TIED, UNDECIDED
 from bench.table.law import TRUSTED, Fit, Law, Point, point_of
-from bench.table.ranking import CLOSE, error, held_out
+from bench.table.ranking import CLOSE, HeldOut, error, held_out
 from bench.table.reading import Run, read_run
 from bench.table.winners import AT_ONCE, NEVER
 from tests.planted import HIDDEN, fitted, grid
@@ -143,7 +143,7 @@ def test_two_alike_tie(ran: Ran) -> None:
     found = advise(run, IN_RUN)
     assert (found.fastest, found.standing) == (["whole", "fused-cpu"], TIED)
     done = command(run.folder, "--hidden-size", "128", "--seq-len", "64")
-    assert "Use whole. It ties with fused-cpu within ±3 %, and is the simplest." in done.output
+    assert done.output.startswith("Use `whole`: it ties with `fused-cpu` within ±3 %, and is the simplest.\n")
 
 
 def test_shared_code_is_one_entry(ran: Ran) -> None:
@@ -157,7 +157,9 @@ def test_shared_code_is_one_entry(ran: Ran) -> None:
     found = advise(read_run(run.folder), IN_RUN)
     assert (found.fastest, found.same, len(found.ranking)) == (["whole"], {"whole": ["fused-cpu"]}, 3)
     done = command(run.folder, "--hidden-size", "128", "--seq-len", "64")
-    assert "Use whole." in done.output and "fused-cpu runs the code of whole in inference: one entry." in done.output
+    assert done.output.startswith(
+        "Use `whole`: all others are slower.\n`fused-cpu` runs the code of `whole` in inference: one entry.\n"
+    )
 
 
 def test_the_ranking_is_by_paired_ratios(ran: Ran) -> None:
@@ -360,63 +362,82 @@ def test_a_run_without_cells_has_no_answer(ran: Ran) -> None:
 def command(run: Path, *arguments: str) -> Any:
     """`python -m bench advise` of a run."""
     every = ["advise", "--run", str(run), *arguments]
-    return CliRunner().invoke(cli.app, every, env={"COLUMNS": "120", "TERM": "dumb"})
+    return CliRunner().invoke(cli.app, every, env={"COLUMNS": "80"})
+
+
+def flat(text: str) -> str:
+    """The text in one line."""
+    return " ".join(text.split())
 
 
 def test_the_command_measured(ran: Ran) -> None:
-    """It says that it was measured, ranks, and gives the answer with its interval."""
+    """The answer with its interval, the case, the ranking, what it rests on, how to use the one to use."""
     done = command(ran(broken={"manual": (FAILED, "tired")}).folder, "--hidden-size", "128", "--seq-len", "64")
     assert done.exit_code == 0, done.output
-    lines = done.output.splitlines()
-    assert lines[0].startswith("Inference on this CPU, hidden 128, 64 steps, batch 1, float32, rnn-tanh, 1 layer")
-    assert lines[1].startswith("Measured: this very case is in the run (2026-11-23T120000-quick, Imaginary CPU 9000")
-    assert [line.split()[0] for line in lines if " µs " in line] == ["fused-cpu", "whole"]
-    assert any(line.startswith("Use fused-cpu, ") and line.endswith("] over whole.") for line in lines)
-    assert "No answer for manual: failed: tired." in lines
+    first, case, table, rests, left, use = (part.splitlines() for part in done.output.split("\n\n"))
+    (answer,) = first
+    assert answer.startswith("Use `fused-cpu`: ") and answer.endswith("] over `whole`.")
+    assert flat(" ".join(case)).startswith(
+        "Inference on this CPU, hidden 128, 64 steps, batch 1, float32, rnn-tanh, 1 layer"
+    )
+    assert [line.split()[0] for line in table[1:-1]] == ["fused-cpu", "whole"]
+    assert flat(" ".join(rests)).startswith(
+        "Measured: the run holds this very case (2026-11-23T120000-quick, Imaginary"
+    )
+    assert left == ["No answer for `manual`: failed: tired."]
+    assert use[1:] == [f"    {line}" for line in (
+        "from rnn_impls import build",
+        'fast = build("fused-cpu", rnn)',
+        "fast.prepare(inputs, hidden)",
+        "outputs, hidden = fast(inputs, hidden)",
+    )]  # fmt: skip
 
 
 def test_the_command_interpolated_and_outside(ran: Ran) -> None:
-    """Both say what they are, in the first lines and in the answer, and show the error of each law."""
+    """Both say what they are, in the answer and below the table, and show the error of each law."""
     folder = ran().folder
     done = command(folder, "--hidden-size", "100", "--seq-len", "200")
-    assert done.exit_code == 0 and "\nInterpolated: " in done.output and "Use fused-cpu by the laws, " in done.output
-    assert "error: its law misses nine in ten of the cells held out of its fit by less" in done.output
+    assert done.exit_code == 0 and done.output.startswith("Use `fused-cpu` by the laws: ")
+    assert "\nInterpolated: the run lacks this case; " in done.output
+    assert "\nError: what its law misses nine in ten unseen cells by at most.\n" in done.output
     table = [line for line in done.output.splitlines() if line.split(" ")[0] in NAMES]
     assert len(table) == 3 and all(line.endswith(" %") for line in table)
     done = command(folder, "--hidden-size", "2048", "--seq-len", "200")
     assert done.exit_code == 0
-    assert "Extrapolated, outside what was measured: hidden 2048 (measured: hidden 32 to 512)." in done.output
+    assert "Extrapolated, outside what was measured: hidden 2048 (measured: hidden 32 to 512)." in flat(done.output)
     assert "if they hold beyond what was measured" in done.output
 
 
 def test_the_command_says_how_often_it_comes_true(ran: Ran) -> None:
-    """Of a prediction alone."""
+    """Of a prediction alone, in a sentence."""
     folder = ran().folder
     done = command(folder, "--hidden-size", "100", "--seq-len", "200")
-    told = (
-        "Of 12 measured cases of this setting, each left out in turn, the implementation ranked first was the "
-        "fastest in 12, to "
-    )
-    assert told + "within 3 %." in done.output
-    assert "The fastest was ruled out in 0 of 12; 0 of " in done.output
+    told = "Such predictions named the fastest, to within 3 %, in 12 of 12 measured cases, each left out in turn."
+    assert told in flat(done.output)
     assert "left out in turn" not in command(folder, "--hidden-size", "128", "--seq-len", "64").output
+
+
+def test_a_prediction_that_failed_says_what_that_cost() -> None:
+    """The worst of the cases left out."""
+    told = came_true(HeldOut([0.0, 0.29, 0.01], among=3, ruled_out=4, wrongly=0))
+    assert "in 2 of 3 measured cases" in told and told.endswith(" At worst, the one named was 29 % slower.")
 
 
 def test_the_command_names_rivals(ran: Ran) -> None:
     """An answer that leaves out the winner next door says so."""
     done = command(ran(lawless).folder, "--hidden-size", "100", "--seq-len", "200")
-    assert "Of those with an answer, use whole by the laws." in done.output
-    assert "fused-cpu is the fastest, or may be, in 4 of the 4 cases measured nearest to it." in done.output
+    assert done.output.startswith("Of those with an answer, use `whole` by the laws: all others are slower.\n")
+    assert "`fused-cpu` is the fastest, or may be, in 4 of the 4 cases measured nearest to it." in flat(done.output)
 
 
 def test_the_command_without_whole_and_with_one_implementation(ran: Ran) -> None:
     """No gain, and nothing to choose between; both are answers."""
     done = command(ran(implementations=("manual", "fused-cpu")).folder, "--hidden-size", "128", "--seq-len", "64")
-    assert done.exit_code == 0 and "Use fused-cpu." in done.output
-    assert "whole has no time for this case, so that there is no gain over it." in done.output
+    assert done.exit_code == 0 and "Use `fused-cpu`." in done.output
+    assert "`whole` has no time for this case, so that there is no gain over it." in done.output
     for size in ("128", "100"):
         done = command(ran(implementations=("whole",)).folder, "--hidden-size", size, "--seq-len", "64")
-        assert done.exit_code == 0 and "whole alone has a time for it" in done.output
+        assert done.exit_code == 0 and "`whole` alone has a time for it" in done.output
 
 
 def test_one_pass_in_words(ran: Ran) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.gate.comparable import Surveyed, told_choices
+from bench.gate.comparable import Surveyed, choices
 from bench.store.manifest import CellRecord
+from bench.table.outcome import Chosen
 from rnn_impls.choice import CLEARLY, ROUNDS, fastest
 
 
@@ -76,7 +77,6 @@ def test_the_gate_names_choices_that_differ() -> None:
     def side(chosen: str, status: str = "measured") -> Surveyed:
         return Surveyed(records={("case", "fused-cpu"): CellRecord("case", "fused-cpu", status=status, chosen=chosen)})
 
-    assert told_choices(("main", "this tree"), side("own kernel"), side("own kernel")) == []
-    assert told_choices(("main", "this tree"), side("whole", "failed"), side("own kernel")) == []
-    [told] = told_choices(("main", "this tree"), side("whole"), side("own kernel"))
-    assert told == "fused-cpu on case runs whole in main, own kernel in this tree"
+    assert choices(side("own kernel"), side("own kernel")) == []
+    assert choices(side("whole", "failed"), side("own kernel")) == []
+    assert choices(side("whole"), side("own kernel")) == [Chosen(("case", "fused-cpu"), "whole", "own kernel")]

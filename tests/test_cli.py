@@ -140,7 +140,7 @@ def test_profile_end_to_end(tmp_path: Path, cache: Path) -> None:
     assert any(event.get("name") == "aten::addmm" for event in events)
     lines = flame.read_text().splitlines()
     assert any("manual.py" in line for line in lines) and all(line.split()[-1].isdigit() for line in lines)
-    assert f"Traces: 1 in {folder / 'traces'}. Open a .trace.json at https://ui.perfetto.dev, a .folded at" in out
+    assert f"Traces (1):\n{folder / 'traces'}\nOpen a .trace.json at https://ui.perfetto.dev, a .folded at" in out
     (record,) = read_profile(folder / "profile.json").records
     assert (record.trace, record.flame, record.steps) == (trace.name, flame.name, 2)
     assert read_limits(folder / "limits.json").values == LIMITS.values

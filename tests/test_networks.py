@@ -363,11 +363,11 @@ def test_a_gate_of_it(tmp_path: Path) -> None:
     asked = ("gate", "--base", "HEAD", "--impl", "manual", *SMALLEST, "--min-effect", "50%", "--network")
     ended = repository.bench(*asked, "my_cell.py:Leaky")
     assert ended.code == 0, ended.text
-    assert ended.last_line.startswith("Nothing regressed: all 1 cell (inference) within ±50 % of HEAD (")
+    assert ended.verdict.startswith("Nothing regressed: the one cell compared (inference) is within ±50 % of HEAD (")
     repository.write(example("network"), "later.py")
     ended = repository.bench(*asked, "later.py:Leaky")
     assert ended.code == 3, ended.text
-    assert "does not have manual" in ended.last_line
+    assert "does not have `manual`" in ended.verdict
 
 
 def test_a_base_from_before_networks_is_measured_by_the_interface_of_today(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_a_base_from_before_networks_is_measured_by_the_interface_of_today(tmp_p
     shutil.copytree(ROOT / "rnn_impls", ours / "rnn_impls", dirs_exist_ok=True)
     ended = repository.process("gate", "--base", "HEAD", "--impl", "manual,whole", *SMALLEST, "--min-effect", "50%")
     assert ended.code == 0, ended.text
-    assert ended.last_line.startswith("Nothing regressed: all 2 cells (inference) within ±50 % of HEAD (")
+    assert ended.verdict.startswith("Nothing regressed: all 2 cells (inference) are within ±50 % of HEAD (")
 
 
 @pytest.mark.parametrize("command", [("run",), ("profile",), ("gate", "--base", "HEAD"), ("check", "manual")])

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from bench.cases.case import Case
-from bench.commands import bringing
+from bench.commands import listing
 from bench.host.clock import Ledger
 from bench.host.process import environment
 from bench.store.manifest import FAILED, MEASURED
@@ -129,8 +129,9 @@ def test_list_says_where_each_comes_from(site: Path, monkeypatch: pytest.MonkeyP
     (site / "their_rnn.py").write_text(MODULE)
     install(site, "theirs", their_rnn="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
-    monkeypatch.setattr(bringing, "console", console)
-    bringing.list_()
+    for module in ("console", "listing"):
+        monkeypatch.setattr(f"bench.commands.{module}.console", console)
+    listing.list_()
     lines = console.export_text().splitlines()
     (row,) = [line for line in lines if "their-rnn" in line]
     assert "an RNN of their own" in row

@@ -59,8 +59,8 @@ def test_the_first_gate_of_an_implementation_says_so(tmp_path: Path) -> None:
     repository.write(ADAPTER)
     ended = repository.bench("gate", "--base", "HEAD", "--impl", "mine.py:Elman", *SMALLEST)
     assert ended.code == 3
-    assert ended.last_line.startswith("First gate: nothing to compare yet, since HEAD (")
-    assert ended.last_line.endswith("does not have Elman. Merge it; the next change is the first that can be compared.")
+    assert ended.verdict.startswith("First gate: nothing to compare yet, since HEAD (")
+    assert ended.verdict.endswith("does not have `Elman`. Merge it; the next change is the first that can be compared.")
 
 
 @pytest.mark.parametrize(

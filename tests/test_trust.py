@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from bench.gate.sides import Side
 from bench.proof import rates, runs, trust
@@ -176,14 +175,17 @@ def test_a_table_is_written_anew_without_measuring(
     (tmp_path / "trust.json").write_text('{"neighbour_share": 0.5}')
     monkeypatch.setattr("bench.proof.peers.cells", lambda: [])
     monkeypatch.setattr(trust, "picture", lambda found: Figure())
-    path = rebuild(1, tmp_path, Console(quiet=True))
+    told: list[str] = []
+    path = rebuild(1, tmp_path, told.append)
     text = path.read_text()
     assert "took 0.50 of a core" in text
-    assert "0 of 8 unchanged live runs failed, all settings together: at most 31% do." in text
+    answer = "0 of 8 gates of an unchanged tree failed: with 95 % certainty at most 31 % do."
+    assert text.startswith(answer)
+    assert told[-1].strip().splitlines()[0] == answer
     assert "Head against base in unchanged runs: " in text
     (tmp_path / "runs.jsonl").write_text(json.dumps(rows[0]) + "\n")
     with pytest.raises(ValueError, match="no gate run"):
-        rebuild(1, tmp_path, Console(quiet=True))
+        rebuild(1, tmp_path, told.append)
 
 
 def test_both_trees_of_a_sitting_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 measuring   run, report, accuracy
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
-bringing    check, new, list
+bringing    check, new
+listing     list
 options     the options that several share, from one place
 console     where they write, how they end, how errors become one line
 """

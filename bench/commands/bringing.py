@@ -1,4 +1,4 @@
-"""The commands for who brings an implementation or a network: check, new; and what there is already: list."""
+"""The commands for who brings an implementation or a network: check and new."""
 
 from __future__ import annotations
 
@@ -7,50 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 import rnn_impls
-from bench.cases.presets import PRESETS, Grid
+from bench.cases.presets import Grid
 from bench.cases.settings import parse_devices, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, tell
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, me, tell
 from bench.commands.options import Devices, Overrides, grouped
 from bench.report.checked import checked
 from bench.run.checkup import checkup
-from rnn_impls import networks, registry
-
-
-def list_() -> None:
-    """Show the presets, where their numbers come from, and the implementations."""
-    presets = Table(title="Presets", title_justify="left", show_lines=True)
-    for heading in ("--preset", "cases", "what it is for, and where its numbers come from"):
-        presets.add_column(heading, no_wrap=heading != "what it is for, and where its numbers come from")
-    for preset in PRESETS.values():
-        presets.add_row(preset.name, str(len(preset.cases("cpu"))), preset.about)
-    console.print(presets)
-    computed = Table(title="Networks", title_justify="left")
-    for heading in ("--network", "what it is"):
-        computed.add_column(heading, no_wrap=heading == "--network")
-    for name in networks.BUILTIN:
-        computed.add_row(name, (networks.load(name).__doc__ or "").splitlines()[0])
-    console.print(computed)
-    implementations = Table(title="Implementations", title_justify="left")
-    for heading in ("--impl", "what it is", "devices", "from"):
-        implementations.add_column(heading, no_wrap=heading == "--impl")
-    for name in registry.known():
-        implementations.add_row(*map(escape, (name, *_about(name), registry.origin(name))))
-    console.print(implementations)
-    console.print("Groups: three (manual, looped, whole), default (what a plain run takes), all.")
-    console.print("One of your own, implementation or network: path/to/file.py:Name.")
-
-
-def _about(name: str) -> tuple[str, str]:
-    """What an implementation is, and the devices it runs on; or why there is nothing to say."""
-    try:
-        return registry.describe(name), ", ".join(registry.load(name).devices) or "any"
-    except ValueError as error:  # a package may offer anything
-        return f"error: {error}", ""
-
+from rnn_impls import networks
 
 STARTER = Path(rnn_impls.__file__).with_name("starter.py")
 TEMPLATE = Path(networks.__file__).with_name("template.py")
@@ -101,7 +66,7 @@ def new(
     own = f"--network {path}:Leaky"
     commands = [f"run {own}", f"profile {own} --impl manual"] if network else []
     for command in commands or (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
-        tell(f"    python -m bench {command}")
+        tell(f"    {me()} {command}")
 
 
 def _one(text: str) -> str:

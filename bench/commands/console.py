@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from bench.host import missing
 from bench.host.process import WorkerDied, WorkerRefused
+from bench.report.terminal import wrapped
 from bench.run.runner import RunFailed
 from bench.store.files import BrokenFile
 
@@ -26,9 +29,33 @@ console = Console(emoji=False)  # a file's `:x:` is no cross
 errors = Console(stderr=True, emoji=False)
 
 
+def me() -> str:
+    """How this suite is called from the shell that it was called from: by its name where that is on the path, else by
+    the interpreter that runs it."""
+    name, python = (shutil.which(each) for each in ("rnn-bench", "python"))
+    here = Path(sys.executable)
+    if name and Path(name).parent == here.parent:
+        return "rnn-bench"
+    if python and Path(python).parent == here.parent:
+        return "python -m bench"
+    return f"{here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here} -m bench"
+
+
 def tell(text: str, style: str | None = None) -> None:
-    """Lines as they are, broken between words alone; a path or a command stays whole, however long."""
-    console.print(text, style=style, highlight=False, markup=False, overflow="ignore", crop=False)
+    """Prose, wrapped at words. A line that begins with four spaces is to be copied, and stays whole."""
+    show(wrapped(text, console.width), style)
+
+
+def show(lines: Iterable[str], style: str | None = None) -> None:
+    """Lines as they are, such as those of a table, or a path."""
+    for line in lines:
+        console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def point(what: str, path: Path | str) -> None:
+    """Where something lies: the path is whole, on a line of its own where it has to be."""
+    text = f"{what}: {path}"
+    show([text] if len(text) <= console.width else [f"{what}:", str(path)])
 
 
 @contextmanager
@@ -51,6 +78,8 @@ def clear_errors() -> Iterator[None]:
 
 
 def fail(text: str, code: int) -> NoReturn:
-    """End the command with one line on standard error. Raises typer.Exit."""
-    errors.print(f"error: {text}", markup=False, highlight=False, soft_wrap=True)
+    """End the command with one line on standard error, which a terminal gets wrapped at words. Raises typer.Exit."""
+    told = f"error: {text}"
+    for line in wrapped(told, errors.width) if errors.is_terminal else [told]:
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)

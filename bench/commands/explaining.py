@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.cases.axes import Axes
-from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail, tell
+from bench.commands.console import REPORTS, SOMETHING_FAILED, clear_errors, console, fail, point, show, tell
 from bench.commands.measuring import measure
 from bench.commands.options import RunsFolder, Selection, grouped, one_each, overriding
 from bench.run.explanation import Explaining
@@ -23,16 +23,15 @@ def limits(
 ) -> None:
     """Measure what this machine allows, from which the floors follow; kept until the machine changes."""
     with clear_errors():
-        from rich.markdown import Markdown
-
         from bench.report import limits_table
         from bench.run import kept
         from bench.run.progress import Bar
 
         with Bar(console) as bar:
             found, path = kept.this_machine(run_folders.cache_folder(), again, bar)
-        console.print(Markdown(limits_table.markdown(found)))
-        console.print(str(path), soft_wrap=True)
+        tell(limits_table.text(found, console.width))
+        console.print()
+        point("Kept in", path)
 
 
 @grouped
@@ -56,33 +55,12 @@ def profile(
 
 
 def _show_cells(folder: Path) -> None:
-    """A line for each cell: its time, its floor, and why."""
-    from rich.table import Table
-
-    from bench.report.comparisons import place
-    from bench.report.facets import varying_axes
-    from bench.report.names import short_names
-    from bench.report.operators import with_reasons
-    from bench.report.units import duration, gap
-    from bench.table.cells import cells
+    """Each cell: its time, its floor, and why."""
+    from bench.report.profiled import lines
     from bench.table.reading import read_run
 
-    run = read_run(folder)
-    found = with_reasons(cells(run), run.profile)
-    varying, short = varying_axes(found), short_names(found["implementation"])
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("Case", "implementation", "time per call", "floor", "gap", "why"):
-        table.add_column(heading, justify="right" if heading in ("time per call", "floor", "gap") else "left")
-    for _, row in found.iterrows():
-        table.add_row(
-            place(row, varying),
-            short[row["implementation"]],
-            duration(row["seconds"]),
-            duration(row["floor_seconds"]),
-            gap(row["gap"]),
-            row["why"] or str(row["reason"]),
-        )
-    console.print(table)
+    for line, style in lines(read_run(folder), console.width):
+        show([line], style)
 
 
 def _tell_of_traces(folder: Path) -> None:
@@ -90,11 +68,10 @@ def _tell_of_traces(folder: Path) -> None:
     from bench.run.explanation import TRACES
 
     count = len(list((folder / TRACES).glob("*.trace.json"))) if (folder / TRACES).is_dir() else 0
-    console.print(
-        f"Traces: {count} in {folder / TRACES}. Open a .trace.json at https://ui.perfetto.dev, a .folded at "
-        "https://www.speedscope.app (both stay in the browser), or draw the latter with flamegraph.pl.",
-        soft_wrap=True,
-    )
+    console.print()
+    point(f"Traces ({count})", folder / TRACES)
+    tell("Open a .trace.json at https://ui.perfetto.dev, a .folded at https://www.speedscope.app.")
+    tell("Both stay in the browser; flamegraph.pl draws a .folded as well.")
 
 
 def gradients(
@@ -130,12 +107,12 @@ def advise(
     with clear_errors():
         case = axes.case()
         folder = run_folders.find(run, reports)
-        from bench.report.advised import show, why_nothing
+        from bench.report.advised import text, why_nothing
         from bench.table.advice import advise as advised
         from bench.table.reading import read_run
 
         found = read_run(folder)
         told = advised(found, case)
-    show(console, told, found.manifest)
+    tell(text(told, found.manifest, console.width))
     if not told.ranking:
         fail(f"nothing can be said: {why_nothing(told)}", SOMETHING_FAILED)

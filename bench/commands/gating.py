@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, tell
+from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, point, show, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
 from bench.store import folder as run_folders
-from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, Outcome
+from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, News, Outcome
 
 if TYPE_CHECKING:
     from bench.table.reading import Run
@@ -146,18 +146,18 @@ def trust(
         from bench.proof.trust import trust as prove
 
         if show:
-            console.print(f"Table and figure: {rebuild(resampled, Path(show), console)}", soft_wrap=True)
+            point("Table and picture", rebuild(resampled, Path(show), tell))
             return
         folder = Path(resume) if resume else run_folders.dated(reports, "trust")
         folder.mkdir(parents=True, exist_ok=True)
-        path = prove(rounds, resampled, folder, console, seed if beside else None)
-        console.print(f"Table and figure: {path}", soft_wrap=True)
+        point("Table and picture", prove(rounds, resampled, folder, tell, seed if beside else None))
 
 
 def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_effect: float) -> Outcome:
     """Two sides measured in alternation."""
     from bench.gate.pairs import measure_pairs
     from bench.gate.sides import prepared
+    from bench.report.verdicts import opening
 
     overrides = options.pop("overrides")
     asked = prepared(base, base_python, impl, overrides.get("network", ()))
@@ -165,8 +165,14 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_e
         overrides |= {"network": networks} if networks else {}
         settings = Settings(implementations=selection, overrides=overrides, **options)
         settings.cells()  # every name and size is checked before anything is started
-        tell(f"{sides[1].name}, against {sides[0].name}")
-        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), tell, bool(base_python))
+        tell(opening(sides[0].name, sides[1].name))
+        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), _tell_news, bool(base_python))
+
+
+def _tell_news(event: News) -> None:
+    from bench.report.verdicts import news
+
+    tell(news(event))
 
 
 def _against(stored: Run, min_effect: float, budget: str, allow_different: str, timeout: str) -> Outcome:
@@ -184,21 +190,12 @@ def _against(stored: Run, min_effect: float, budget: str, allow_different: str, 
 
 
 def _end(outcome: Outcome, telling: Telling) -> None:
-    """Show, write, and end with the exit code; the last line is the sentence."""
+    """Show, write, and end with the exit code; the last paragraph is the verdict."""
     from bench.report.export import write
-    from bench.report.verdicts import lines, sentence
-    from bench.report.warned import told
+    from bench.report.verdicts import ending
 
-    if found := lines(outcome):
-        console.print()
-    for line in found:
-        console.print(line, soft_wrap=True)
-    for warning in told([verdict.warnings for verdict in outcome.verdicts]):
-        tell(f"warning: {warning}")
-    for note in [*outcome.notes, *(f"a pair was lost: {loss}" for loss in outcome.lost)]:
-        tell(f"note: {note}")
-    console.print()
-    tell(sentence(outcome))
+    for line, style in ending(outcome, console.width):
+        show([line], style)
     # After the sentence, which a full disk must not swallow.
     write(outcome, telling.strict, telling.json, telling.markdown)
     raise typer.Exit(outcome.exit_code(telling.strict))

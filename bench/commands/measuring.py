@@ -11,9 +11,22 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cases.axes import asked
+from bench.cases.case import Case
 from bench.cases.presets import find
 from bench.cases.settings import parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, tell
+from bench.commands.console import (
+    INTERRUPTED,
+    OK,
+    REPORTS,
+    SOMETHING_FAILED,
+    clear_errors,
+    console,
+    me,
+    point,
+    show,
+    tell,
+)
 from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
 from bench.run.explanation import Explaining, expected_seconds, explain
@@ -88,11 +101,11 @@ def report(
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
             if not name.endswith(".json"):
-                console.print(str(build(run_folders.find(name, reports))), soft_wrap=True)
+                point("Report", build(run_folders.find(name, reports)))
         if files:
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)
-            console.print(str(write(read_pytest_json(files), target)), soft_wrap=True)
+            point("Report", write(read_pytest_json(files), target))
 
 
 def accuracy(
@@ -112,8 +125,7 @@ def accuracy(
 
         folder = run_folders.dated(reports, "accuracy")
         seeds = [seed + SEEDS_APART * number if neighbour else None for number in range(sittings)]
-        path = prove(repeats, simulations, folder, console, seeds)
-        console.print(f"Table and figure: {path}", soft_wrap=True)
+        point("Table and picture", prove(repeats, simulations, folder, tell, seeds))
 
 
 def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | None) -> int:
@@ -128,13 +140,13 @@ def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | N
     except WorkerRefused:
         run_folders.discard(folder)
         raise
-    _tell_answer(folder)
+    usual = _tell_answer(folder)
     with Bar(console) as bar, _interrupted() as explaining:
         if how is not None and not passes:
             explain(folder, manifest, cache, bar, how)
-    failed = _report(folder, reports)
+    failed = _report(folder, reports, usual)
     if passes or explaining:
-        tell(f"Interrupted. Go on with: python -m bench run --resume {folder}")
+        show(["Interrupted. Go on with:", f"    {me()} run --resume {folder}"])
         return INTERRUPTED
     return SOMETHING_FAILED if failed else OK
 
@@ -149,9 +161,11 @@ def _interrupted() -> Iterator[list[bool]]:
         found.append(True)
 
 
-def _tell_answer(folder: Path) -> None:
-    """The usual case as a table, who wins where, and what is to be known of it."""
+def _tell_answer(folder: Path) -> Case | None:
+    """The usual case as a table, who wins where, and what is to be known of it; which case that is, if any was
+    measured for two."""
     from bench.report.answer import text, trouble
+    from bench.report.facets import usual_case
     from bench.report.findings import findings
     from bench.report.warned import sentences
     from bench.table.cells import cells
@@ -160,21 +174,31 @@ def _tell_answer(folder: Path) -> None:
     found = read_run(folder)
     table = cells(found)
     console.print()
-    tell(text(table, found.manifest) or findings(table, found.manifest.baseline)[0].text)
+    if told := text(table, found.manifest):
+        show(told.splitlines())
+    else:
+        tell(findings(table, found.manifest.baseline)[0].text)
     for line in sentences(table):
         tell(f"Warning: {line}", "yellow")
     for line in trouble(table):
         tell(line, "red")
     console.print()
+    measured = table[table["seconds"].notna()]
+    several = measured["implementation"].nunique() > 1
+    return Case.parse(usual_case(measured)) if several else None
 
 
-def _report(folder: Path, reports: Path) -> bool:
-    """Write the report, let `latest` point to it, and say where it is and what to type next; whether any cell
-    failed."""
+def _report(folder: Path, reports: Path, usual: Case | None) -> bool:
+    """Write the report, let `latest` point to it, and say where it is and what to type next, of the `usual` case;
+    whether any cell failed."""
     from bench.report.build import write
     from bench.table.reading import read_run
 
     found = read_run(folder)
-    page = run_folders.point_latest(reports, folder) / write(found, folder).name
-    tell(f"Report: {page}")
+    with console.status("writing the report ..."):
+        index = write(found, folder)
+    page = run_folders.point_latest(reports, folder) / index.name
+    point("Report", page)
+    if usual is not None:
+        show(["What to use at sizes of your own, and how to use it:", f"    {me()} advise {asked(usual)}"])
     return any(record.status == FAILED for record in found.manifest.cells)

@@ -15,13 +15,13 @@ from typing import Any
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
-from bench.gate.comparable import comparable, survey, told_choices
+from bench.gate.comparable import choices, comparable, survey
 from bench.gate.judge import LOOKS, Judge, conclude
 from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
 from bench.gate.sides import Side
 from bench.host.machine import cores, differences
 from bench.table.comparison import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
-from bench.table.outcome import INCOMPARABLE, REGRESSED, Incomparable, Outcome, Uncompared
+from bench.table.outcome import INCOMPARABLE, REGRESSED, Asked, Incomparable, Look, Lost, News, Outcome, Uncompared
 
 MOST_LOST = 2
 """Pairs that may be lost over one implementation until it is given up: a process that dies once may have been killed by
@@ -34,7 +34,7 @@ the others could say would change how it ends."""
 WIND_UP = 3.0
 """Seconds of the budget for what is not measuring: the command's start, a pair longer than the others, the worktree."""
 
-Tell = Callable[[str], None]
+Tell = Callable[[News], None]
 
 
 def measure_pairs(
@@ -42,7 +42,7 @@ def measure_pairs(
     settings: Settings,
     min_effect: float,
     log: Path,
-    tell: Tell = lambda text: None,
+    tell: Tell = lambda news: None,
     different_software: bool = False,
 ) -> Outcome:
     """Hold head against base. `settings.budget` bounds the whole, in seconds.
@@ -51,14 +51,13 @@ def measure_pairs(
     """
     begun = time.perf_counter()
     outcome = Outcome(sides[0].name, sides[1].name, min_effect)
-    tell("Checking on both sides that every implementation computes the same network ...")
     base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
-    outcome.notes += told_choices((sides[0].name, sides[1].name), base, head)
+    outcome.chosen = choices(base, head)
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
-    told = f", {len(outcome.uncompared)} that are not compared" if outcome.uncompared else ""
-    tell(f"{len(calls)} cells to compare{told}.")
+    outcome.asked = len(calls)
+    tell(Asked(len(calls)))
     pairs = _Pairs(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
     pairs.measure()
     conclude(outcome, pairs.judge, pairs.given_up, pairs.pair_seconds(), pairs.warnings())
@@ -166,18 +165,30 @@ class _Pairs:
             self._give_up(cell, reason)
         for cell, share in pair.disturbed.items():
             self.disturbed.setdefault(cell, []).append(share)
-        before = len(self.judge.open)
         looked = self.judge.add(pair.logs)
         if looked:
-            left = len(self.judge.open)
-            self.tell(f"{self.judge.pairs} pairs, {self._elapsed():.0f} s: {before - left} cells decided, {left} open")
+            self._note_look()
         return looked
+
+    def _note_look(self) -> None:
+        """Say where it stands."""
+        found, left = self.judge.hearings, self.judge.open
+        look = Look(
+            pairs=self.judge.pairs,
+            seconds=self._elapsed(),
+            settled=len(found) - len(left),
+            regressed=sum(hearing.verdict == REGRESSED for hearing in found.values()),
+            open=len(left),
+            slower=sum(found[cell].suspected == REGRESSED for cell in left),
+        )
+        self.outcome.looks.append(look)
+        self.tell(look)
 
     def _lose(self, death: SideDied) -> None:
         """A pair is lost. One loss is put up with; an implementation that loses pairs again is given up."""
         name = death.cell[1]
-        self.outcome.lost.append(f"{name}: {death}")
-        self.tell(f"a pair was lost over {name}: {death}")
+        self.outcome.lost.append(Lost(death.cell, str(death)))
+        self.tell(self.outcome.lost[-1])
         self.lost[name] += 1
         if self.lost[name] >= MOST_LOST:
             for cell in self.judge.open:
@@ -201,4 +212,5 @@ class _Pairs:
         """The budget is spent between two looks: the next look's share of the error is spent on what there is."""
         if self.judge.pairs >= LOOKS[0]:
             self.judge.look()
+            self._note_look()
         self.outcome.notes.append(f"the budget of {self.settings.budget:.0f} s was spent")

@@ -9,6 +9,7 @@ trust       the second command: is the gate right? Table, picture, JSON
 runs        a sitting: live gate runs of every kind, with a slowdown planted in some
 resample    many gate runs made of the recorded pairs
 rates       how many of them failed, or were wrong, with bounds
+accounts    what both found, for a terminal
 peers       torch.utils.benchmark and plain pytest-benchmark
 neighbour   a noisy neighbour, planted
 

@@ -14,6 +14,7 @@ from bench.cases.case import Case
 from bench.proof.peers import CHECKS, fails, slowed
 from bench.proof.resample import Verdicts, head_against_base, pool, resample
 from bench.proof.runs import KINDS, NEIGHBOUR_KINDS, PEER, Kind
+from bench.report.labels import Labels
 from bench.table.outcome import IMPROVED, REGRESSED, UNCHANGED
 from rnn_impls.registry import THREE
 
@@ -145,7 +146,8 @@ def _false(row: Row) -> list[Row]:
 
 
 def _place(cell: Row) -> str:
-    return f"{cell['implementation']} on {cell['case']}"
+    place = (cell["case"], cell["implementation"])
+    return Labels([place]).whole(place)
 
 
 def _change(cell: Row) -> str:

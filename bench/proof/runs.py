@@ -133,7 +133,7 @@ def _row(kind: Kind, slowed: str, seconds: float, outcome: Outcome) -> dict[str,
         "slowed": slowed,
         "seconds": seconds,
         "pairs": outcome.pairs,
-        "lost": outcome.lost,
+        "lost": [f"{loss.cell[1]}: {loss.reason}" for loss in outcome.lost],
         "uncompared": [[*left.cell, left.reason] for left in outcome.uncompared],
         "machine": outcome.machine,
         "cells": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.markdown import Markdown
 
+from bench.proof.accounts import beside, peer_delays, planted, share, trust_account, trusted
 from bench.proof.peers import CHECKS
 from bench.proof.rates import CURVE, CURVE_MIN_EFFECT, Row, figures, lower, upper
 from bench.proof.runs import NEIGHBOUR_KINDS, PEER, read, schedule, sit
 from bench.store.files import write_atomically, write_json
 
 SECONDS_A_RUN = 45
+
+Tell = Callable[[str], None]
 
 COLOURS = {"gate": "#0072b2", "mean:5%": "#d55e00", "median:5%": "#e69f00", "min:10%": "#999999"}
 """Okabe and Ito's, which people with any colour vision tell apart."""
@@ -40,7 +42,9 @@ def markdown(found: Row) -> str:
     """The tables and what they say."""
     machine = found["machine"]
     lines = [
-        f"Measured on {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}{_beside(found)}: "
+        " ".join(trusted(found)),
+        "",
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}{beside(found)}: "
         f"{found['cells']} cells",
         f"({' and '.join(found['modes'])}), one thread, all kinds of runs in turn. A slowdown is planted in one of "
         "three implementations,",
@@ -55,9 +59,6 @@ def markdown(found: Row) -> str:
     lines += _peer_lines(found) if found["peer"] else []
     deviations, unchanged = found["largest_deviation"], found["unchanged"]
     lines += [
-        "",
-        f"{_share(unchanged['failed'], unchanged['runs'])} unchanged live runs failed, all settings together: at most "
-        f"{upper(unchanged['failed'], unchanged['runs']):.0%} do.",
         "",
         _head_against_base(unchanged["head_against_base"]),
         "",
@@ -77,11 +78,6 @@ def _head_against_base(found: Row) -> str:
     return f"Head against base in unchanged runs: {value} % [{low}, {high}] over {found['passes']} runs."
 
 
-def _beside(found: Row) -> str:
-    share = found.get("neighbour_share")
-    return "" if share is None else f", beside a neighbour that took {share:.2f} of a core"
-
-
 def _peer_lines(found: Row) -> list[str]:
     """What plain pytest-benchmark makes of the same cells."""
     lines = [
@@ -89,12 +85,12 @@ def _peer_lines(found: Row) -> list[str]:
         "The same cells by plain pytest-benchmark, each run held against the one before it "
         f"({found['peer_seconds']:.0f} s a run):",
         "",
-        "| `--benchmark-compare-fail` | " + " | ".join(_planted(d) for d in _peer_delays(found)) + " |",
-        "|---|" + "---:|" * len(_peer_delays(found)),
+        "| `--benchmark-compare-fail` | " + " | ".join(planted(d) for d in peer_delays(found)) + " |",
+        "|---|" + "---:|" * len(peer_delays(found)),
     ]
     for check in CHECKS:
         own = [row for row in found["peer"] if row["check"] == check]
-        lines.append(f"| `{check}` | " + " | ".join(_share(row["failed"], row["runs"]) for row in own) + " |")
+        lines.append(f"| `{check}` | " + " | ".join(share(row["failed"], row["runs"]) for row in own) + " |")
     return lines
 
 
@@ -135,39 +131,27 @@ def _kind_line(kind: Row) -> str:
         said = f"{kind['failed']} of {kind['runs']} (at most {upper(kind['failed'], kind['runs']):.0%})"
         cells = ""
     return (
-        f"| {_planted(kind['delay'])} | {kind['min_effect']:.0%} | {kind['budget']:.0f} s | {said} | {cells} | "
+        f"| {planted(kind['delay'])} | {kind['min_effect']:.0%} | {kind['budget']:.0f} s | {said} | {cells} | "
         f"{kind['false']} | {kind['median_seconds']:.0f} s ({kind['longest_seconds']:.0f} s) | "
-        f"{_share(made_up['failed'], made_up['runs'])} |"
+        f"{share(made_up['failed'], made_up['runs'])} |"
     )
 
 
-def _planted(delay: float) -> str:
-    return f"+{delay:.0%}" if delay else "nothing"
-
-
-def _share(count: int, of: int) -> str:
-    return f"{count} of {of}"
-
-
-def _peer_delays(found: Row) -> list[float]:
-    return list(dict.fromkeys(row["delay"] for row in found["peer"]))
-
-
-def trust(rounds: int, resampled: int, folder: Path, console: Console, seed: int | None = None) -> Path:
+def trust(rounds: int, resampled: int, folder: Path, tell: Tell, seed: int | None = None) -> Path:
     """Measure the gate, with a seed beside a neighbour; return the path of the table.
 
     Raises Incomparable, OSError and KeyboardInterrupt.
     """
     runs = len(list(schedule(rounds) if seed is None else schedule(rounds, NEIGHBOUR_KINDS, peer=False)))
     beside = "Leave the machine alone" if seed is None else f"A neighbour is planted (seed {seed})"
-    console.print(f"Taking {runs} runs, about {runs * SECONDS_A_RUN // 60} min. {beside} ...")
-    rows, share = sit(rounds, folder, lambda told: console.print(f"  {told}", highlight=False, soft_wrap=True), seed)
-    if share is not None:
-        console.print(f"  the neighbour took {share:.2f} of a core")
-    return _shown(rows, share, resampled, folder, console)
+    tell(f"Taking {runs} runs, about {runs * SECONDS_A_RUN // 60} min. {beside} ...")
+    rows, neighbours = sit(rounds, folder, lambda told: tell(f"  {told}"), seed)
+    if neighbours is not None:
+        tell(f"  the neighbour took {neighbours:.2f} of a core")
+    return _shown(rows, neighbours, resampled, folder, tell)
 
 
-def rebuild(resampled: int, folder: Path, console: Console) -> Path:
+def rebuild(resampled: int, folder: Path, tell: Tell) -> Path:
     """Table and picture anew from a folder's `runs.jsonl`, nothing measured; return the path of the table.
 
     Raises OSError and ValueError where the folder holds no run of the gate.
@@ -176,12 +160,13 @@ def rebuild(resampled: int, folder: Path, console: Console) -> Path:
     if all(row["kind"] == PEER for row in rows):
         raise ValueError(f"{folder}: no gate run in runs.jsonl")
     before = folder / "trust.json"  # the neighbour's share of a sitting stands nowhere else
-    share = json.loads(before.read_text()).get("neighbour_share") if before.exists() else None
-    return _shown(rows, share, resampled, folder, console)
+    neighbours = json.loads(before.read_text()).get("neighbour_share") if before.exists() else None
+    return _shown(rows, neighbours, resampled, folder, tell)
 
 
-def _shown(rows: list[dict[str, Any]], share: float | None, resampled: int, folder: Path, console: Console) -> Path:
-    """Write all of it, and print the table."""
-    found = figures(rows, resampled, lambda told: console.print(told, highlight=False))
-    console.print(Markdown(write(found | {"neighbour_share": share}, folder)))
+def _shown(rows: list[dict[str, Any]], neighbours: float | None, resampled: int, folder: Path, tell: Tell) -> Path:
+    """Write all of it, and tell what came of it."""
+    found = figures(rows, resampled, tell) | {"neighbour_share": neighbours}
+    write(found, folder)
+    tell(f"\n{trust_account(found)}\n")
     return folder / "trust.md"

@@ -20,10 +20,14 @@ names             what implementations, axes and devices are called
 units             numbers as people read them: only here is anything scaled or rounded
 warned            warnings
 advised           advice, for `advise`
+profiled          the cells of a profiled run, for `profile`
 limits_table      the machine's limits, for `limits`
 checked           a checkup, for `check`
-verdicts          a gate's outcome, for a terminal and a pull request
+labels            what the cells of a gate's outcome are called
+verdicts          a gate's outcome in sentences, and as a terminal shows it
+comment           the same for a pull request
 export            the same as files, and GitHub's summary
+terminal          prose wrapped at words, and tables in columns that fit
 readme            the README's parts that come from the reference run
 pictures/         the figures
 

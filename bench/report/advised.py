@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.table import Table
-
 from bench.cases.case import FIELDS, Case
 from bench.report.comparisons import WITHIN
 from bench.report.facets import value_range
-from bench.report.names import axis_value, capital, listed, on_device, short_names
+from bench.report.names import axis_value, capital, listed, on_device, phrase, short_names
 from bench.report.prices import calls_in_words
+from bench.report.terminal import WIDTH, columns
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
 from bench.report.warned import short
 from bench.store.manifest import Manifest
@@ -19,38 +17,35 @@ from bench.table.advice import EXTRAPOLATED, INTERPOLATED, MEASURED, UNTRUSTED, 
 from bench.table.cells import REFERENCE
 from bench.table.comparison import UNDECIDED
 from bench.table.ranking import CLOSE, HeldOut
+from rnn_impls import networks
+from rnn_impls.registry import FASTER, REGISTERED, THREE, known, origin
 
-_PAYS_OFF = f"Pays off: calls that earn back what it takes longer to build than {REFERENCE}"
-_ERROR = "; error: its law misses nine in ten of the cells held out of its fit by less"
 
-
-def show(console: Console, advice: Advice, manifest: Manifest) -> None:
-    """Print what it is about, what it rests on, the ranking, the answer, and those without one."""
-    for line in before(advice, manifest):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
+    """The answer, the case, the ranking, what it rests on, those without an answer, and how to use the one to use."""
+    parts = [list(answers(advice)), [f"{capital(words(advice.case))}."]]
     if advice.ranking:
-        console.print()
-        console.print(table(advice))
-        console.print(f"{_PAYS_OFF}{_ERROR if advice.basis != MEASURED else ''}.\n", style="dim", soft_wrap=True)
-    for line in after(advice):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        parts += [table(advice, width), [*rests_on(advice, manifest), *qualified(advice)]]
+    parts.append(list(left_out(advice)))
+    if advice.fastest and (len(advice.fastest) == 1 or advice.standing != UNDECIDED):
+        parts.append(use_it(advice.fastest[0], advice.case.network))
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
-def before(advice: Advice, manifest: Manifest) -> Iterator[str]:
-    """The case, and what the answer rests on."""
-    yield f"{capital(words(advice.case))}."
+def rests_on(advice: Advice, manifest: Manifest) -> Iterator[str]:
+    """What the answer rests on, and how good such answers were where the truth is known."""
     run = ", ".join(filter(None, [manifest.id, manifest.machine.get("cpu"), f"torch {manifest.machine.get('torch')}"]))
-    if not advice.ranking:
-        return
     if advice.basis == MEASURED:
-        yield f"Measured: this very case is in the run ({run})."
+        yield f"Measured: the run holds this very case ({run})."
         return
-    lacks = "the run does not hold this case; times are by scaling laws fitted to the cases that it holds"
+    laws = f"scaling laws fitted to the cases of the run ({run})"
     if advice.basis == INTERPOLATED:
-        yield f"Interpolated: {lacks} ({run})."
+        yield f"Interpolated: the run lacks this case; times are by {laws}."
     else:
-        outside = listed([beyond(each) for each in advice.outside])
-        yield f"Extrapolated, outside what was measured: {outside}. {capital(lacks)} ({run})."
+        yield f"Extrapolated, outside what was measured: {listed([beyond(each) for each in advice.outside])}."
+        yield f"Times are by {laws}."
+    if advice.held_out is not None:
+        yield came_true(advice.held_out)
 
 
 def beyond(size: Unmet) -> str:
@@ -72,26 +67,46 @@ def why_nothing(advice: Advice) -> str:
     return f"the run has no case with {asked}; it has {listed(has)}, and laws do not reach across"
 
 
-def after(advice: Advice) -> Iterator[str]:
-    """The answer, and what has none."""
-    names = short_names([one.name for one in advice.ranking] + [each.name for each in advice.left])
-    if advice.ranking:
-        yield answer(advice, names)
-        for name, others in advice.same.items():
-            who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
-            yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
-        if all(one.gain is None for one in advice.ranking):
-            yield f"{REFERENCE} has no time for this case, so that there is no gain over it."
+def answers(advice: Advice) -> Iterator[str]:
+    """The one to use, and what is the same by another name."""
+    names = _names(advice)
+    if not advice.ranking:
+        return
+    yield answer(advice, names)
+    for name, others in advice.same.items():
+        who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
+        yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
+    if all(one.gain is None for one in advice.ranking):
+        yield f"`{REFERENCE}` has no time for this case, so that there is no gain over it."
+
+
+def qualified(advice: Advice) -> Iterator[str]:
+    """What qualifies the times."""
+    names = _names(advice)
     for one in advice.ranking:
         if one.warnings:
             yield f"Warning for {names[one.name]}: {short(one.warnings)}."
-    if advice.held_out is not None:
-        yield from came_true(advice.held_out)
+
+
+def left_out(advice: Advice) -> Iterator[str]:
+    """Those without an answer, the reasons each once, and who of them may be the fastest."""
+    names = _names(advice)
+    reasons: dict[str, list[str]] = {}
     for each in advice.left:
-        yield f"No answer for {names[each.name]}: {why_left(each)}."
+        reasons.setdefault(why_left(each), []).append(names[each.name])
+    for reason, who in reasons.items():
+        yield f"No answer for {listed(who)}: {reason}."
     for name, count in advice.rivals:
         nearest = f"{count} of the {advice.around} cases measured nearest to it"
         yield f"{names[name]} is the fastest, or may be, in {nearest}."
+
+
+def _names(advice: Advice) -> dict[str, str]:
+    """Every implementation as sentences call it."""
+    every = [*(one.name for one in advice.ranking), *(each.name for each in advice.left)]
+    every += [other for others in advice.same.values() for other in others]
+    short = short_names(every)
+    return {name: phrase(name, short) for name in short}
 
 
 def why_left(left: Left) -> str:
@@ -114,31 +129,28 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
     if len(told) > 1 and advice.standing == UNDECIDED:
         return capital(f"{among}undecided between {listed(told)}: {_WHY_UNDECIDED[advice.basis]}.")
     best = next(one for one in advice.ranking if one.name == advice.fastest[0])
-    over = "" if best.gain is None or best.name == REFERENCE else f", {_gain(best)} over {REFERENCE}"
-    simplest = f" It ties with {listed(told[1:])} {WITHIN}, and is the simplest." if len(told) > 1 else ""
-    return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{over}.{simplest}")
+    why = "" if best.gain is None else f": {_gain(best)} over `{REFERENCE}`"
+    if best.name == REFERENCE:
+        why = ": all others are slower"
+    if len(told) > 1:
+        why = f": it ties with {listed(told[1:])} {WITHIN}, and is the simplest"
+    return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{why}.")
 
 
-def came_true(found: HeldOut) -> Iterator[str]:
+def came_true(found: HeldOut) -> str:
     """How good such predictions were where the truth is known."""
-    yield (
-        f"Of {found.cases} measured cases of this setting, each left out in turn, the implementation ranked first was "
-        f"the fastest in {found.close}, to within {percent(CLOSE)}."
-    )
-    if worst := max(found.losses):
-        median, most = rough_percent(found.median_loss), rough_percent(worst)
-        yield f"Where it was not the fastest, it was slower by {median} in the median, by {most} at worst."
-    yield (
-        f"The fastest was ruled out in {found.cases - found.among} of {found.cases}; {found.wrongly} of "
-        f"{found.ruled_out} ruled out were faster than the first."
+    worst = max(found.losses)
+    cost = f" At worst, the one named was {rough_percent(worst)} slower." if worst >= CLOSE else ""
+    return (
+        f"Such predictions named the fastest, to within {percent(CLOSE)}, in {found.close} of {found.cases} measured "
+        f"cases, each left out in turn.{cost}"
     )
 
 
-_CLOSE = "they are closer than their intervals and the errors of their laws allow to tell"
 _WHY_UNDECIDED = {
-    MEASURED: "the ratio of the first to another, from the same rounds, does not tell",
-    INTERPOLATED: _CLOSE,
-    EXTRAPOLATED: _CLOSE,
+    MEASURED: "their ratio, from the same rounds, does not tell",
+    INTERPOLATED: "their laws err by more than they differ",
+    EXTRAPOLATED: "their laws err by more than they differ",
 }
 _ADVICE = {
     MEASURED: "use {}",
@@ -147,14 +159,12 @@ _ADVICE = {
 }
 
 
-def table(advice: Advice) -> Table:
-    """The ranking, fastest first."""
+def table(advice: Advice, width: int = WIDTH) -> list[str]:
+    """The ranking, fastest first, and what its columns are."""
     predicted = advice.basis != MEASURED
     names = short_names([one.name for one in advice.ranking])
-    found = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    headings = ["--impl", "time per call", f"gain over {REFERENCE}", "build", "pays off"]
-    for heading in [*headings, *(["error"] if predicted else [])]:
-        found.add_column(heading, justify="left" if heading == "--impl" else "right", no_wrap=True)
+    headings = ["--impl", "time per call", f"over {REFERENCE}", "build", "pays off", *(["error"] if predicted else [])]
+    rows = []
     for one in advice.ranking:
         mark = " (extrapolated)" if advice.basis == INTERPOLATED and one.basis == EXTRAPOLATED else ""
         fields = [
@@ -164,8 +174,33 @@ def table(advice: Advice) -> Table:
             duration(one.build_seconds),
             _pays_off(one),
         ]
-        found.add_row(*fields, *([_error(one)] if predicted else []))
-    return found
+        rows.append([*fields, *([_error(one)] if predicted else [])])
+    notes = [f"Pays off: after so many calls, against {REFERENCE}."]
+    notes += ["Error: what its law misses nine in ten unseen cells by at most."] if predicted else []
+    return [*columns(headings, rows, spare=(3, 4, 5), width=width), *notes]
+
+
+_AT_ONCE = (*THREE, *FASTER, "rnncell", "scan")
+"""What needs nothing done before its first call."""
+
+
+def use_it(name: str, network: str = "rnn-tanh") -> list[str]:
+    """How to use an implementation in code of one's own, in lines, those to copy behind four spaces; nothing for one
+    that is one's own."""
+    if name == REFERENCE:
+        told = f"In your own code, `{name}` is an `nn.RNN`, called once for the sequence:"
+        return [told, "    outputs, hidden = rnn(inputs, hidden)"]
+    if name not in known() or name in REGISTERED:
+        return []
+    if network not in networks.BUILTIN:
+        return [f"`{name}` is in {origin(name)}."]
+    return [
+        f"In your own code, instead of an `nn.RNN` (see {origin(name)}):",
+        "    from rnn_impls import build",
+        f'    fast = build("{name}", rnn)',
+        *([] if name in _AT_ONCE else ["    fast.prepare(inputs, hidden)"]),
+        "    outputs, hidden = fast(inputs, hidden)",
+    ]
 
 
 def words(case: Case) -> str:

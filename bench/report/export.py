@@ -1,19 +1,23 @@
-"""An outcome as files: JSON for programs, Markdown for people, and GitHub's summary of a job."""
+"""An outcome as files: JSON for programs, which can be read again; Markdown for people; GitHub's summary of a job."""
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import math
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.report.verdicts import markdown, sentence
-from bench.store.files import write_atomically, write_json
-from bench.table.outcome import CellVerdict, Outcome
+from bench.report.comment import markdown
+from bench.report.verdicts import sentence
+from bench.store.files import BrokenFile, write_atomically, write_json
+from bench.table.comparison import EstimateWarning
+from bench.table.outcome import CellVerdict, Chosen, Look, Lost, Outcome, Uncompared
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
@@ -26,17 +30,37 @@ def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
         "exit_code": outcome.exit_code(strict),
         "sentence": sentence(outcome),
         "cells": [_cell(verdict) for verdict in outcome.verdicts],
-        "uncompared": [
-            {"case": left.cell[0], "implementation": left.cell[1], "status": left.status, "reason": left.reason}
-            for left in outcome.uncompared
-        ],
+        "uncompared": [_named(left) for left in outcome.uncompared],
+        "too_few": outcome.too_few,
+        "asked": outcome.asked,
+        "looks": [dataclasses.asdict(look) for look in outcome.looks],
         "pairs": outcome.pairs,
         "seconds": outcome.seconds,
         "notes": outcome.notes,
-        "lost_pairs": outcome.lost,
+        "chosen": [_named(found) for found in outcome.chosen],
+        "lost_pairs": [_named(loss) for loss in outcome.lost],
         "machine": outcome.machine,
         "raw": outcome.raw,
     }
+
+
+def read(path: Path) -> Outcome:
+    """The outcome that a JSON file of these holds. Raises BrokenFile, and OSError."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] != SCHEMA:
+            raise BrokenFile(f"{path}: schema {found['schema']}, and this version reads {SCHEMA}")
+        return Outcome(
+            **{name: found[name] for name in ("base", "head", "min_effect", "notes", "asked", "pairs", "seconds")},
+            **{name: found[name] for name in ("too_few", "machine", "raw")},
+            verdicts=[_verdict(cell) for cell in found["cells"]],
+            uncompared=[Uncompared(**_celled(left)) for left in found["uncompared"]],
+            chosen=[Chosen(**_celled(each)) for each in found["chosen"]],
+            lost=[Lost(**_celled(loss)) for loss in found["lost_pairs"]],
+            looks=[Look(**look) for look in found["looks"]],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenFile(f"{path}: not the JSON of a gate: {error}") from None
 
 
 def write(outcome: Outcome, strict: bool, json_file: Path | None, markdown_file: Path | None) -> None:
@@ -68,6 +92,27 @@ def add_summary(text: str) -> None:
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
             stream.write(text + "\n")
+
+
+def _named(found: Uncompared | Chosen | Lost) -> dict[str, str]:
+    """Its fields, the cell as two."""
+    fields = dataclasses.asdict(found)
+    case, implementation = fields.pop("cell")
+    return {"case": case, "implementation": implementation, **fields}
+
+
+def _celled(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same the other way round."""
+    rest = {name: value for name, value in fields.items() if name not in ("case", "implementation")}
+    return {"cell": (fields["case"], fields["implementation"]), **rest}
+
+
+def _verdict(fields: dict[str, Any]) -> CellVerdict:
+    """The verdict that `_cell` was made of."""
+    change, low, high = (math.nan if fields[name] is None else fields[name] for name in ("change", "low", "high"))
+    warnings = tuple(EstimateWarning(**warning) for warning in fields["warnings"])
+    cell = (fields["case"], fields["implementation"])
+    return CellVerdict(cell, fields["verdict"], change, low, high, fields["observations"], fields["note"], warnings)
 
 
 def _cell(verdict: CellVerdict) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.report.terminal import WIDTH, columns
 from bench.why.floor import MARGIN
 from bench.why.limits.limits import RATES, Limits, unit
 
@@ -15,9 +16,9 @@ _WORDS = {
     "call.module": "Python loop step, one module call",
     "call.node": "one autograd node",
     "chain.add": "one dependent addition",
-    "call.launch": "one eager operator, kernel launch included",
+    "call.launch": "one eager operator, with its launch",
     "call.graph": "launch of a captured graph",
-    "call.synchronize": "synchronisation with nothing to wait for",
+    "call.synchronize": "synchronisation, nothing to wait for",
     "chain.kernel": "one kernel of a captured chain",
 }
 _PLACES = {"memory": "memory", "host": "from the host"}
@@ -64,17 +65,42 @@ def scaled(name: str, value: float) -> str:
     return f"{value * 1e9:.3g} ns" if value < 1e-6 else f"{value * 1e6:.3g} µs"
 
 
+def text(limits: Limits, width: int = WIDTH) -> str:
+    """What it is about, a table for each device, and what it rests on, for a terminal."""
+    parts = [
+        "What this machine allows, each at its best.\n"
+        "From it follows a case's floor, the least time that any code could need."
+    ]
+    found = rows(limits)
+    for device in dict.fromkeys(row[0].partition(": ")[0] for row in found):
+        own = [row for row in found if row[0].startswith(f"{device}: ")]
+        used = [k for k in range(1, len(own[0])) if any(row[k] for row in own)]
+        told = [[row[0].partition(": ")[2], *(row[k] for k in used)] for row in own]
+        heads = [_heads(limits)[k - 1] for k in used] if device == "CPU" else ["" for _ in used]
+        parts.append("\n".join(columns([device, *heads], told, width=width)))
+    return "\n\n".join([*parts, "\n".join(_notes(limits))])
+
+
+def _heads(limits: Limits) -> list[str]:
+    return [f"{count} thread{'s' if count > 1 else ''}" for count in limits.threads() or [1]]
+
+
 def markdown(limits: Limits) -> str:
     """The table, and what is missing."""
-    counts = limits.threads() or [1]
-    heads = [f"{count} thread{'s' if count > 1 else ''}" for count in counts]
+    heads = _heads(limits)
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows(limits)]
+    return "\n".join([*lines, "", *_notes(limits)]) + "\n"
+
+
+def _notes(limits: Limits) -> list[str]:
+    """What the figures rest on, and what is missing."""
     sizes = {name.rpartition(".")[2]: size for name, size in limits.facts.items() if name.startswith("cpu.cache")}
     caches = [f"{level} {size // 1024} KiB" for level, size in sizes.items()]
     processes = max((len(values) for values in limits.values.values()), default=0)
-    lines += ["", f"Best of {processes} processes (in brackets the worst)."]
-    lines += [f"Caches of a core: {', '.join(caches) or 'not told'}."]
-    lines += [f"Floors take {100 * MARGIN:.0f} % off what these allow, for what a sitting may have missed."]
-    lines += [f"Not measured: {name}: {reason}." for name, reason in limits.missing.items()]
-    return "\n".join(lines) + "\n"
+    return [
+        f"Best of {processes} processes (in brackets the worst).",
+        f"Caches of a core: {', '.join(caches) or 'not told'}.",
+        f"Floors take {100 * MARGIN:.0f} % off what these allow, for what a sitting may have missed.",
+        *(f"Not measured: {name}: {reason}." for name, reason in limits.missing.items()),
+    ]

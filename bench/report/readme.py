@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from bench.cases.case import MODES, Case
 from bench.cases.presets import PRESETS
@@ -136,11 +135,8 @@ def _commands() -> str:
     """What `make bench` prints at its end, and `advise` for ASKED."""
     run, table = _read(reference())
     asked = f"--hidden-size {ASKED.hidden_size} --seq-len {ASKED.seq_len} --mode {ASKED.mode}"
-    console = Console(file=io.StringIO(), width=answer.WIDTH, color_system=None)
-    with console.capture() as advice:
-        advised.show(console, advise(run, ASKED), run.manifest)
     measured = ("make bench", answer.text(table, run.manifest))
-    return _shown(measured, (f"rnn-bench advise {asked}", advice.get()))
+    return _shown(measured, (f"rnn-bench advise {asked}", advised.text(advise(run, ASKED), run.manifest)))
 
 
 def _gate() -> str | None:

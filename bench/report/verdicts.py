@@ -1,67 +1,41 @@
-"""An outcome for people: one sentence, a table for the terminal, Markdown for a pull request."""
+"""An outcome for people: its verdict in sentences, and all that a terminal shows of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from rich.text import Text
-
-from bench.cases.case import FIELDS, Case, Cell
-from bench.report.markdown import escaped, one_line
-from bench.report.names import axis_value, short_names
-from bench.report.warned import short, told
+from bench.cases.case import Case, Cell
+from bench.report.labels import Labels
+from bench.report.names import capital, phrase, short_names
+from bench.report.terminal import WIDTH, columns, wrapped
+from bench.report.warned import shared, short, told
 from bench.table.outcome import (
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
-    INCONCLUSIVE_CODE,
     NEW,
     NOT_RUN,
     REGRESSED,
-    UNCHANGED,
+    Asked,
     CellVerdict,
+    Chosen,
+    Lost,
+    News,
     Outcome,
     Uncompared,
 )
 
-MOST_ROWS = 150
-"""Rows of a Markdown table; a pull request's comment holds 65,536 characters, and JSON has the rest."""
+MOST_ROWS = 12
+"""Of one verdict on a terminal; JSON has the rest."""
 
 STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARABLE: "red", NEW: "dim", NOT_RUN: "dim"}
-MARKS = {REGRESSED: "🔴", IMPROVED: "🟢", UNCHANGED: "⚪", INCONCLUSIVE: "🟡"}
-
-
-class Labels:
-    """What cells are called: the implementation's short name, and what sets its case apart from the others."""
-
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        found = list(cells)
-        self._short = short_names(name for _, name in found)
-        cases = [Case.parse(case) for case, _ in found]
-        others = ("hidden_size", "seq_len", "input_size")
-        varying = [axis for axis in FIELDS if axis not in others and len({getattr(c, axis) for c in cases}) > 1]
-        fixed_input = any(case.input_size != case.hidden_size for case in cases)
-        self._axes = ["hidden_size", "seq_len", *(["input_size"] if fixed_input else []), *varying]
-
-    def case(self, cell: Cell) -> str:
-        """`hidden 64, 16 steps`."""
-        case = Case.parse(cell[0])
-        return ", ".join(axis_value(axis, getattr(case, axis)) for axis in self._axes)
-
-    def implementation(self, cell: Cell) -> str:
-        """`manual`."""
-        return self._short[cell[1]]
-
-    def whole(self, cell: Cell) -> str:
-        """`manual at hidden 64, 16 steps`."""
-        return f"{self.implementation(cell)} at {self.case(cell)}"
 
 
 def labels(outcome: Outcome) -> Labels:
     """The labels of all cells of an outcome."""
-    return Labels([verdict.cell for verdict in outcome.verdicts] + [left.cell for left in outcome.uncompared])
+    every: list[CellVerdict | Uncompared | Chosen | Lost] = [*outcome.verdicts, *outcome.uncompared]
+    return Labels(found.cell for found in [*every, *outcome.chosen, *outcome.lost])
 
 
 def percent(fraction: float, sign: bool = False) -> str:
@@ -77,155 +51,176 @@ def change(verdict: CellVerdict) -> str:
     return f"{percent(verdict.effect, sign=True)} [{', '.join(ends)}]"
 
 
-def sentence(outcome: Outcome) -> str:  # noqa: PLR0911 # a sentence a return
-    """The whole outcome in one sentence for a person."""
-    named, total = labels(outcome), len(outcome.verdicts)
-    compared = _compared(outcome)
-    regressed, improved, open_ = (outcome.of(verdict) for verdict in (REGRESSED, IMPROVED, INCONCLUSIVE))
-    faults = f"{_cells(len(outcome.faults))} could not be compared" if outcome.faults else ""
-    if regressed:
-        most = regressed[0]
-        rest = f"; {faults}" if faults else ""
-        return (
-            f"Regressed: {len(regressed)} of {compared} slower than {outcome.base} by more than "
-            f"{percent(outcome.min_effect)}, most of all {named.whole(most.cell)}: {change(most)}{rest}."
+def sentence(outcome: Outcome) -> str:
+    """The whole outcome for a person, the verdict first."""
+    return " ".join(sentences(outcome))
+
+
+def sentences(outcome: Outcome) -> list[str]:
+    """The verdict, what it is most of all about, and what could not be compared."""
+    faults = [f"{_cells(len(outcome.faults))} could not be compared."] if outcome.faults else []
+    if regressed := outcome.of(REGRESSED):
+        verdict = (
+            f"Regressed: {len(regressed)} of {_compared(outcome)} {_are(len(regressed))} more than "
+            f"{percent(outcome.min_effect)} slower than {outcome.base}."
         )
+        return [verdict, _most(outcome, regressed), *faults]
     if outcome.too_few:
-        return f"Incomparable: {outcome.too_few}."
+        return [f"Incomparable: {outcome.too_few}."]
     if faults:
         first = outcome.faults[0]
-        return f"Incomparable: {faults}; first of all {named.whole(first.cell)}: {one_line(first.reason)}."
-    if not total and outcome.uncompared and all(left.status == NEW for left in outcome.uncompared):
-        names = ", ".join(dict.fromkeys(named.implementation(left.cell) for left in outcome.uncompared))
-        return (
-            f"First gate: nothing to compare yet, since {outcome.base} does not have {names}. "
-            "Merge it; the next change is the first that can be compared."
-        )
-    if not total:
-        reason = f": {one_line(outcome.uncompared[0].reason)}" if outcome.uncompared else ""
-        return f"Incomparable: there is no cell that both {outcome.base} and {outcome.head} can run{reason}."
-    better = (
-        f"; {_cells(len(improved))} faster, most of all {named.whole(improved[0].cell)}: {change(improved[0])}"
-        if improved
-        else ""
-    )
-    within = f"within ±{percent(outcome.min_effect)} of {outcome.base}"
+        reason = _one_line(first.reason)
+        return [f"Incomparable: {faults[0]}", f"First of all {labels(outcome).whole(first.cell)}: {reason}."]
+    return _calm(outcome) if outcome.verdicts else _nothing(outcome)
+
+
+def _calm(outcome: Outcome) -> list[str]:
+    """Where nothing regressed, and no cell that both sides can run was lost."""
+    improved, open_, total = outcome.of(IMPROVED), outcome.of(INCONCLUSIVE), len(outcome.verdicts)
+    compared, within = _compared(outcome), f"within ±{percent(outcome.min_effect)} of {outcome.base}"
+    every = f"all {compared} are" if total > 1 else f"the one cell compared{compared.removeprefix('1 cell')} is"
     if len(open_) == total:
-        return f"Nothing decided: {compared} inconclusive, none of them regressed or {within} for certain."
-    if open_:
-        clear = total - len(open_) - len(improved)
-        return f"Nothing regressed for certain: {clear} of {compared} {within}, {len(open_)} inconclusive{better}."
-    if improved:
-        return f"Nothing regressed: {total - len(improved)} of {compared} {within}{better}."
-    return f"Nothing regressed: all {compared} {within}."
+        return [f"Nothing decided: {every} inconclusive at ±{percent(outcome.min_effect)} of {outcome.base}."]
+    same = total - len(open_) - len(improved)
+    if same == total:
+        return [f"Nothing regressed: {every} {within}."]
+    rest = [f"{len(improved)} faster"] if improved else []
+    rest += [f"{len(open_)} inconclusive"] if open_ else []
+    verdict = f"Nothing regressed{' for certain' if open_ else ''}: {same} of {compared} {_are(same)} {within}, "
+    return [f"{verdict}{', '.join(rest)}.", *([_most(outcome, improved)] if improved else [])]
 
 
-def lines(outcome: Outcome) -> list[Text]:
-    """What is worth a line on a terminal: changes, what is inconclusive, what could not be compared; notes below."""
-    named = labels(outcome)
-    rows = [(v.cell, v.verdict, change(v), _noted(v)) for v in outcome.changed + outcome.of(INCONCLUSIVE)]
-    rows += [(left.cell, left.status, "", one_line(left.reason)) for left in outcome.uncompared]
-    names = max((len(named.implementation(cell)) for cell, *_ in rows), default=0)
-    places = max((len(named.case(cell)) for cell, *_ in rows), default=0)
-    found = []
-    for cell, said, changed, note in rows:
-        place = f"{named.implementation(cell):<{names}}  {named.case(cell):<{places}}"
-        found.append(Text(f"{said:<12}  {place}  {changed}".rstrip(), style=STYLES[said]))
-        if note:
-            found.append(Text(f"{'':<12}  {note}", style="dim"))
-    return found
+def _nothing(outcome: Outcome) -> list[str]:
+    """Where there was nothing to compare."""
+    if outcome.uncompared and all(left.status == NEW for left in outcome.uncompared):
+        short = short_names(left.cell[1] for left in outcome.uncompared)
+        names = ", ".join(phrase(name, short) for name in short)
+        return [
+            f"First gate: nothing to compare yet, since {outcome.base} does not have {names}.",
+            "Merge it; the next change is the first that can be compared.",
+        ]
+    reason = f": {_one_line(outcome.uncompared[0].reason)}" if outcome.uncompared else ""
+    return [f"Incomparable: there is no cell that both {outcome.base} and {outcome.head} can run{reason}."]
 
 
-def _noted(verdict: CellVerdict) -> str:
-    """What it would take to decide a cell, and what qualifies it."""
-    return "; ".join(filter(None, [verdict.note, short(verdict.warnings)]))
+def _most(outcome: Outcome, found: list[CellVerdict]) -> str:
+    """The largest of some changes, which come first."""
+    most = "Most of all" if len(found) > 1 else "It is"
+    return f"{most} {labels(outcome).whole(found[0].cell)}: {change(found[0])}."
 
 
-def markdown(outcome: Outcome) -> str:
-    """A pull request's comment: the changed cells first, everything else folded."""
-    named = labels(outcome)
-    parts = [f"### RNN gate: {_headline(outcome)}\n", f"{escaped(sentence(outcome))}\n"]
-    if outcome.changed:
-        parts.append(_verdicts(outcome.changed, named))
-    if outcome.faults:
-        parts.append(_uncompared("Could not be compared", outcome.faults, named))
-    parts += [
-        _folded(f"{len(found)} {verdict}", _verdicts(found, named))
-        for verdict in (INCONCLUSIVE, UNCHANGED)
-        if (found := outcome.of(verdict))
+def text(outcome: Outcome, width: int = WIDTH) -> str:
+    """All that the gate writes to a terminal, from its first line to the verdict."""
+    paragraphs = []
+    if outcome.asked:
+        events: list[News] = [Asked(outcome.asked), *outcome.looks, *outcome.lost]
+        paragraphs = [opening(outcome.base, outcome.head), *(news(event) for event in events)]
+    lines = [line for paragraph in paragraphs for line in wrapped(paragraph, width)]
+    return "\n".join([*lines, *(line for line, _ in ending(outcome, width))]) + "\n"
+
+
+def opening(base: str, head: str) -> str:
+    """What is held against what, and what is done first."""
+    checking = "Checking on both sides that every implementation computes the same network ..."
+    return f"{capital(head)}, against {base}\n{checking}"
+
+
+def news(event: News) -> str:
+    """What there is to say while a gate is at work: `9 pairs, 20 s: 4 settled (1 regressed), 2 open of 6`."""
+    if isinstance(event, Asked):
+        return f"{_cells(event.cells)} to compare."
+    if isinstance(event, Lost):
+        return lost(event, Labels([event.cell]))
+    regressed = f" ({event.regressed} regressed)" if event.regressed else ""
+    slower = f" ({event.slower} look{'s' if event.slower == 1 else ''} slower)" if event.slower else ""
+    told = f"{event.settled} settled{regressed}, {event.open} open of {event.settled + event.open}{slower}"
+    return f"{event.pairs:>2} pairs, {event.seconds:.0f} s: {told}"
+
+
+def lost(loss: Lost, named: Labels) -> str:
+    """A pair that was lost."""
+    return f"A pair was lost over {named.whole(loss.cell)}: {_one_line(loss.reason)}."
+
+
+def chosen(found: Chosen, outcome: Outcome) -> str:
+    """An implementation that decided otherwise on the two sides what to run."""
+    runs = [
+        f"{what or 'what it has'} in {side}" for what, side in ((found.base, outcome.base), (found.head, outcome.head))
     ]
-    rest = [left for left in outcome.uncompared if left not in outcome.faults]
-    if rest:
-        title = f"{len(rest)} not compared"
-        parts.append(_folded(title, _uncompared("No fault", rest, named)))
-    parts.append(_folded("How this was measured", _how(outcome)))
-    return "\n".join(parts)
+    return f"{labels(outcome).whole(found.cell)} runs {', '.join(runs)}."
 
 
-def _headline(outcome: Outcome) -> str:
-    """The verdict on the whole, in a few words."""
-    code = outcome.exit_code(strict=True)
-    if code == INCONCLUSIVE_CODE == outcome.exit_code():
-        return "nothing decided"
-    return {0: "nothing regressed", 1: "regressed", 3: "incomparable", 4: "nothing regressed, not all clear"}[code]
+def ending(outcome: Outcome, width: int = WIDTH) -> Iterator[tuple[str, str | None]]:
+    """Lines, each with its style: the cells that changed, that are open, that have no verdict; warnings and notes; and
+    the verdict."""
+    rows = [*_rows(outcome, width), *_reasons(outcome, width)]
+    yield from [("", None), *rows] if rows else []
+    notes = [f"Warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
+    notes += [f"Note: {each}" for each in [*outcome.notes, *(chosen(found, outcome) for found in outcome.chosen)]]
+    if notes:
+        yield "", None
+    for note in notes:
+        yield from ((line, "dim") for line in wrapped(note, width))
+    yield "", None
+    yield from ((line, None) for line in wrapped("\n".join(sentences(outcome)), width))
 
 
-def _verdicts(found: Sequence[CellVerdict], named: Labels) -> str:
-    """A Markdown table of verdicts."""
-    noted = any(_noted(verdict) for verdict in found)
-    lines = ["| | implementation | case | change | |" if noted else "| | implementation | case | change |"]
-    lines.append("|---|---|---|---:|---|" if noted else "|---|---|---|---:|")
-    for verdict in found[:MOST_ROWS]:
-        fields = [f"{MARKS[verdict.verdict]} {verdict.verdict}", f"`{named.implementation(verdict.cell)}`"]
-        fields += [named.case(verdict.cell), change(verdict), *([_noted(verdict)] if noted else [])]
-        lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
-    if len(found) > MOST_ROWS:
-        lines.append(f"\n… and {len(found) - MOST_ROWS} more; the JSON file has them all.")
-    return "\n".join(lines) + "\n"
+def _rows(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:
+    """Changes, and what is inconclusive, each verdict under its name."""
+    named, common = labels(outcome), shared([verdict.warnings for verdict in outcome.verdicts])
+    groups = [(verdict, outcome.of(verdict)) for verdict in (REGRESSED, IMPROVED, INCONCLUSIVE)]
+    shown = [verdict for _, found in groups for verdict in found[:MOST_ROWS]]
+    fields = [[f"  {named.implementation(v.cell)}", named.case(v.cell), change(v)] for v in shown]
+    lines = iter(columns((), fields, left=(0, 1, 2), width=width))
+    for said, found in groups:
+        if found:
+            yield said, STYLES[said]
+        for verdict in found[:MOST_ROWS]:
+            yield from ((line, STYLES[said]) for line in next(lines).split("\n"))
+            if note := noted(verdict, common):
+                yield from ((line, "dim") for line in wrapped(note, width, "    "))
+        if rest := len(found) - MOST_ROWS:
+            yield from [(f"  and {rest} more; --json FILE has them all", "dim")] if rest > 0 else []
 
 
-def _uncompared(title: str, found: Sequence[Uncompared], named: Labels) -> str:
-    """A Markdown list of cells without a verdict, those of one reason together."""
-    by_reason: dict[tuple[str, str, str], list[str]] = {}
+def _reasons(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:
+    """What has no verdict: each reason once."""
+    named = labels(outcome)
+    for (status, reason), cells in by_reason(outcome.uncompared).items():
+        who = {named.implementation(cell): None for cell in cells}
+        where = named.case(cells[0]) if len(cells) == 1 else _cells(len(cells))
+        yield from ((line, STYLES[status]) for line in wrapped(f"{status}  {', '.join(who)}, {where}", width))
+        yield from ((line, "dim") for line in wrapped(reason, width, "  "))
+
+
+def by_reason(found: Iterable[Uncompared]) -> dict[tuple[str, str], list[Cell]]:
+    """Status and reason in a line -> the cells that have no verdict for it."""
+    reasons: dict[tuple[str, str], list[Cell]] = {}
     for left in found:
-        key = (named.implementation(left.cell), left.status, one_line(left.reason))
-        by_reason.setdefault(key, []).append(named.case(left.cell))
-    lines = [
-        f"- `{name}` {status}: {reason} ({len(cases)} cells: {'; '.join(cases[:3])}{' …' if len(cases) > 3 else ''})"
-        for (name, status, reason), cases in by_reason.items()
-    ]
-    return f"**{title}**\n\n" + escaped("\n".join(lines[:MOST_ROWS])) + "\n"
+        reasons.setdefault((left.status, _one_line(left.reason)), []).append(left.cell)
+    return reasons
 
 
-def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{content}\n</details>\n"
+def noted(verdict: CellVerdict, common: Iterable[str] = ()) -> str:
+    """What it would take to decide a cell, and what qualifies it, but for the kinds of warning that all have."""
+    own = [warning for warning in verdict.warnings if warning.kind not in common]
+    return "; ".join(filter(None, [verdict.note, short(own)]))
 
 
-def _how(outcome: Outcome) -> str:
-    """Sides, machine, pairs, notes."""
-    machine: dict[str, Any] = outcome.machine
-    lines = [f"- base: {outcome.base}", f"- head: {outcome.head}"]
-    if machine:
-        lines.append(
-            f"- machine: {machine.get('cpu')}, {machine.get('cores')} cores"
-            f"{', ' + str(machine['gpu']) if machine.get('gpu') else ''}, torch {machine.get('torch')}"
-        )
-    if outcome.pairs:
-        lines.append(f"- {outcome.pairs} pairs of fresh processes in alternation on one core, {outcome.seconds:.0f} s")
-    lines.append(
-        f"- minimum effect ±{percent(outcome.min_effect)}; intervals are corrected for the number of cells and of looks"
-    )
-    lines += [f"- warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
-    lines += [f"- {note}" for note in outcome.notes]
-    lines += [f"- a pair was lost: {loss}" for loss in outcome.lost]
-    return escaped("\n".join(lines)) + "\n"
+def _one_line(reason: str) -> str:
+    return " ".join(reason.split()).removesuffix(".")
 
 
 def _compared(outcome: Outcome) -> str:
-    """`24 cells (inference, training)`: a change in a mode that was not compared is not seen."""
+    """`24 cells`, or `12 cells (inference)`: a change in a mode that was not compared is not seen."""
     modes = sorted({Case.parse(verdict.cell[0]).mode for verdict in outcome.verdicts})
-    return f"{_cells(len(outcome.verdicts))} ({', '.join(modes)})"
+    alone = f" ({modes[0]})" if len(modes) == 1 else ""
+    return f"{_cells(len(outcome.verdicts))}{alone}"
 
 
 def _cells(count: int) -> str:
     return f"{count} cell{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -59,10 +59,52 @@ class Uncompared:
     reason: str
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A cell in which an implementation decided otherwise on the two sides what to run; empty for what it has."""
+
+    cell: Cell
+    base: str
+    head: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The pairs begin, over so many cells."""
+
+    cells: int
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A pair of processes that was lost, the cell that it was lost at, and how."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a gate stood when it had measured so many pairs: cells that are settled, and those that regressed among them;
+    cells that are open, and those that look slower among them."""
+
+    pairs: int
+    seconds: float
+    settled: int
+    regressed: int
+    open: int
+    slower: int
+
+
+News = Asked | Look | Lost
+"""What a gate tells while it is at work."""
+
+
 @dataclass
 class Outcome:
     """All that a gate found. `base` and `head` are what people call the sides; seconds for times, a fraction for
-    `min_effect`. `raw` is what the verdicts were reached from, for the JSON file."""
+    `min_effect`. `asked` is how many cells were measured in pairs, `looks` how it went on; `raw` is what the verdicts
+    were reached from, for the JSON file."""
 
     base: str
     head: str
@@ -70,7 +112,10 @@ class Outcome:
     verdicts: list[CellVerdict] = field(default_factory=list)
     uncompared: list[Uncompared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    chosen: list[Chosen] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    asked: int = 0
+    looks: list[Look] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=dict)
     pairs: int = 0
     seconds: float = 0.0

@@ -60,6 +60,11 @@ class Ended:
         """What a person reads last."""
         return self.text.strip().splitlines()[-1]
 
+    @property
+    def verdict(self) -> str:
+        """The last paragraph, in one line."""
+        return " ".join(self.text.strip().split("\n\n")[-1].splitlines())
+
 
 class Repository:
     """A folder under git; every command in it is checked to leave neither a worktree nor a process behind."""

@@ -18,7 +18,8 @@ from bench.cases.case import Case
 from bench.commands.console import clear_errors
 from bench.commands.gating import Telling, _end
 from bench.host.process import WorkerDied
-from bench.report.verdicts import markdown, sentence
+from bench.report.comment import markdown
+from bench.report.verdicts import sentences
 from bench.table.outcome import CellVerdict, Outcome
 from tests import warm
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Ended, Repository, living
@@ -49,7 +50,7 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
         GITHUB_STEP_SUMMARY=str(summary),
     )
     assert ended.code == 1, ended.text
-    assert ended.last_line.startswith("Regressed: 1 of 1 cell (inference) slower than main (")
+    assert ended.verdict.startswith("Regressed: 1 of 1 cell (inference) is more than 20 % slower than main (")
     found = json.loads((repository.folder / "out.json").read_text())
     assert found["cells"][0]["verdict"] == "regressed"
     assert 1.0 < found["cells"][0]["change"] < 3.0
@@ -75,7 +76,7 @@ def test_the_base_is_another_interpreter(tmp_path: Path) -> None:
         "60%",
     )
     assert ended.code == 0, ended.text
-    assert str(link) in ended.last_line
+    assert str(link) in ended.verdict
 
 
 def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_against_a_stored_run(tmp_path: Path) -> None:
     assert ended.code == 0, ended.text
     ended = repository.process("gate", "--against", "latest", "--reports", "reports", "--min-effect", "80%")
     assert ended.code == 0, ended.text
-    assert ended.last_line.startswith("Nothing regressed")
+    assert ended.verdict.startswith("Nothing regressed")
     (stored,) = (repository.folder / "reports" / "runs").iterdir()
     edited(stored / "run.json", lambda content: content["machine"].update(torch="1.0"))
     ended = repository.bench("gate", "--against", str(stored))
@@ -221,5 +222,5 @@ def test_exit_codes_of_verdicts(verdicts: list[str], strict: bool, code: int) ->
     outcome = Outcome("base", "head", 0.03, cells)
     assert outcome.exit_code(strict) == code
     if verdicts == ["inconclusive"] * 2:
-        assert sentence(outcome).startswith("Nothing decided: 2 cells (inference) inconclusive")
+        assert sentences(outcome)[0].startswith("Nothing decided: all 2 cells (inference) are inconclusive")
         assert markdown(outcome).startswith("### RNN gate: nothing decided")

@@ -17,10 +17,10 @@ from bench.gate import pairs
 from bench.gate.comparable import Surveyed
 from bench.gate.judge import LOOKS
 from bench.gate.pair import Pair, SideDied
-from bench.gate.pairs import measure_pairs, told_differences
+from bench.gate.pairs import Tell, measure_pairs, told_differences
 from bench.gate.sides import Side
+from bench.report.comment import markdown
 from bench.report.export import as_json
-from bench.report.verdicts import markdown
 from bench.report.warned import short
 from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
 from bench.table.comparison import DISTURBED, NO_EVIDENCE, NOT_PINNED
@@ -32,7 +32,11 @@ from bench.table.outcome import (
     NOT_RUN,
     REGRESSED,
     UNCHANGED,
+    Asked,
     Incomparable,
+    Look,
+    Lost,
+    News,
     Outcome,
 )
 from tests.gate.test_faults import FakeCrews
@@ -66,6 +70,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         names: tuple[list[str], list[str]] = (["manual", "whole"], ["manual", "whole"]),
         machines: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
         disturbed: float = 0.0,
+        tell: Tell = lambda news: None,
     ) -> Outcome:
         ticks, draw, counter = Ticks(), random.Random(1), iter(range(10000))
         sound = {cell: CellRecord(*cell, call_seconds=1e-4) for cell in CELLS}
@@ -85,7 +90,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         monkeypatch.setattr(pairs, "Crews", FakeCrews)
         monkeypatch.setattr(pairs, "time", ticks)
         settings = Settings(preset="gate", budget=budget)
-        return measure_pairs((Side("base"), Side("head")), settings, min_effect, Path("log"))
+        return measure_pairs((Side("base"), Side("head")), settings, min_effect, Path("log"), tell)
 
     return held
 
@@ -151,6 +156,26 @@ def test_a_regression_fails(hold: Callable[..., Outcome]) -> None:
     assert outcome.exit_code() == 1
 
 
+def test_what_is_told_meanwhile(hold: Callable[..., Outcome]) -> None:
+    """How many cells there are; at every look how many are settled, open, slower; lost pairs. All of it is kept."""
+    news: list[News] = []
+
+    def truth(cell: Cell, number: int) -> float:
+        if number == 2:
+            raise SideDied("head: it died", CELLS[1])
+        return 0.1 if cell == CELLS[0] else 0.0
+
+    outcome = hold(truth, tell=news.append)
+    loss, *looks = (event for event in news[1:])
+    assert news[0] == Asked(4) and outcome.asked == 4
+    assert [loss] == outcome.lost == [Lost(CELLS[1], "head: it died")]
+    assert looks == outcome.looks
+    first, last = outcome.looks[0], outcome.looks[-1]
+    assert (first.pairs, first.settled, first.open, first.slower) == (6, 3, 1, 1)
+    assert last == Look(last.pairs, last.seconds, settled=4, regressed=1, open=0, slower=0)
+    assert [look.pairs for look in outcome.looks] == list(LOOKS[: len(outcome.looks)])
+
+
 def test_the_budget_ends_it(hold: Callable[..., Outcome]) -> None:
     """A cell at the limit stays open till then; what it would take is said; 0, or 4 when asked to be strict."""
     outcome = hold(lambda cell, number: 0.0295 if cell == CELLS[0] else 0.0, budget=45)
@@ -179,7 +204,7 @@ def test_one_lost_pair_is_put_up_with(hold: Callable[..., Outcome]) -> None:
         return 0.0
 
     outcome = hold(truth)
-    assert outcome.lost == ["manual: head: the process was killed by SIGKILL"]
+    assert outcome.lost == [Lost(CELLS[0], "head: the process was killed by SIGKILL")]
     assert outcome.exit_code() == 0
 
 
