@@ -178,7 +178,7 @@ def test_a_sound_implementation(tmp_path: Path) -> None:
     (equal,) = [line for line in lines if line.startswith("equal in ")]
     assert equal.startswith("equal in 6 cases (rnn-tanh, 1 layer): largest error ")
     assert float(equal.rpartition(" ")[2]) < 1e-5
-    assert lines[-1] == "    python -m bench run --impl default,cell.py:Bare"
+    assert lines[-1] == "    rnn-bench run --impl default,cell.py:Bare"
     assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["cell.py"]
 
 

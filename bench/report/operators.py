@@ -68,19 +68,18 @@ def _count(value: float) -> str:
 
 
 def with_reasons(cells: pd.DataFrame, profile: Profile | None) -> pd.DataFrame:
-    """Add `why`: the line of each measured cell, or why there is none; empty for cells that were not measured. Nothing
-    is added where no profile was asked for."""
+    """Add `why`: the line of each profiled cell, or why there is none; empty for cells of a length that is not profiled,
+    and for those that were not measured. Nothing is added where no profile was asked for."""
     if profile is None:
         return cells
     records = {each.cell: each for each in profile.records}
-    missing_all = profile.missing or "the profile does not hold it"
     lines = []
     for _, row in cells.iterrows():
         record = records.get((row["case"], row["implementation"]))
         if row["status"] != MEASURED or missing(row["seconds"]):
             lines.append("")
         else:
-            lines.append(reason(row, record) if record else f"not profiled: {missing_all}")
+            lines.append(reason(row, record) if record else profile.missing and f"not profiled: {profile.missing}")
     return cells.assign(why=lines)
 
 
