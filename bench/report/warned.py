@@ -48,7 +48,7 @@ _SENTENCES: dict[str, Callable[[float], str]] = {
     FEW_ROUNDS: lambda rounds: f"as few as {_count(rounds, 'round', 'rounds')} in a pass",
     FEW_PASSES: lambda passes: f"only {_count(passes, 'pass', 'passes')}: the interval is wide, or missing",
     PARTS: lambda share: f"the parts of the profile are up to {whole_percent(share)} off the time measured",
-    GAP: lambda gap: f"the floor was beaten, by a gap down to {gap:.2f}×: `python -m bench limits --again` mends it",
+    GAP: lambda gap: f"the floor was beaten, by a gap down to {gap:.2f}×: `rnn-bench limits --again` mends it",
     NO_EVIDENCE: lambda passes: "nothing is known of what disturbed the blocks: medians over rounds are shown",
     COUNTED: lambda _: "the network does not state its operations: torch's flop counter did, and floors rest on that",
     NOT_PINNED: lambda _: "this system binds no process to a core: repeats will differ by more",

@@ -70,7 +70,7 @@ def test_it_opens_quietly_and_fits(browser: Browser, report: Path, width: int, s
 
 
 CUT_OFF = """() => [...document.querySelectorAll('body *')].filter(each => {
-  if (each.closest('svg') || !each.getClientRects().length) return false;
+  if (each.closest('svg') || !each.checkVisibility()) return false;
   const hides = getComputedStyle(each).overflowX !== 'visible';
   return each.getBoundingClientRect().right > innerWidth + 1 || (hides && each.scrollWidth > each.clientWidth + 1);
 }).map(each => `${each.tagName} ${each.className} ${each.textContent.trim().slice(0, 60)}`)"""
@@ -92,7 +92,7 @@ FAINT = """() => {
   };
   return [...document.querySelectorAll('body *')].filter(each => {
     const own = [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || each.closest('svg, script') || !each.getClientRects().length) return false;
+    if (!own || each.closest('svg, script') || !each.checkVisibility()) return false;
     const style = getComputedStyle(each);
     if (!style.color.startsWith('rgb(')) return false;
     const [dim, bright] = [light(parts(style.color)), light(behind(each))].sort((a, b) => a - b);

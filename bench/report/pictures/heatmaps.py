@@ -162,8 +162,8 @@ def _panels(scene: Scene, setting: Setting, won: Mapping[str, Winner]) -> Iterat
         columns, high = sorted({tile.column for tile in tiles}), sorted({tile.row for tile in tiles})
         draw = partial(draw_winners, tiles=tiles, columns=columns, rows=high)
         height = TOP + BOTTOM + max(0.5 * len(high), 1.0 if len(high) > 1 else 0.6)
-        title = f"{mode.capitalize()}: the fastest implementation"
-        yield Panel(title, f"{title}. {'; '.join(told)}.", draw, height, 0.62)
+        title = mode.capitalize()
+        yield Panel(title, f"{title}, the fastest implementation. {'; '.join(told)}.", draw, height, 0.62)
 
 
 def _tile(scene: Scene, steps: int, hidden_size: int, winner: Winner) -> WinnerTile:
