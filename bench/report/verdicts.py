@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from bench.cases.case import Case, Cell
 from bench.report.labels import Labels
@@ -175,12 +176,13 @@ def _rows(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:
     for said, found in groups:
         if found:
             yield said, STYLES[said]
-        for verdict in found[:MOST_ROWS]:
+        notes = [noted(verdict, common) for verdict in found[:MOST_ROWS]]
+        for note, following in zip_longest(notes, notes[1:]):
             yield from ((line, STYLES[said]) for line in next(lines).split("\n"))
-            if note := noted(verdict, common):
+            if note and note != following:  # what rows have in common stands below the last
                 yield from ((line, "dim") for line in wrapped(note, width, "    "))
-        if rest := len(found) - MOST_ROWS:
-            yield from [(f"  and {rest} more; --json FILE has them all", "dim")] if rest > 0 else []
+        if len(found) > MOST_ROWS:
+            yield f"  and {len(found) - MOST_ROWS} more; --json FILE has them all", "dim"
 
 
 def _reasons(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:

@@ -241,6 +241,16 @@ def test_json_is_read_back(found: Outcome, said: list[str], code: int, tmp_path:
     assert text(again) == text(found)
 
 
+def test_the_outcome_that_is_committed() -> None:
+    """A gate of another repository, with a copy too many planted: what documentation quotes can be had of it."""
+    path = Path(__file__).parents[2] / "reports" / "reference" / "amd-epyc-2-cores" / "gate" / "outcome.json"
+    shown = text(read(path))
+    assert shown.startswith("The working tree (17c7fcd26 and uncommitted changes), against main (17c7fcd26)\n")
+    assert "\nRegressed: 8 of 8 cells are more than 3 % slower than main (17c7fcd26).\n" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not any(place in path.read_text() for place in ("/home", "/work", "/tmp", "/root"))
+
+
 def test_json_of_something_else_is_named(tmp_path: Path) -> None:
     """Another schema, another file."""
     for content in ('{"schema": 1}', "{}", "[]", "nothing"):
