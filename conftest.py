@@ -6,7 +6,9 @@ A plain `pytest` runs the tests and times nothing. `pytest bench` runs the bench
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,17 @@ import pytest
 
 from bench.cases.axes import AXES, FORMS, OVERRIDES, Axes
 from bench.cases.settings import Settings, parse_devices
+from bench.host import missing
+from bench.report.names import short_names
 from bench.run import guard
+from bench.store.passes import test_name
 
 if TYPE_CHECKING:
     from bench.run.session import Session
+
+if importlib.util.find_spec("pytest_benchmark") is None:  # pytest itself would speak of its options alone
+    print(f"ERROR: {missing.without('pytest_benchmark')}", file=sys.stderr)
+    sys.exit(pytest.ExitCode.USAGE_ERROR)
 
 ROOT = Path(__file__).parent
 SAVE_HINT = "no saved run to compare with; save a first one with: pytest bench --benchmark-autosave"
@@ -34,6 +43,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")
     for axis in OVERRIDES:
         group.addoption(*AXES[axis].options, dest=axis, default="", help=f"override {axis}: {FORMS}")
+
+
+class ShortRows:
+    """In a table that is headed by its case, a row needs no more than the implementation's name. It is no hook of this
+    module, since `pytest-benchmark compare` calls those in another way."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_benchmark_group_stats(
+        self, benchmarks: list[dict[str, Any]], group_by: str
+    ) -> Generator[None, Any, Any]:
+        """Rename what is shown, once it is grouped; what is saved keeps its name."""
+        groups = yield
+        ours = [each for each in benchmarks if group_by == "group" and "implementation" in each["extra_info"]]
+        short = short_names(each["extra_info"]["implementation"] for each in ours)
+        for each in ours:
+            each["name"] = short[each["extra_info"]["implementation"]]
+        return groups
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = [str(ROOT / "bench")]
     if not _asks_for_benchmarks(config):
         return
+    config.pluginmanager.register(ShortRows())
     if getattr(option, "dist", "no") != "no" or getattr(option, "numprocesses", None):
         raise pytest.UsageError(
             "benchmarks running side by side would time each other; run them without xdist: pytest bench -p no:xdist"
@@ -63,17 +90,33 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(wrong)
     if option.benchmark_compare and not _saved_runs(config):
         raise pytest.UsageError(SAVE_HINT)
-    _cells(config)  # what is not known is said here, in one line, before anything is collected
+    try:
+        _cells(config)  # what is not known is said here, in one line, before anything is collected
+    except ModuleNotFoundError as error:
+        if not (text := missing.told(error)):
+            raise
+        raise pytest.UsageError(text) from None
 
 
 def pytest_benchmark_compare_machine_info(
     config: pytest.Config, machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
 ) -> None:
-    """With a threshold, a saved run of another machine or software is refused, where a warning would be overlooked."""
+    """With a threshold, a saved run of another machine or software is refused, where a warning would be overlooked.
+
+    What is saved is compared by the tests' names of today, whatever they were then: it is asked here before that.
+    """
+    guard.rename(compared_benchmark)
     if config.option.benchmark_compare_fail:
         name = str(compared_benchmark.get("datetime", "the saved run"))
         if wrong := guard.different_machine(machine_info, compared_benchmark, f"saved run of {name}"):
             raise pytest.UsageError(wrong)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_header() -> Generator[None, Any, Any]:
+    """Without pytest-benchmark's line of its own settings: none is in force here, and it has 176 columns."""
+    lines = yield
+    return [line for line in lines if not str(line).startswith("benchmark: ")]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -101,7 +144,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per cell, in the order of the cases, those of a Case side by side."""
     if {"rnn_case", "implementation"} <= set(metafunc.fixturenames):
         cells = _cells(metafunc.config)
-        ids = [f"{case}-{name}" for case, name in cells]
+        ids = [test_name(*cell) for cell in cells]
         metafunc.parametrize(("rnn_case", "implementation"), cells, ids=ids)
 
 
@@ -180,4 +223,4 @@ def _saved_runs(config: pytest.Config) -> list[dict[str, Any]]:
     )
     name = config.option.benchmark_compare
     found = list(storage.load() if name is True else storage.load(name))
-    return [content for _, content in (found[-1:] if name is True else found)]
+    return [guard.rename(content) for _, content in (found[-1:] if name is True else found)]

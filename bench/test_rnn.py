@@ -24,14 +24,14 @@ pytestmark = pytest.mark.filterwarnings("default")
 @pytest.mark.benchmark(timer=clock.read, disable_gc=False, warmup=False)
 def test_rnn(rnn_case: str, implementation: str, rnn_session: Session, benchmark: BenchmarkFixture) -> None:
     """Play back one cell's samples; skip it where it cannot run, fail it where it does not compute the network."""
-    benchmark.group = rnn_case
+    case = Case.parse(rnn_case)
+    benchmark.group = case.short
     record, found = rnn_session.measured(rnn_case, implementation)
     if record.status == FAILED:
         pytest.fail(f"{implementation}: {record.reason}", pytrace=False)
     if record.status != MEASURED or found is None:
         pytest.skip(f"{implementation} {record.status}: {record.reason}")
     samples = found.samples[implementation]
-    case = Case.parse(rnn_case)
     benchmark.extra_info.update(extra_info(case, implementation, samples, found.control, record))
     clock.load(samples["seconds"])
     benchmark.pedantic(clock.play, rounds=len(samples["seconds"]), iterations=1)

@@ -28,6 +28,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -50,7 +51,9 @@ class Adapter(Implementation):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         given = arguments(self.build, shape)
+        start = time.perf_counter()
         module = self.build(**given)
+        self.adapted_seconds = time.perf_counter() - start
         if not isinstance(module, nn.Module):
             raise ValueError(f"{self.name} builds a {type(module).__name__}, which is not a torch.nn.Module")
         self.module = module
@@ -148,7 +151,7 @@ class Otherwise(Adapter):
 
     def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """With the batch first or no hidden state, as it has it; the results as everybody else's."""
-        batch_first = bool(getattr(self.module, "batch_first", False))
+        batch_first = bool(getattr(self.build, "batch_first", getattr(self.module, "batch_first", False)))
         given = inputs.transpose(0, 1) if batch_first else inputs
         results: Any = self.module(given, hidden) if self.takes_hidden else self.module(given)
         if isinstance(results, Tensor) and not self.takes_hidden and self.shape.num_layers == 1:
@@ -167,18 +170,11 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     name = getattr(build, "__name__", "it")
     if "shape" in asked:
         return {"shape": shape}
-    own = getattr(build, "sizes", {})
-    called = {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
+    called = _called(build)
     kinds = {parameter.kind for parameter in asked.values()}
     # `nn.RNN` itself and what derives from it take anything by name, but know of no head.
     takes = set(asked) | ({*SIZES, *USUAL} if inspect.Parameter.VAR_KEYWORD in kinds else set())
-    unknown = [
-        parameter.name
-        for parameter in asked.values()
-        if parameter.name not in called.values()
-        and parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
+    unknown = [each for each in unclaimed(build) if asked[each].default is inspect.Parameter.empty]
     if unknown or not takes.issuperset(called[size] for size in SIZES):
         told = f"asks for {unknown[0]}" if unknown else f"takes no {next(s for s in SIZES if called[s] not in takes)}"
         listed = ", ".join(called.values())
@@ -189,10 +185,25 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     if called["num_layers"] not in takes and shape.num_layers > 1:
         raise Unavailable(f"{name} takes no num_layers, and so has one layer")
     kind = shape.network.nonlinearity
-    if called["nonlinearity"] not in takes and kind not in ("", USUAL["nonlinearity"]):
+    alone = called["nonlinearity"] not in takes and shape.network.name not in getattr(build, "networks", ())
+    if alone and kind not in ("", USUAL["nonlinearity"]):
         raise Unavailable(f"{name} takes no nonlinearity, and so has {USUAL['nonlinearity']} alone")
     given = {size: getattr(shape, size) for size in called if size != "nonlinearity"} | {"nonlinearity": kind}
     return {called[size]: given[size] for size in called if called[size] in takes and given[size] != ""}
+
+
+def _called(build: Callable[..., object]) -> dict[str, str]:
+    """What a constructor calls each thing that it can be given."""
+    own = getattr(build, "sizes", {})
+    return {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
+
+
+def unclaimed(build: Callable[..., object]) -> list[str]:
+    """Parameters of a constructor that it is given nothing for."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    known = {*_called(build).values(), "shape"}
+    asked = inspect.signature(build).parameters.values()
+    return [each.name for each in asked if each.name not in known and each.kind not in variable]
 
 
 def adapted(found: object) -> type[Implementation]:
@@ -235,4 +246,4 @@ def _otherwise(build: Any) -> Iterator[str]:
     if not getattr(build, "takes_hidden", True):
         yield "without a hidden state"
     for size, name in getattr(build, "sizes", {}).items():
-        yield f"{size} called {name}"
+        yield f"with {name} for {size}"

@@ -129,6 +129,9 @@ class Implementation(nn.Module):
     compile_seconds: float = 0.0
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
 
+    adapted_seconds: float | None = None
+    """What constructing somebody's module took, of the adapter that was built around it; the rest is not its price."""
+
     chosen: str = ""
     """What it decided at `prepare` to run, for one that has a choice; recorded with each cell."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -380,7 +381,7 @@ class FromZeroInAll(FromZero):
         return self.rnn(inputs)
 
 
-FROM_ZERO = ("batch first", "without a hidden state", "input_size called features", "hidden_size called width")
+FROM_ZERO = ("batch first", "without a hidden state", "with features for input_size", "with width for hidden_size")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -418,3 +419,32 @@ def test_what_a_size_is_called_is_asked_for() -> None:
 
     with pytest.raises(Unavailable, match="computes only rnn-relu"):
         Workload(CASE, adapted(Relu), Problem.of(CASE))
+
+
+def test_the_price_of_building_is_that_of_the_class_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its construction and its `prepare`, on a clock of the test's: not what adapts it, and not loading the weights."""
+    now = [0.0]
+
+    class Slow(Bare):
+        def __init__(self, input_size: int, hidden_size: int) -> None:
+            super().__init__(input_size, hidden_size)
+            now[0] += 2.0
+
+        def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+            now[0] += 0.5
+
+    def slow_arguments(*given: Any) -> dict[str, Any]:
+        now[0] += 100.0
+        return arguments(*given)
+
+    class SlowToLoad(Whole):
+        def load(self, weights: dict[str, Tensor]) -> None:
+            now[0] += 100.0
+            super().load(weights)
+
+    clock = types.SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("rnn_impls.adapter.time", clock)
+    monkeypatch.setattr("bench.measure.workload.time", clock)
+    monkeypatch.setattr("rnn_impls.adapter.arguments", slow_arguments)
+    assert Workload(CASE, adapted(Slow), Problem.of(CASE)).build_seconds == 2.5
+    assert Workload(CASE, SlowToLoad, Problem.of(CASE)).build_seconds == 0.0

@@ -30,8 +30,18 @@ def test_id_is_readable() -> None:
     assert case.id == "cuda-bfloat16-training-relu-I0768-H0128-L02-B0064-T1024-O0002-t08"
 
 
+def test_short_leaves_out_what_is_usual() -> None:
+    """Mode, hidden size and length alone where nothing else is said; an input that is not as wide, and all else, is."""
+    assert Case().short == "inference-H0128-T0064"
+    assert Case(hidden_size=64, input_size=64, mode="training").short == "training-H0064-T0064"
+    assert Case(hidden_size=64).short == "inference-I0128-H0064-T0064"
+    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, 64, 1024, 2, 8)
+    assert case.short == case.id
+    assert Case(network="relu", batch_size=16, threads=2).short == "inference-relu-H0128-B0016-T0064-t02"
+
+
 def test_id_parses_back() -> None:
-    """`parse` is the inverse of `id`, and the fields survive a dictionary."""
+    """`parse` is the inverse of `id` and of `short`, and the fields survive a dictionary."""
     pytest.importorskip("hypothesis", reason=NEEDS_HYPOTHESIS)
     from hypothesis import given, settings
 
@@ -39,6 +49,7 @@ def test_id_parses_back() -> None:
     @given(any_case())
     def holds(case: Case) -> None:
         assert Case.parse(case.id) == case
+        assert Case.parse(case.short) == case
         assert Case.from_dict(case.as_dict()) == case
 
     holds()
@@ -89,6 +100,8 @@ def test_sizes_beyond_the_padding_still_parse(seq_len: int) -> None:
         Case().id.replace("I0128", "I128"),
         Case().id.replace("I0128", "I٠١٢٨"),
         Case().id + "\n",
+        f"cpu-{Case().short}",
+        Case().short.replace("H0128", "H128"),
     ],
 )
 def test_parse_refuses_any_other_text(text: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import pytest
 
 from bench.cases.case import Case
 from bench.cases.presets import PRESETS
-from bench.commands.bringing import _in_words
 from bench.host import machine
 from bench.host.clock import Ledger
 from bench.host.process import environment
-from bench.run.survey import KINDS, Outcome, cases, conclusion, is_sound, varying
+from bench.report.checked import checked, verdict
+from bench.run.checkup import KINDS, Checkup, Outcome, cases, varying
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, MEASURED, UNAVAILABLE
 from bench.table.cells import cells
 from bench.table.reading import read_run
@@ -88,41 +89,96 @@ def test_axes_replace_the_choice() -> None:
     assert varying(found) == ["network", "input_size", "num_layers", "batch_size", "seq_len", "output_size"]
 
 
-def outcomes(*statuses: str) -> list[Outcome]:
-    """One outcome of each status."""
-    return [Outcome(Case(), status) for status in statuses]
-
-
 @pytest.mark.parametrize(
     ("statuses", "text", "sound"),
     [
-        ([EQUAL, EQUAL], "Equal in all 2 cases.", True),
-        ([EQUAL, UNAVAILABLE], "Equal in all 1 cases; it declines 1 more.", True),
-        ([EQUAL, DIFFERS, FAILED], "Of 3 cases: not equal in 1, failed in 1, equal in 1.", False),
-        ([DIFFERS, UNAVAILABLE], "Of 1 cases: not equal in 1, equal in 0; it declines 1 more.", False),
-        ([FAILED], "Of 1 cases: failed in 1, equal in 0.", False),
-        ([UNAVAILABLE], "It runs in none of the 1 cases here, so that nothing is known of it.", False),
+        ([EQUAL, EQUAL], "`X` computes the network: equal in all 2 cases.", True),
+        ([EQUAL, UNAVAILABLE], "`X` computes the network: equal in its only case; it declines 1.", True),
+        ([EQUAL, DIFFERS, FAILED], "`X` differs in 1 and fails in 1 of 3 cases.", False),
+        ([DIFFERS, UNAVAILABLE], "`X` differs in 1 of 1 case; it declines 1.", False),
+        ([FAILED], "`X` fails in 1 of 1 case.", False),
+        ([UNAVAILABLE], "`X` runs in none of the 1 cases: nothing is known of it.", False),
     ],
 )
-def test_the_conclusion(statuses: list[str], text: str, sound: bool) -> None:
+def test_the_verdict(statuses: list[str], text: str, sound: bool) -> None:
     """One sentence; what declines everything is not called sound."""
-    assert conclusion(outcomes(*statuses)) == text
-    assert is_sound(outcomes(*statuses)) is sound
+    found = Checkup([Outcome(Case(), status) for status in statuses])
+    assert verdict("X", found.counts) == text
+    assert found.is_sound is sound
+
+
+def shown(found: Checkup, width: int = 80) -> list[str]:
+    """The lines of a checkup of `path/to/own.py:X`."""
+    return [line.text for line in checked("path/to/own.py:X", found, width)]
+
+
+def test_each_distinct_outcome_is_told_once() -> None:
+    """With how many cases it met and which; of reasons that differ in numbers the first, with its case."""
+    found = Checkup()
+    for k, case in enumerate(cases(["cpu"], {})):
+        if case.num_layers == 2:
+            found.outcomes.append(Outcome(case, UNAVAILABLE, "made for one layer"))
+        elif case.network == "rnn-relu":
+            found.outcomes.append(Outcome(case, DIFFERS, f"outputs differs first at step {k}, unit 0: 0.{k} not 1"))
+        else:
+            found.outcomes.append(Outcome(case, EQUAL, "", 1e-8 * k))
+    assert shown(found) == [
+        "`X` differs in 4 of 16 cases; it declines 2.",
+        "",
+        "not equal in 4 cases (rnn-relu):",
+        "    outputs differs first at step 0, unit 0: 0.0 not 1; first at hidden 8, 1",
+        "      step, rnn-relu, batch 3, inference",
+        "",
+        "declined in 2 cases (2 layers):",
+        "    made for one layer",
+        "",
+        "equal in 12 cases (rnn-tanh, 1 layer): largest error 1.7e-07",
+        "",
+        "Held against the network in float64: CPU, float32, hidden 8, 1 thread.",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_lines_fit_and_no_word_is_broken(width: int) -> None:
+    """Whatever the width: the words are those of the reason, each whole."""
+    reason = "RuntimeError: " + " ".join(f"word{k}-and-hyphens-{'x' * (k % 9)}" for k in range(40))
+    found = Checkup([Outcome(case, FAILED, reason) for case in cases(["cpu"], {})])
+    lines = shown(found, width)
+    assert max(map(len, lines)) <= width
+    assert reason in " ".join(" ".join(lines).split())
+
+
+def test_what_mends_it_comes_after_the_verdict() -> None:
+    """What it says of the class, the lines, and what was seen when they were tried."""
+    found = Checkup([Outcome(case, FAILED, "no") for case in cases(["cpu"], {})], taken=["batch first"])
+    found.lines = {"batch_first": "batch_first = True", "sizes": 'sizes = {\n    "a": "b",\n}'}
+    found.mended = Counter({EQUAL: 12, DIFFERS: 2, UNAVAILABLE: 4})
+    assert shown(found)[:9] == [
+        "`X` fails in 18 of 18 cases.",
+        "Called batch first.",
+        "",
+        "It has the batch first and has other names for the sizes. Add to `X`:",
+        "    batch_first = True",
+        "    sizes = {",
+        '        "a": "b",',
+        "    }",
+        "Tried: like that it is equal in 12 of 14 cases, wrong in 2; it then declines 4.",
+    ]
 
 
 def test_a_sound_implementation(tmp_path: Path) -> None:
-    """Exit 0, every case with its largest error, those that it declines with their reason; nothing is written."""
+    """Exit 0: the verdict, those that it declines with their reasons, what to type next; nothing is written."""
     (tmp_path / "cell.py").write_text(BARE)
     code, out, err = process("check", "cell.py:Bare", "--mode", "training", "--device", "cpu", folder=tmp_path)
     assert code == 0, err
     lines = out.splitlines()
-    assert lines[0] == "cell.py:Bare against the float64 reference: CPU, float32, training, hidden 8, 1 thread"
-    equal = [line for line in lines if "ok, largest error " in line]
-    assert len(equal) == 6
-    assert all(float(line.rpartition(" ")[2]) < 1e-5 for line in equal)
-    declined = [line for line in lines if "not available: Bare takes no " in line]
-    assert len(declined) == 3
-    assert lines[-1] == "Equal in all 6 cases; it declines 3 more."
+    assert lines[0] == "`Bare` computes the network: equal in all 6 cases; it declines 3."
+    assert "declined in 2 cases (rnn-relu):" in lines
+    assert "declined in 1 case (2 layers):" in lines
+    (equal,) = [line for line in lines if line.startswith("equal in ")]
+    assert equal.startswith("equal in 6 cases (rnn-tanh, 1 layer): largest error ")
+    assert float(equal.rpartition(" ")[2]) < 1e-5
+    assert lines[-1] == "    python -m bench run --impl default,cell.py:Bare"
     assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["cell.py"]
 
 
@@ -148,37 +204,42 @@ class Bare(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "status", "message"),
     [
-        ("Raises", r"failed: ZeroDivisionError: divided by the weather \(faulty\.py, line \d+\)"),
+        ("Raises", FAILED, r"ZeroDivisionError: divided by the weather \(faulty\.py, line \d+\)"),
         (
             "OffAtStep3",
-            r"not equal: outputs differs first at step 3, sequence 0, unit 0: .* instead of .*allowed 1e-04",
+            DIFFERS,
+            r"outputs differs first at step 3, sequence 0, unit 0: .* instead of .*allowed 1e-04",
         ),
-        ("NotANumber", r"not equal: outputs has NaN, first at step 0"),
-        ("WrongShape", r"not equal: outputs has the shape \(2, 7, 8\), it must be \(7, 2, 8\)"),
-        ("ChangesInputs", r"not equal: changes its inputs in place"),
-        ("KeepsState", r"not equal: differs from its first call: outputs differs first at step 0"),
-        ("KeepsResults", r"not equal: keeps something of an earlier call: with other inputs, outputs differs"),
-        ("NoForward", r"failed: NotImplementedError"),
-        ("TakesMemory", r"failed: out of memory: .*\(faulty\.py, line \d+\)"),
-        ("NeedsOneLayer", r"not available: made for another network$"),
+        ("NotANumber", DIFFERS, r"outputs has NaN, first at step 0"),
+        ("WrongShape", DIFFERS, r"outputs has the shape \(2, 7, 8\), it must be \(7, 2, 8\)"),
+        ("ChangesInputs", DIFFERS, r"changes its inputs in place"),
+        ("KeepsState", DIFFERS, r"differs from its first call: outputs differs first at step 0"),
+        ("KeepsResults", DIFFERS, r"keeps something of an earlier call: with other inputs, outputs differs"),
+        ("NoForward", FAILED, r"NotImplementedError"),
+        ("TakesMemory", FAILED, r"out of memory: .*\(faulty\.py, line \d+\)"),
+        ("NeedsOneLayer", UNAVAILABLE, r"made for another network$"),
     ],
 )
-def test_what_is_wrong_is_said(name: str, message: str) -> None:
+def test_what_is_wrong_is_said(name: str, status: str, message: str) -> None:
     """What differs and where, or what was raised and at which line; in one line."""
     outcome = examined(FAULTY + name)
-    text = _in_words(outcome)
-    assert re.match(message, text), text
-    assert "\n" not in text
+    assert outcome.status == status
+    assert re.match(message, outcome.reason), outcome.reason
+    assert "\n" not in outcome.reason
 
 
 def test_a_case_that_is_wrong_is_exit_1(tmp_path: Path) -> None:
     """With the line, the conclusion, and no traceback; a killed process is a line, too."""
     code, out, err = process("check", f"{FAULTY}Dies", *ONE, folder=tmp_path)
     assert (code, err) == (1, "")
-    assert out.splitlines()[1].endswith("failed: the process was killed by SIGKILL, perhaps for want of memory")
-    assert out.splitlines()[2:] == ["Of 1 cases: failed in 1, equal in 0."]
+    assert out.splitlines()[:4] == [
+        "`Dies` fails in 1 of 1 case.",
+        "",
+        "failed in 1 case:",
+        "    the process was killed by SIGKILL, perhaps for want of memory",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -204,15 +265,19 @@ def test_what_is_changed_at_import_is_said_of_every_case(tmp_path: Path) -> None
 
 
 def test_what_is_the_same_in_all_cases_is_said_once(tmp_path: Path) -> None:
-    """With the case that it was found in first, and in how many more."""
+    """With how many cases it met."""
     (tmp_path / "own.py").write_text(
         "from rnn_impls.whole import Whole\n\n\nclass X(Whole):\n    def forward(self, inputs, hidden):\n"
         "        raise ValueError('no')\n"
     )
     code, out, err = bench("check", "own.py:X", "--device", "cpu", folder=tmp_path)
     assert code == 1, err
-    assert out.count("failed: ValueError: no (own.py, line 6)") == 1
-    assert out.splitlines()[2:] == ["  and the same in 17 more cases", "Of 18 cases: failed in 18, equal in 0."]
+    assert out.splitlines()[:4] == [
+        "`X` fails in 18 of 18 cases.",
+        "",
+        "failed in 18 cases:",
+        "    ValueError: no (own.py, line 6)",
+    ]
 
 
 @pytest.mark.usefixtures("hang")
@@ -222,12 +287,12 @@ def test_a_hang_and_a_crash_cost_their_cases(tmp_path: Path) -> None:
     several = [*ONE[:-1], "--seq-len=1,2,3,4", "--timeout=50s"]
     code, out, err = bench("check", "odd.py:Odd", *several, folder=tmp_path)
     assert (code, err) == (1, "")
-    found = [re.split(r"  +", line)[-1] for line in out.splitlines() if line.startswith("  ")]
-    assert found[0].startswith("ok, largest error")
-    assert found[1] == "failed: no answer for 50 s"
-    assert found[2] == "failed: the process ended with exit code 5"
-    assert found[3] == "failed: not tried, its process was lost on 2 cases before"
-    assert out.splitlines()[-1] == "Of 4 cases: failed in 3, equal in 1."
+    assert out.splitlines()[0] == "`Odd` fails in 3 of 4 cases."
+    told = " ".join(out.split())
+    assert "failed in 1 case (2 steps): no answer for 50 s" in told
+    assert "failed in 1 case (3 steps): the process ended with exit code 5" in told
+    assert "failed in 1 case (4 steps): not tried, its process was lost on 2 cases before" in told
+    assert "equal in 1 case (1 step): largest error" in told
 
 
 HANGS = """
@@ -338,7 +403,7 @@ def test_new_then_check_then_run(tmp_path: Path) -> None:
     assert "python -m bench check fast.py:MyRNN" in text
     code, out, err = bench("check", "fast.py:MyRNN", "--device", "cpu", folder=tmp_path)
     assert code == 0, out + err
-    assert out.splitlines()[-1] == "Equal in all 16 cases; it declines 2 more."
+    assert out.splitlines()[0] == "`MyRNN` computes the network: equal in all 16 cases; it declines 2."
     small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
     code, _, err = bench("run", "--impl", "manual,fast.py:MyRNN", *small.split(), folder=tmp_path)
     assert code == 0, err

@@ -243,7 +243,7 @@ def test_progress_counts_cells_passes_and_time() -> None:
         bar.explaining("where the time goes", 1)
         bar.explained()
     text = console.export_text()
-    assert text.count("failed: mine") == 1
+    assert text.count("failed: `mine` at hidden 8, 2 steps, inference") == 1
     assert "[red] wrong" in text
     assert "1 cells: 1 case by manual." in text and "5 passes: about 3 min, then about 40 s to say why." in text
     assert "slow is left out in 1 cells: one call would take about 9 s" in text

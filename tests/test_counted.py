@@ -156,7 +156,7 @@ def test_the_share_of_time_that_others_had(tmp_path: Path) -> None:
     assert table["warnings"].tolist() == [(), (EstimateWarning(DISTURBED, 0.25),)]
     assert short(table["warnings"].iloc[1]) == "disturbed 25 %"
     assert sentences(table) == [
-        "In 1 of 2 cells: something else had the core for up to 25 % of the time; what was waited is taken off."
+        "In 1 of 2 cells: others had the core up to 25 % of the time; not counted."
     ]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.table.lines import count_native, count_python, files_of, lines_of
-from rnn_impls import registry
+from bench.table.lines import count, count_native, count_python, lines_of, parts_of
+from rnn_impls import registry, whole
 
 PYTHON = '''"""A module.
 
@@ -76,7 +76,7 @@ def test_native_lines() -> None:
 @pytest.mark.parametrize("name", registry.BUILTIN)
 def test_every_name_of_the_registry_has_lines(name: str) -> None:
     """Found by its name alone; what all share counts for none."""
-    files = files_of(name)
+    files = parts_of(name)
     assert files and not {"interface.py", "registry.py", "__init__.py"} & {path.name for path in files}
     assert 10 < (lines_of(name) or 0) < 2000
 
@@ -88,7 +88,7 @@ def test_a_file_of_ones_own_with_its_kernel(tmp_path: Path) -> None:
     (tmp_path / "kernels.cu").write_text("int c;\n")
     (tmp_path / "other.cpp").write_text("int d;\n" * 50)
     name = f"{tmp_path}/mine.py:Mine"
-    assert {path.name for path in files_of(name)} == {"mine.py", "mine.cpp", "kernels.cu"}
+    assert {path.name for path in parts_of(name)} == {"mine.py", "mine.cpp", "kernels.cu"}
     assert lines_of(name) == 2 + 2 + 1
 
 
@@ -96,8 +96,73 @@ def test_helpers_within_the_package_count_once(tmp_path: Path) -> None:
     """What it imports of rnn_impls belongs to it, whoever else does so, too."""
     path = tmp_path / "mine.py"
     path.write_text("from rnn_impls.whole import Whole\nfrom rnn_impls import whole, registry\n")
-    assert sorted(each.name for each in files_of(f"{path}:Mine")) == ["mine.py", "whole.py"]
-    assert lines_of(f"{path}:Mine") == 2 + (lines_of("whole") or 0)
+    assert sorted(each.name for each in parts_of(f"{path}:Mine")) == ["mine.py", "whole.py"]
+    assert lines_of(f"{path}:Mine") == 2 + count(Path(whole.__file__))
+    path.write_text("from rnn_impls.whole import Whole\n\n\nclass Mine(Whole):\n    pass\n")
+    assert lines_of(f"{path}:Mine") == 1 + 2 + (lines_of("whole") or 0), "and of that file the class alone"
+
+
+SEVERAL = '''"""Two cells."""
+import math
+import torch
+from torch import nn
+
+SIZE = 3
+UNUSED = 4
+
+
+def squash(x):
+    return torch.tanh(x) * SIZE
+
+
+def decorated(cls):
+    return cls
+
+
+class Other(nn.Module):
+    """Has nothing to do with it."""
+
+    def forward(self, x):
+        return math.pi * x
+
+
+@decorated
+class Mine(nn.Module):
+    """Is meant."""
+
+    class Inner(nn.Module):
+        """Is within."""
+
+        size = SIZE
+
+    def forward(self, x):
+        # squashed
+        return squash(x)
+
+
+Mine.devices = ("cpu",)
+
+if __name__ == "__main__":
+    print(Mine(), Other())
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        # the class with its decorator 6, squash and decorated 4, SIZE, torch, nn, and what is set afterwards
+        ("Mine", 6 + 4 + 3 + 1),
+        ("Other", 3 + 2),  # and math, nn
+        ("Mine.Inner", 2 + 2),  # and SIZE, nn
+        ("Nobody", 21),  # which may be made in some other way: all that there is
+    ],
+)
+def test_of_a_file_of_several_the_class_and_what_it_needs(tmp_path: Path, name: str, lines: int) -> None:
+    """Not what others in it need, nor what runs when it is a script."""
+    path = tmp_path / "several.py"
+    path.write_text(SEVERAL)
+    assert lines_of(f"{path}:{name}") == lines
+    assert count(path) == 21
 
 
 @pytest.mark.parametrize("content", [None, b"def broken(:\n", b"\xff\xfe\x00", b""])
@@ -111,7 +176,7 @@ def test_what_can_not_be_read_is_unknown(tmp_path: Path, content: bytes | None) 
 
 def test_a_name_nobody_knows_is_unknown() -> None:
     """Such as one of another version."""
-    assert lines_of("fused-quantum") is None and files_of("fused-quantum") == []
+    assert lines_of("fused-quantum") is None and parts_of("fused-quantum") == {}
 
 
 def test_counting_imports_nothing_of_it() -> None:

@@ -352,7 +352,7 @@ def test_a_check_of_it(own: Path) -> None:
     one_layer = ("--num-layers", "1", "--output-size", "0")
     code, out, _ = bench("check", "my_rnn.py:Fast", "--network", "my_cell.py:Leaky", *one_layer, folder=own)
     assert code == 0, out
-    assert "Called batch first, hidden_size called width." in out
+    assert "Called batch first, with width for hidden_size." in out
     wrong = bench("check", "manual", "--network", "my_cell.py:Other", folder=own)
     assert wrong == (2, "", "error: my_cell.py has no class Other\n")
 

@@ -1,9 +1,14 @@
-"""Implementations that installed packages offer, and what they may not do."""
+"""Implementations that installed packages offer, and what they may not do; and this suite as a package itself."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +16,16 @@ import pytest
 from rich.console import Console
 
 from bench.cases.case import Case
-from bench.commands import bringing
+from bench.commands import listing
 from bench.host.clock import Ledger
 from bench.host.process import environment
 from bench.store.manifest import FAILED, MEASURED
+from bench.table.cells import cells
+from bench.table.reading import read_run
 from bench.worker.surveyor import Surveyor
 from rnn_impls import packages, registry
 
+ROOT = Path(__file__).parent.parent
 CASE = Case(hidden_size=8, input_size=8, seq_len=4)
 
 
@@ -121,8 +129,9 @@ def test_list_says_where_each_comes_from(site: Path, monkeypatch: pytest.MonkeyP
     (site / "their_rnn.py").write_text(MODULE)
     install(site, "theirs", their_rnn="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
-    monkeypatch.setattr(bringing, "console", console)
-    bringing.list_()
+    monkeypatch.setattr("bench.commands.console.console", console)
+    monkeypatch.setattr(listing, "console", console)
+    listing.list_()
     lines = console.export_text().splitlines()
     (row,) = [line for line in lines if "their-rnn" in line]
     assert "an RNN of their own" in row
@@ -131,3 +140,72 @@ def test_list_says_where_each_comes_from(site: Path, monkeypatch: pytest.MonkeyP
     assert "error: the package theirs 1.2 offers 'whole', a name that this suite has itself" in row
     (row,) = [line for line in lines if " manual " in line and "written by hand" in line]
     assert "rnn_impls/manual.py" in row
+
+
+# This suite, installed
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip makes of a copy of the tree, without asking anybody for anything."""
+    copy, made = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+    for folder in ("bench", "rnn_impls"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-index", "--no-deps")
+    done = subprocess.run([*pip, "--no-build-isolation", "-w", made, copy], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = made.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands lie of an environment with the wheel, and with all that this one has but the tree."""
+    place = tmp_path_factory.mktemp("environment")
+    venv.create(place, symlinks=True)
+    variables = {"base": str(place), "platbase": str(place)}
+    (Path(sysconfig.get_path("purelib", vars=variables)) / "others.pth").write_text(sysconfig.get_path("purelib"))
+    there = Path(sysconfig.get_path("scripts", vars=variables))
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", there / "python")
+    done = subprocess.run(
+        [*pip, "install", "--no-index", "--no-deps", wheel], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return there
+
+
+@pytest.mark.long
+def test_a_wheel_has_every_file(wheel: Path) -> None:
+    """Templates, styles, scripts and C++ sources, too."""
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    files = (path for folder in ("bench", "rnn_impls") for path in (ROOT / folder).rglob("*") if path.is_file())
+    assert inside == {str(path.relative_to(ROOT)) for path in files if path.parent.name != "__pycache__"}
+
+
+@pytest.mark.long
+def test_an_installed_suite_works_in_any_folder(scripts: Path, tmp_path: Path) -> None:
+    """Reports go there; a module of the folder that has the suite's name is nobody's but the folder's."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "bench.py").write_text("raise SystemExit('this is not the suite')")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def rnn_bench(*words: str) -> str:
+        command = [str(scripts / "rnn-bench"), *words]
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return str(done.stdout)
+
+    rnn_bench("new", "my_rnn.py")
+    small = ("--preset", "smoke", "--device", "cpu", "--hidden-size", "8", "--passes", "2", "--no-explain")
+    rnn_bench("run", "--impl", "manual,whole,my_rnn.py:MyRNN", *small)
+    assert {path.name for path in folder.iterdir()} <= {"bench.py", "my_rnn.py", "reports", "__pycache__"}
+    latest = folder / "reports" / "latest"
+    assert (latest / "index.html").stat().st_size > 100e3
+    assert cells(read_run(latest))["status"].eq(MEASURED).all()
+    assert "hidden 8" in rnn_bench("advise", "--hidden-size", "8", "--seq-len", "8")
+    shutil.rmtree(latest / "figures")
+    rnn_bench("report", "latest")
+    assert (latest / "figures" / "main.png").is_file()

@@ -14,6 +14,9 @@ from bench.run.session import PlaybackClock
 from tests import command, warm
 
 CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
+SHORT = "inference-H0008-T0002"
+NARROW = 80
+"""Columns of a terminal."""
 
 
 def test_json_carries_the_cell(saved: tuple[Path, dict[str, Any]]) -> None:
@@ -22,8 +25,8 @@ def test_json_carries_the_cell(saved: tuple[Path, dict[str, Any]]) -> None:
     assert list(benchmarks) == ["manual", "looped", "whole"]
     for name, benchmark in benchmarks.items():
         info = benchmark["extra_info"]
-        assert benchmark["group"] == info["case"] == CASE
-        assert benchmark["name"] == f"test_rnn[{CASE}-{name}]"
+        assert (benchmark["group"], info["case"]) == (SHORT, CASE)
+        assert benchmark["name"] == f"test_rnn[{SHORT}-{name}]"
         assert (info["hidden_size"], info["seq_len"], info["mode"], info["threads"]) == (8, 2, "inference", 1)
         assert info["event_seconds"] is None
         assert info["peak_bytes"] > 0
@@ -49,6 +52,45 @@ def test_compare_without_a_path(saved: tuple[Path, dict[str, Any]]) -> None:
     assert "(NOW)" in text
     assert "machine_info is different" not in text
     assert "3 passed" in text
+
+
+def tables(text: str) -> list[str]:
+    """The lines of pytest-benchmark's tables."""
+    return [line for part in text.split(" benchmark '")[1:] for line in part.split("Legend:")[0].splitlines()]
+
+
+def test_tables_fit_a_terminal(saved: tuple[Path, dict[str, Any]]) -> None:
+    """A table is headed by its case and has a short row for each implementation, also beside a saved run; a file of
+    one's own is named by its class. pytest-benchmark's own settings, which are not in force, are not shown."""
+    wide = ("--impl=stacked-grad,whole,tests/faulty.py:OffAtStep3,tests/faulty.py:Prints", "--seq-len=2")
+    code, text = command.pytest("bench", *command.SAVED, *wide, "--benchmark-compare", storage=saved[0])
+    found = tables(text)
+    assert code == 0, text
+    assert found[0].startswith(f"{SHORT}': 5 tests ")
+    assert [line.split("  ")[0] for line in found[3:8]] == [
+        "OffAtStep3", "Prints", "stacked-grad", "whole (0001)", "whole (NOW)",
+    ]  # fmt: skip
+    assert found[1].split() == ["Name", "(time", "in", "us)", "Median", "IQR", "Rounds"]
+    assert max(map(len, found)) <= NARROW
+    assert "calibration_precision" not in text
+
+
+def test_a_run_that_was_saved_under_longer_names_is_compared_all_the_same(
+    saved: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """What a benchmark is of it says itself, whatever its test was called; with a threshold, too."""
+    (stored,) = saved[0].glob("*/0001_*.json")
+    content = json.loads(stored.read_text())
+    for benchmark in content["benchmarks"]:
+        name = benchmark["extra_info"]["implementation"]
+        benchmark["name"] = f"test_rnn[{CASE}-{name}]"
+        benchmark["fullname"] = f"bench/test_rnn.py::{benchmark['name']}"
+    (tmp_path / stored.parent.name).mkdir()
+    (tmp_path / stored.parent.name / stored.name).write_text(json.dumps(content))
+    compare = ["bench", *command.SAVED, "--benchmark-compare", "--benchmark-compare-fail=median:900%"]
+    code, text = command.pytest(*compare, storage=tmp_path)
+    assert code == 0, text
+    assert "whole (0001)" in text and "whole (NOW)" in text
 
 
 def test_compare_fail_fails(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -77,7 +119,7 @@ def test_compare_without_a_saved_run(tmp_path: Path) -> None:
 def test_the_command_line_compare_reads_it(saved: tuple[Path, dict[str, Any]]) -> None:
     """`pytest-benchmark compare` shows the saved run."""
     done = warm.run([sys.executable, "-m", "pytest_benchmark", "--storage", str(saved[0]), "compare"], check=True)
-    assert f"test_rnn[{CASE}-whole]" in done.stdout + done.stderr
+    assert f"test_rnn[{SHORT}-whole]" in done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("no_png")
@@ -94,7 +136,7 @@ def test_histogram(saved: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """--benchmark-histogram draws one picture a case."""
     code, text = command.pytest("bench", *command.SAVED, f"--benchmark-histogram={tmp_path / 'h'}", storage=saved[0])
     assert code == 0, text
-    assert [path.name for path in tmp_path.iterdir()] == [f"h-{CASE}.svg"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"h-{SHORT}.svg"]
 
 
 def test_collection(tmp_path: Path) -> None:
@@ -103,11 +145,11 @@ def test_collection(tmp_path: Path) -> None:
     lines = command.pytest(*collect, "--preset=smoke", "--impl=three", storage=tmp_path)[1].splitlines()
     ids = [line for line in lines if "::" in line]
     assert len(ids) == 24
-    assert ids[:3] == [f"bench/test_rnn.py::test_rnn[{CASE}-{name}]" for name in ("manual", "looped", "whole")]
+    assert ids[:3] == [f"bench/test_rnn.py::test_rnn[{SHORT}-{name}]" for name in ("manual", "looped", "whole")]
     selected = ["--impl=whole,manual", "--mode=training", "-k", "T0008 and whole"]
     lines = command.pytest(*collect, "--preset=smoke", *selected, storage=tmp_path)[1].splitlines()
     assert [line.split("[")[1] for line in lines if "::" in line] == [
-        f"cpu-float32-training-tanh-I{h}-H{h}-L01-B0001-T0008-O0000-t01-whole]" for h in ("0008", "0016")
+        f"training-H{h}-T0008-whole]" for h in ("0008", "0016")
     ]
 
 

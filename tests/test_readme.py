@@ -1,75 +1,49 @@
-"""What the README shows is what the project does."""
+"""What README and docs show of a run is what the reference run says."""
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from bench.cases.case import Case
-from bench.host.process import environment
-from bench.measure.parity import check
-from bench.measure.reference import Reference
-from bench.report.readme import README, ROOT, reference, updated
+from bench.report.readme import BLOCK, BLOCKS, PAGES, README, ROOT, reference, updated
 from bench.store.manifest import MEASURED
 from bench.store.passes import pass_files
-from bench.table.cells import cells
 from bench.table.reading import read_run
-from rnn_impls import registry
-from tests import warm
 
-TEXT = README.read_text()
-
-
-def example(marker: str = "example") -> str:
-    """The README's example implementation, as written."""
-    found = re.search(rf"<!-- {marker}:begin -->\n```python\n(.*?)```\n<!-- {marker}:end -->", TEXT, re.DOTALL)
-    assert found is not None
-    return found[1]
+MOST_LINES, MOST_WORDS = 150, 25
+"""Of the README, and of a sentence."""
 
 
-@pytest.mark.parametrize("mode", ["inference", "training"])
-@pytest.mark.parametrize(("marker", "name"), [("example", "MyRNN"), ("bare", "Bare")])
-def test_the_examples_are_equal(tmp_path: Path, mode: str, marker: str, name: str) -> None:
-    """They pass parity, and are shorter than 30 lines."""
-    path = tmp_path / "my_rnn.py"
-    path.write_text(example(marker))
-    assert len(example(marker).splitlines()) < 30
-    case = Case(mode=mode, hidden_size=8, input_size=5, seq_len=6, batch_size=2)
-    assert check(Reference.of(case), registry.load(f"{path}:{name}")) < 1e-5
+def example(marker: str) -> str:
+    """The example file between these markers, as written."""
+    (content,) = (
+        found["content"] for page in PAGES for found in BLOCK.finditer(page.read_text()) if found["name"] == marker
+    )
+    return content.removeprefix("```python\n").removesuffix("```\n")
 
 
-def test_the_example_is_measured(tmp_path: Path) -> None:
-    """The command below it runs as written, here on the smallest of cases."""
-    (tmp_path / "my_rnn.py").write_text(example())
-    (command,) = re.findall(r"^python -m bench run --impl default,my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
-    small = "--preset smoke --hidden-size 8 --seq-len 2 --mode inference --passes 2 --device cpu --no-explain"
-    done = warm.run([sys.executable, *command.split()[1:], *small.split()], cwd=tmp_path, env=environment())
-    assert done.returncode == 0, done.stderr
-    table = cells(read_run(tmp_path / "reports" / "latest"))
-    assert table["status"].eq(MEASURED).all()
-    assert table["implementation"].tolist() == [*registry.DEFAULT["cpu"], "my_rnn.py:MyRNN"]
+def relative(page: Path) -> str:
+    """What a test of a page is called."""
+    return str(page.relative_to(ROOT))
 
 
-def test_the_example_is_checked(tmp_path: Path) -> None:
-    """The other command below it, as written: equal in every case it does not decline."""
-    (tmp_path / "my_rnn.py").write_text(example())
-    (command,) = re.findall(r"^python -m bench check my_rnn.py:MyRNN$", TEXT, re.MULTILINE)
-    done = warm.run([sys.executable, *command.split()[1:]], cwd=tmp_path, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Equal in all 14 cases; it declines 4 more." in done.stdout
-
-
-def test_picture_and_tables_are_those_of_the_reference_run() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_blocks_are_those_of_the_reference_run(page: Path) -> None:
     """`python -m bench.report.readme` would change nothing."""
-    assert updated(TEXT, reference()) == TEXT
+    assert updated(page) == page.read_text(encoding="utf-8")
+
+
+def test_every_block_has_one_place() -> None:
+    """None is forgotten, and none is shown twice."""
+    shown = [found["name"] for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+    assert sorted(each for each in shown if each in BLOCKS) == sorted(BLOCKS)
+    assert len(set(shown)) == len(shown)
 
 
 def test_the_reference_run_is_whole() -> None:
-    """Finished, nothing failed, every pass there, its report beside it."""
+    """Finished, nothing failed, every pass there, its report beside it, and a small picture of it."""
     folder = reference()
     run = read_run(folder)
     assert run.manifest.status == "finished"
@@ -77,21 +51,46 @@ def test_the_reference_run_is_whole() -> None:
     assert len(pass_files(folder)) == run.manifest.first_passes
     assert (folder / "index.html").is_file()
     assert (folder / "figures" / "main.png").is_file()
+    assert (folder / "page.png").stat().st_size < 200e3
 
 
-def test_links_lead_somewhere() -> None:
-    """Every relative link of the README and of CONTRIBUTING is a file of the project."""
-    for page in (README, ROOT / "CONTRIBUTING.md"):
-        links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", page.read_text())
-        missing = [link for link in links if not (ROOT / link).exists()]
-        assert not missing, page
+def test_the_readme_is_read_to_the_end() -> None:
+    """It has a length at which one does, and names every page of the docs."""
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    assert all(f"({relative(page)})" in text for page in PAGES if page != README)
 
 
-def test_options_are_those_of_the_command() -> None:
-    """Every option in the README's tables is one of `python -m bench run`."""
-    command = [sys.executable, "-m", "bench", "run", "--help"]
-    done = warm.run(command, check=True, cwd=ROOT, env=os.environ | {"COLUMNS": "200"})
-    known = set(re.findall(r"--[a-z][a-z-]*", done.stdout))
-    shown = set(re.findall(r"--[a-z][a-z-]*", TEXT[TEXT.index("## Commands") : TEXT.index("Exit codes of `run`:")]))
-    assert shown
-    assert shown <= known
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=relative)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link is a file of the project, every anchor a heading of it."""
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        target = (page.parent / path) if path else page
+        assert target.exists(), path
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def sentences(text: str) -> list[str]:
+    """What a person wrote: no block, no code, no table, no heading, no picture; links by their words."""
+    text = BLOCK.sub("", text)
+    text = re.sub(r"^```.*?^```$|^(\||#|!\[)[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"\]\([^)]*\)|\*\*|\[", "", text)
+    paragraphs = re.split(r"\n\s*\n|\n(?=\s*- )", text)
+    return [one for part in paragraphs for one in re.split(r"(?<=[.?])\s+", " ".join(part.split())) if one]
+
+
+def test_sentences_are_taken_apart() -> None:
+    """Each ends where it ends; what is no prose is none."""
+    text = "# One\n\nTwo `three.four` five. Six [seven](eight)?\n- **Nine.** Ten: 1.5 s\n\n| a | b |\n"
+    text += "```bash\nmake it. so\n```\n"
+    assert sentences(text) == ["Two `three.four` five.", "Six seven?", "- Nine.", "Ten: 1.5 s"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_sentences_are_short(page: Path) -> None:
+    """At most 25 words each."""
+    found = sentences(page.read_text(encoding="utf-8"))
+    assert found
+    assert [each for each in found if len(re.findall(r"[^\s]*\w[^\s]*", each)) > MOST_WORDS] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cases.case import Case
 from bench.host.process import findings
 from rnn_impls import registry
 from rnn_impls.importing import import_file
@@ -15,7 +16,7 @@ from rnn_impls.whole import Whole
 from tests import command
 
 ROOT = Path(__file__).resolve().parent.parent
-CASE = "cpu-float32-inference-tanh-I0008-H0008-L01-B0001-T0002-O0000-t01"
+CASE = "inference-H0008-T0002"
 SMALL = ["--preset=smoke", "--mode=inference", "--hidden-size=8", "--seq-len=2", "--device=cpu"]
 
 CONFTEST = '''
@@ -104,7 +105,7 @@ def test_a_class_that_cannot_be_found_again() -> None:
 def test_a_fresh_process_finds_it(folder: Path, tmp_path: Path) -> None:
     """A worker is given file and class, and surveys it; a module beside the file is found, too."""
     name = f"{folder / 'conftest.py'}:Mine"
-    job = {"kind": "survey", "devices": ["cpu"], "max_call": 5.0, "cells": [[CASE, name]]}
+    job = {"kind": "survey", "devices": ["cpu"], "max_call": 5.0, "cells": [[Case.parse(CASE).id, name]]}
     (record,) = [found["record"] for found in findings(job, 60, tmp_path / "log") if found["event"] == "cell"]
     assert (record["status"], record["about"]) == ("measured", "registered in a conftest")
 

@@ -470,9 +470,9 @@ def test_pytest_benchmark_compares_a_pass_file(folder: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     for case in find("smoke").cases("cpu"):
-        assert shown.count(f"benchmark '{case.id}': 3 tests") == 1
+        assert shown.count(f"benchmark '{case.short}': 3 tests") == 1
         for name in ("manual", "looped", "whole"):
-            assert f"{case.id}-{name}" in shown
+            assert f"{case.short}-{name}" in shown
 
 
 def test_statistics_of_an_entry_are_those_of_its_samples() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
+from bench.cases.words import in_words
 from bench.gate import comparable as gate_survey
 from bench.gate.sides import Side
 from bench.host.process import WorkerDied
@@ -83,7 +84,8 @@ def test_a_hang_ends_at_the_deadline(clock: Clock) -> None:
     """Not a second later, and the text names the implementation and the case."""
     found = []
     with pytest.raises(
-        SurveyOverran, match=rf"^whole on {CASES[1]}: no answer for 30 s; whole lost its process before$"
+        SurveyOverran,
+        match=rf"^`whole`, {in_words(Case.parse(CASES[1]))}: no answer for 30 s; whole lost its process before$",
     ):
         found += list(surveyed(clock, deadline=100.0 + 90.0))
     assert clock.now == 190.0
@@ -102,7 +104,7 @@ def test_a_gate_whose_survey_hangs_is_incomparable(clock: Clock, monkeypatch: py
 
     monkeypatch.setattr(gate_survey, "Worker", worker)
     settings = Settings(preset="smoke", devices=("cpu",), implementations="manual,whole", budget=50.0, timeout=60.0)
-    told = r"the budget of 50 s was spent before both sides were surveyed; main was at whole on \S+: no answer for 50 s"
+    told = r"the budget of 50 s was spent before both sides were surveyed; main was at `whole`, .+: no answer for 50 s"
     with pytest.raises(Incomparable, match=f"^{told}$"):
         gate_survey.survey((Side("main"), Side("here")), settings, Path("log"), clock.now + 50.0)
     assert clock.now == 150.0

@@ -1,6 +1,7 @@
 """What is run. Options as typed come in; Cases and Settings leave, which everything after this speaks of.
 
 case        a Case: network, sizes, mode, threads; its id, which sorts and parses
+words       a Case as people say it, and what sets some cases apart
 presets     named, documented sets of Cases
 axes        the options of the command line that stand for an axis
 settings    what a run was asked to do, and the cells that follow: Case x implementation

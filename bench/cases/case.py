@@ -56,20 +56,32 @@ class Case:
         Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else. The Elman networks go
         by their nonlinearity there, as they always did; one of your own may stand elsewhere among them.
         """
+        return "-".join(self._parts().values())
+
+    @property
+    def short(self) -> str:
+        """Its id without what is as it usually is: `inference-H0128-T0064`, where the input is as wide as the hidden
+        state. Sorts as the id does among cases that have the same of all that is left out."""
+        usual = Case(hidden_size=self.hidden_size, input_size=self.hidden_size).as_dict()
+        always = ("mode", "hidden_size", "seq_len")
+        parts = self._parts().items()
+        return "-".join(part for name, part in parts if name in always or getattr(self, name) != usual[name])
+
+    def _parts(self) -> dict[str, str]:
         network = _IN_IDS.get(self.network, self.network)
-        return (
-            f"{self.device}-{self.dtype}-{self.mode}-{network}-I{self.input_size:04}-H{self.hidden_size:04}"
-            f"-L{self.num_layers:02}-B{self.batch_size:04}-T{self.seq_len:04}-O{self.output_size:04}-t{self.threads:02}"
-        )
+        words = {"device": self.device, "dtype": self.dtype, "mode": self.mode, "network": network}
+        return words | {name: f"{letter}{getattr(self, name):0{width}}" for name, (letter, width) in _LETTERS.items()}
 
     @classmethod
     def parse(cls, text: str) -> Case:
-        """The Case behind an `id`. Raises ValueError for any other text."""
+        """The Case behind an `id` or a `short`. Raises ValueError for any other text."""
         match = _ID.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not the id of a case")
-        case = cls.from_dict({name: int(v) if name in SIZES else v for name, v in match.groupdict().items()})
-        if case.id != text:  # other digits or padding: two names of one case would not be found equal
+        found: dict[str, Any] = {name: int(v) if name in SIZES else v for name, v in match.groupdict().items() if v}
+        usual = dataclasses.asdict(cls(input_size=found["hidden_size"]))
+        case = cls.from_dict(usual | found)
+        if text not in (case.id, case.short):  # other padding: two names of one case would not be found equal
             raise ValueError(f"{text!r} is not the id of a case, but means {case.id!r}")
         return case
 
@@ -93,10 +105,17 @@ ALIASES = {"nonlinearity": "network"}
 CHOICES = {"device": DEVICES, "dtype": DTYPES, "mode": MODES}
 SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network"))
 
+_LETTERS = {
+    "input_size": ("I", 4), "hidden_size": ("H", 4), "num_layers": ("L", 2), "batch_size": ("B", 4),
+    "seq_len": ("T", 4), "output_size": ("O", 4), "threads": ("t", 2),
+}  # fmt: skip
+"""Sizes -> the letter in an id, and the digits it is padded to."""
+
 _ID = re.compile(
-    r"(?P<device>[a-z]+)-(?P<dtype>[a-z0-9]+)-(?P<mode>[a-z]+)-(?P<network>.+)-I(?P<input_size>\d+)"
-    r"-H(?P<hidden_size>\d+)-L(?P<num_layers>\d+)-B(?P<batch_size>\d+)-T(?P<seq_len>\d+)-O(?P<output_size>\d+)"
-    r"-t(?P<threads>\d+)"
+    rf"(?:(?P<device>{'|'.join(DEVICES)})-)?(?:(?P<dtype>{'|'.join(DTYPES)})-)?(?P<mode>{'|'.join(MODES)})-"
+    r"(?:(?P<network>[a-z][\w-]*?|.+?\.py:\w+)-)?(?:I(?P<input_size>\d+)-)?H(?P<hidden_size>\d+)"
+    r"(?:-L(?P<num_layers>\d+))?(?:-B(?P<batch_size>\d+))?-T(?P<seq_len>\d+)(?:-O(?P<output_size>\d+))?"
+    r"(?:-t(?P<threads>\d+))?"
 )
 
 _IN_IDS = {name: alias for alias, name in networks.ALIASES.items()}

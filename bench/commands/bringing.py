@@ -9,21 +9,17 @@ from typing import Annotated
 import typer
 
 import rnn_impls
-from bench.cases.axes import AXES
-from bench.cases.case import Case
 from bench.cases.presets import Grid
 from bench.cases.settings import parse_devices, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, fail, tell
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, tell
 from bench.commands.options import Devices, Overrides, grouped
-from bench.run.survey import Outcome, cases, checkup, conclusion, is_sound, varying
-from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
+from bench.report.checked import checked
+from bench.run.checkup import checkup
 from rnn_impls import networks
 
 STARTER = Path(rnn_impls.__file__).with_name("starter.py")
 TEMPLATE = Path(networks.__file__).with_name("template.py")
 """What `new` writes: an implementation and a network as right as those of this suite, and tested with them."""
-
-COLOURS = {EQUAL: "green", UNAVAILABLE: "dim", DIFFERS: "red", FAILED: "red"}
 
 
 @grouped
@@ -87,52 +83,13 @@ def _one(text: str) -> str:
 
 
 def _check(name: str, devices: tuple[str, ...], overrides: Grid, timeout: float) -> bool:
-    """Show every outcome as it is found, what is the same in cases that follow each other once, and a sentence; whether
-    all is well."""
-    planned = cases(devices or ("cpu",), overrides)
-    told = [axis for axis in varying(planned) if axis != "device"]
-    width = max(len(_words(case, told)) for case in planned)
-    same = [axis for axis in AXES if axis not in told]
-    outcomes: list[Outcome] = []
-    alike = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for outcome in checkup(name, devices, overrides, timeout, Path(folder, "worker.log"), _tell_taken):
-            if not outcomes or outcomes[-1].case.device != outcome.case.device:
-                tell(f"{name} against the float64 reference: {_words(outcome.case, same)}")
-            if outcomes and outcome.status in (DIFFERS, FAILED) and _in_words(outcome) == _in_words(outcomes[-1]):
-                alike += 1
-            else:
-                _tell_alike(alike)
-                alike = 0
-                tell(f"  {_words(outcome.case, told):<{width}}  {_in_words(outcome)}", COLOURS[outcome.status])
-            outcomes.append(outcome)
-    _tell_alike(alike)
-    tell(conclusion(outcomes))
-    return is_sound(outcomes)
+    """Show the verdict, what would mend it, and each distinct outcome once; whether all is well."""
+    with tempfile.TemporaryDirectory() as folder, console.status("checking ...") as status:
 
+        def getting_on(done: int, of: int) -> None:
+            status.update(f"checking: {done} of {of} cases")
 
-def _tell_taken(how: list[str]) -> None:
-    """How a bare module is called, where that is in another way than usual."""
-    if how:
-        tell(f"Called {', '.join(how)}.")
-
-
-def _tell_alike(cases: int) -> None:
-    """How many more cases had the last outcome told."""
-    if cases:
-        tell(f"  and the same in {cases} more {'case' if cases == 1 else 'cases'}")
-
-
-def _in_words(outcome: Outcome) -> str:
-    if outcome.status == EQUAL:
-        return f"ok, largest error {outcome.error:.1e}"
-    told = {DIFFERS: "not equal", UNAVAILABLE: "not available"}
-    return f"{told.get(outcome.status, outcome.status)}: {outcome.reason}"
-
-
-def _words(case: Case, axes: list[str]) -> str:
-    """The fields of a case that are named, in words."""
-    from bench.report.names import axis_value
-
-    said = [axis for axis in axes if axis != "output_size" or case.output_size]
-    return ", ".join(axis_value(axis, getattr(case, axis)) for axis in said)
+        found = checkup(name, devices, overrides, timeout, Path(folder, "worker.log"), getting_on)
+    for line in checked(name, found, console.width):
+        tell(line.text, line.style)
+    return found.is_sound

@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from bench.host import missing
 from bench.host.process import WorkerDied, WorkerRefused
 from bench.report.terminal import wrapped
 from bench.run.runner import RunFailed
@@ -56,6 +57,8 @@ def clear_errors() -> Iterator[None]:
     except (RunFailed, WorkerDied, OSError) as error:
         fail(str(error), BROKEN)
     except Exception as error:  # without this it would end with 1, which is a gate's verdict
+        if isinstance(error, ModuleNotFoundError) and (text := missing.told(error)):
+            fail(text, USAGE)
         traceback.print_exc()
         fail(f"this suite is at fault: {type(error).__name__}: {error}", BROKEN)
 

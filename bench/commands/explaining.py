@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -90,7 +91,7 @@ def gradients(
         write_json(folder / "gradients.json", found)
         write(found, folder)
         for text in sentences(found):
-            console.print(f"• {text}", highlight=False, markup=False)
+            tell(fill(text, min(console.width, 80), initial_indent="• ", subsequent_indent="  "))
         console.print(f"\nTable and picture: {folder}", soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import nullcontext
 
 import torch
@@ -18,9 +19,10 @@ from rnn_impls.interface import Implementation, Unavailable
 class Workload:
     """One Implementation, built and loaded for one Case, ready to be called.
 
-    `given` is what its calls are given, in turn and again from the start: the problem's own inputs, until `renew` is
-    called. Raises `Unavailable` when the implementation does not run on the Case's device or refuses its network, and
-    whatever the implementation itself raises.
+    `build_seconds` is what its own construction and its `prepare` took, compiling included; importing its file, loading
+    the weights and what adapts a bare module are not its own. `given` is what its calls are given, in turn and again
+    from the start: the problem's own inputs, until `renew` is called. Raises `Unavailable` when the implementation does
+    not run on the Case's device or refuses its network, and whatever the implementation itself raises.
     """
 
     def __init__(
@@ -35,11 +37,19 @@ class Workload:
         self.problem = problem
         self.given: list[Given] = [(problem.inputs, problem.hidden)]
         self._feed = feed
-        self.module = implementation(network_shape(case)).to(device=case.device, dtype=getattr(torch, case.dtype))
+        shape = network_shape(case)
+        start = time.perf_counter()
+        self.module = implementation(shape)
+        construction = time.perf_counter() - start
+        if self.module.adapted_seconds is not None:
+            construction = self.module.adapted_seconds
+        self.module.to(device=case.device, dtype=getattr(torch, case.dtype))
         self.module.load(problem.weights)
         # cuDNN chooses its algorithm by this flag, not by whether a graph is recorded.
         self.module.train(case.mode == "training")
+        start = time.perf_counter()
         self.module.prepare(problem.inputs, problem.hidden)
+        self.build_seconds = construction + time.perf_counter() - start + self.module.compile_seconds
 
     def renew(self, calls: int, at: int = -1, angle: float = 0.0) -> None:
         """Put inputs that were never there before for so many calls; see `Feed.fill`."""

@@ -10,8 +10,8 @@ use               what to use: winners and their regions
 prices            what each costs apart from its time
 why               all that explains the run; sentences by profile and floor
 operators         what bounds each cell, and operators per step
-laws              how well the laws hold, where they cross; their table
-crossings         a crossover in words
+laws              how well the laws hold, their table, and what has none
+crossings         who overtakes whom by them, as tables
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing
@@ -22,6 +22,7 @@ warned            warnings
 advised           advice, for `advise`
 profiled          the cells of a profiled run, for `profile`
 limits_table      the machine's limits, for `limits`
+checked           a checkup, for `check`
 labels            what the cells of a gate's outcome are called
 verdicts          a gate's outcome in sentences, and as a terminal shows it
 comment           the same for a pull request

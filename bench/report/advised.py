@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.words import axis_value, in_words
 from bench.report.comparisons import WITHIN
 from bench.report.facets import value_range
-from bench.report.names import axis_value, capital, listed, on_device, phrase, short_names
+from bench.report.names import capital, listed, phrase, short_names
 from bench.report.prices import calls_in_words
 from bench.report.terminal import WIDTH, columns
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
@@ -23,9 +23,9 @@ from rnn_impls.registry import FASTER, REGISTERED, THREE, known, origin
 
 def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
     """The answer, the case, the ranking, what it rests on, those without an answer, and how to use the one to use."""
-    parts = [list(answers(advice)), [f"{capital(words(advice.case))}."]]
+    parts = [[*answers(advice), f"{capital(in_words(advice.case))}."]]
     if advice.ranking:
-        parts += [table(advice, width), [*rests_on(advice, manifest), *qualified(advice)]]
+        parts.append([*table(advice, width), *rests_on(advice, manifest), *qualified(advice)])
     parts.append(list(left_out(advice)))
     if advice.fastest and (len(advice.fastest) == 1 or advice.standing != UNDECIDED):
         parts.append(use_it(advice.fastest[0], advice.case.network))
@@ -34,11 +34,11 @@ def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
 
 def rests_on(advice: Advice, manifest: Manifest) -> Iterator[str]:
     """What the answer rests on, and how good such answers were where the truth is known."""
-    run = ", ".join(filter(None, [manifest.id, manifest.machine.get("cpu"), f"torch {manifest.machine.get('torch')}"]))
+    run = f"{manifest.id} ({manifest.machine.get('cpu')})"
     if advice.basis == MEASURED:
-        yield f"Measured: the run holds this very case ({run})."
+        yield f"Measured: this case is in the run {run}."
         return
-    laws = f"scaling laws fitted to the cases of the run ({run})"
+    laws = f"scaling laws fitted to the cases of the run {run}"
     if advice.basis == INTERPOLATED:
         yield f"Interpolated: the run lacks this case; times are by {laws}."
     else:
@@ -201,16 +201,6 @@ def use_it(name: str, network: str = "rnn-tanh") -> list[str]:
         *([] if name in _AT_ONCE else ["    fast.prepare(inputs, hidden)"]),
         "    outputs, hidden = fast(inputs, hidden)",
     ]
-
-
-def words(case: Case) -> str:
-    """A case in full: `training on this CPU, hidden 128, 512 steps, batch 1, ...`; an input as wide as the hidden state
-    goes without saying."""
-    first = ["hidden_size", "seq_len", "batch_size"]
-    rest = [axis for axis in FIELDS if axis not in (*first, "mode", "device")]
-    axes = [axis for axis in [*first, *rest] if axis != "input_size" or case.input_size != case.hidden_size]
-    told = [axis_value(axis, getattr(case, axis)) for axis in axes]
-    return ", ".join([f"{case.mode} {on_device(case.device)}", *told])
 
 
 def _gain(one: Ranked) -> str:

@@ -1,35 +1,38 @@
-"""Crossovers in words: which of two is faster from where on, and whether the measured times allow it to be said.
+"""Crossovers as tables: from how many steps on a row is ahead of a column, from which hidden size on a GPU of the CPU.
 
-`Words` is what the laws of a run are called in all sentences about them.
+`Words` is what the laws of a run are called wherever they are shown.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bench.report.facets import pick, value_range
-from bench.report.names import axis_value, listed, on_device, phrase, short_names
-from bench.table.crossover import Crossover, along_products, along_steps, common, contradicted
-from bench.table.law import SETTING, Fit, Laws, Point, Unfitted
+from bench.cases.case import MODES
+from bench.report.facets import pick
+from bench.report.names import axis_value, device, short_names, steps
+from bench.table.law import SETTING, Fit, Laws, Unfitted
+from bench.table.lead import ALWAYS, CONTRADICTED, FROM, NEVER, UNTOLD, UP_TO, Lead, Size, matrix, over_sizes, size_of
 from rnn_impls.registry import ordered
 
-FAR = 4
-"""A crossover beyond this many times the end of the measured range is not mentioned."""
-
-Told = tuple[str, str]
-"""Where, `at hidden 32 and 128`, and what holds there."""
-
-Place = TypeVar("Place")
-
-_NOT_TOLD = "can't be told"
-_EVERY = {"seq_len": "at every length measured", "hidden_size": "at every size measured"}
+_TEXTS = {ALWAYS: "always", FROM: "from {}", UP_TO: "up to {}", NEVER: "never", UNTOLD: "?", CONTRADICTED: "!"}
+_AHEAD = (ALWAYS, FROM, UP_TO)
+_MEANINGS = {
+    (ALWAYS, True): ("always", "at every length measured"),
+    (FROM, True): ("from n", "for certain from n steps on"),
+    (UP_TO, True): ("up to n", "for certain up to n steps"),
+    (NEVER, True): ("never", "slower at every length measured"),
+    (FROM, False): ("(from n)", "slower at every length measured, by the laws faster from n steps on"),
+    (UP_TO, False): ("(up to n)", "slower at every length measured, by the laws faster up to n steps"),
+    (UNTOLD, True): ("?", "it can't be told"),
+    (CONTRADICTED, True): ("!", "the measured times contradict the laws"),
+}
+"""What the leads of a kind, measured or not, mean between a row and a column."""
 
 
 class Words:
-    """What the laws of a run are called in its sentences."""
+    """What the laws of a run are called."""
 
     def __init__(self, found: Laws) -> None:
         every: list[Fit | Unfitted] = [*found.fits, *found.unfitted]
@@ -37,140 +40,151 @@ class Words:
         self.short = short_names(self.names)
         self.varying = [axis for axis in SETTING if len({each.setting[axis] for each in every}) > 1]
 
-    def named(self, law: Fit | Unfitted) -> str:
-        """The implementation of a law."""
-        return phrase(law.implementation, self.short)
-
-    def where(self, law: Fit | Unfitted, modes: Sequence[str] = (), device: bool = True) -> str:
-        """Its setting: `on this CPU in training, float32`; the device where there are several, the rest that varies."""
-        words = [on_device(law.setting["device"])] if device and "device" in self.varying else []
-        words.append(f"in {listed(list(modes) or [law.setting['mode']])}")
-        rest = [axis for axis in self.varying if axis not in ("mode", "device")]
-        return ", ".join([" ".join(words), *(axis_value(axis, law.setting[axis]) for axis in rest)])
-
-    def whole(self, law: Fit | Unfitted) -> str:
-        """Implementation and setting."""
-        return f"{self.named(law)} {self.where(law)}"
+    def where(self, law: Fit | Unfitted, *without: str) -> str:
+        """Its setting as far as it varies, but for these axes: `training · GPU (CUDA) · batch 16`."""
+        axes = [axis for axis in self.varying if axis not in without]
+        return " · ".join(axis_value(axis, law.setting[axis]) for axis in axes)
 
     def sort(self, fits: Iterable[Fit]) -> list[Fit]:
         """By setting, and in each the known implementations first."""
         return sorted(fits, key=lambda fit: (*fit.setting.values(), self.names.index(fit.implementation)))
 
-
-def by_size(one: Fit, other: Fit, names: tuple[str, str]) -> list[Told]:
-    """Up to how many steps and from how many on which of two is faster, at up to three sizes."""
-    points = common(one, other)
-    sizes = sorted({(point.products, point.hidden_size, point.input_size) for point in points})
-    told: list[tuple[Point, str]] = []
-    for k in pick(range(len(sizes))):
-        here = [point for point in points if (point.products, point.hidden_size, point.input_size) == sizes[k]]
-        refuted = [point.steps for point in here if contradicted(one, other, point)]
-        found = along_steps(one, other, here[0].products)
-        told.append((here[0], clause(found, names, "seq_len", [point.steps for point in here], refuted)))
-    return _merged(told, _sizes)
+    def settings(self, fits: Iterable[Fit], *without: str) -> dict[str, list[Fit]]:
+        """The fits by what their setting is called, but for the mode and these axes."""
+        found: dict[str, list[Fit]] = {}
+        for fit in self.sort(fits):
+            found.setdefault(self.where(fit, "mode", *without), []).append(fit)
+        return found
 
 
-def by_length(one: Fit, other: Fit, names: tuple[str, str]) -> list[Told]:
-    """Up to which hidden size and from which on which of two is faster, at up to three lengths of sequence."""
-    points = _one_input(common(one, other))
-    told: list[tuple[int, str]] = []
-    for steps in pick([point.steps for point in points]):
-        here = [point for point in points if point.steps == steps]
-        if len(here) > 1:
-            refuted = [point.hidden_size for point in here if contradicted(one, other, point)]
-            found = along_products(one, other, steps, here[0].products, here[-1].products)
-            found = replace(found, until=hidden_at(found.until, here), since=hidden_at(found.since, here))
-            sizes = [point.hidden_size for point in here]
-            told.append((steps, clause(found, names, "hidden_size", sizes, refuted)))
-    return _merged(told, _lengths)
+class Mark(NamedTuple):
+    """A field of a grid: each line says where, which is empty for everywhere, and what; and the leads behind it."""
+
+    lines: list[tuple[str, str]] = []  # noqa: RUF012 # never changed
+    leads: tuple[Lead, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """In one line: `32: from 6 · 128: from 5 · 512: always`."""
+        return " · ".join(f"{where}: {what}" if where else what for where, what in self.lines)
+
+    @property
+    def shade(self) -> str:
+        """Whether the row is ahead everywhere, somewhere, or not for certain."""
+        if self.leads and all(lead.kind == ALWAYS for lead in self.leads):
+            return "ahead"
+        return "partly" if any(lead.ahead for lead in self.leads) else "never" if self.leads else ""
 
 
-def clause(  # noqa: PLR0911 # a clause a return
-    found: Crossover, names: tuple[str, str], axis: str, values: Sequence[int], refuted: Sequence[int] = ()
-) -> str:
-    """What a crossover says, as a clause. `names` are those of the one and of the other, `values` those of the axis
-    at which both were measured, `refuted` those at which the measured times say the opposite of the laws."""
-    if refuted:
-        where = listed([axis_value(axis, value) for value in refuted])
-        return f"nothing is claimed of {names[0]} and {names[1]}: at {where} the measured times contradict the laws"
-    if not found.start and not found.end:
-        return f"it {_NOT_TOLD} which of {names[0]} and {names[1]} is faster"
-    ahead, behind = names if (found.start or found.end) < 0 else names[::-1]
-    said = f"{ahead} is faster than {behind}"
-    if not found.end:
-        return f"{said} {_until(found, axis, values)}; beyond, it {_NOT_TOLD}"
-    if not found.start:
-        return f"{said} {_since(found, axis, values)}; below, it {_NOT_TOLD}"
-    if found.start != found.end:
-        return f"{said} {_until(found, axis, values)} and slower {_since(found, axis, values)}"
-    if len(values) == 1:
-        return f"{said} at {axis_value(axis, values[0])}"
-    return f"{said} {_EVERY[axis]}, {value_range(axis, values)}{_outside(found, behind, axis, values)}"
+@dataclass(frozen=True)
+class Grid:
+    """A table of crossovers: `corner` is read between the name of a row and that of a column."""
+
+    title: str
+    corner: str
+    columns: list[str]
+    rows: list[tuple[str, list[Mark]]]
 
 
-def hidden_at(products: float, points: Sequence[Point]) -> float:
-    """The hidden size at which a step has so many products, by those of two or more points that differ in it alone.
+@dataclass(frozen=True)
+class Crossings:
+    """All grids, by setting, and what their entries mean."""
 
-    Products are a H^2 + b H, whatever the layers, batch, head, and whether the input grows with H or not. NaN for
-    products below 0.
-    """
-    first, last = points[0], points[-1]
-    ends = (first.products / first.hidden_size, last.products / last.hidden_size)
-    a = (ends[1] - ends[0]) / (last.hidden_size - first.hidden_size)
-    b = ends[0] - a * first.hidden_size
-    return (math.sqrt(b**2 + 4 * a * products) - b) / (2 * a) if products >= 0 else math.nan
+    grids: dict[str, list[Grid]] = field(default_factory=dict)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+    devices: dict[str, list[Grid]] = field(default_factory=dict)
 
 
-def _until(found: Crossover, axis: str, values: Sequence[int]) -> str:
-    """The last whole value at which the start's answer is sure."""
-    last = math.ceil(found.until) - 1
-    return f"{'up to' if last > min(values) else 'at'} {axis_value(axis, last)}"
+def crossings(words: Words, found: Laws) -> Crossings:
+    """Every two laws that are trusted: of two implementations over the steps, of two devices over the hidden sizes."""
+    usable = [fit for fit in found.fits if fit.trusted]
+    grids = {title: list(filter(None, _by_mode(words, fits))) for title, fits in words.settings(usable).items()}
+    grids = {title: kept for title, kept in grids.items() if kept}
+    marks = [mark for kept in grids.values() for grid in kept for _, row in grid.rows for mark in row]
+    shown = {(lead.kind, lead.measured) for mark in marks for lead in mark.leads}
+    legend = [text for kind, text in _MEANINGS.items() if kind in shown]
+    return Crossings(grids, legend, _devices(words, usable))
 
 
-def _since(found: Crossover, axis: str, values: Sequence[int]) -> str:
-    """The first whole value at which the end's answer is sure."""
-    first = math.floor(found.since) + 1
-    return f"from {axis_value(axis, first)} on" if first < max(values) else f"at {axis_value(axis, first)}"
+def _by_mode(words: Words, fits: Sequence[Fit]) -> list[Grid | None]:
+    """The grids of a setting; the modes show the same sizes."""
+    sizes = sorted({size_of(point) for fit in fits for point in fit.points})
+    sizes = [sizes[k] for k in pick(range(len(sizes)))]
+    return [_grid(words, mode, [fit for fit in fits if fit.setting["mode"] == mode], sizes) for mode in MODES]
 
 
-def _outside(found: Crossover, behind: str, axis: str, values: Sequence[int]) -> str:
-    """Where the other would be ahead by the laws, although nothing was measured there."""
-    if max(values) < found.until and found.since <= FAR * max(values):
-        there = f"from {axis_value(axis, math.floor(found.since) + 1)} on, beyond"
-    elif found.since < min(values) and found.until > 1:
-        last = math.ceil(found.until) - 1
-        there = f"{'up to' if last > 1 else 'at'} {axis_value(axis, last)}, below"
-    else:
-        return ""
-    return f"; by the laws {behind} would be ahead {there} what was measured"
+def _grid(words: Words, mode: str, fits: Sequence[Fit], sizes: Sequence[Size]) -> Grid | None:
+    """Every implementation against every other; None with fewer than two."""
+    if len(fits) < 2:
+        return None
+    names, leads = matrix(fits, sizes)
+    rows = [
+        (words.short[row], [_mark(leads[row, column]) if row != column else Mark() for column in names])
+        for row in names
+    ]
+    return Grid(mode.capitalize(), "faster than", [words.short[name] for name in names], rows)
 
 
-def _sizes(points: Sequence[Point]) -> str:
-    """The sizes of points in words; an input as wide as the hidden state goes without saying."""
-    if all(point.input_size == point.hidden_size for point in points):
-        return axis_value("hidden_size", listed([str(point.hidden_size) for point in points]))
-    each = ((axis_value(name, getattr(point, name)) for name in ("hidden_size", "input_size")) for point in points)
-    return listed([" with ".join(words) for words in each])
+def _mark(leads: Mapping[Size, Lead]) -> Mark:
+    """A line a size, or one for all where the same holds of all."""
+    lines = [(_size(size), text_of(lead)) for size, lead in leads.items()]
+    alike = len({what for _, what in lines}) == 1
+    return Mark([("", lines[0][1])] if alike else lines, tuple(leads.values()))
 
 
-def _lengths(steps: Sequence[int]) -> str:
-    """Lengths of sequences in words."""
-    *rest, last = steps
-    return listed([*map(str, rest), axis_value("seq_len", last)])
+def text_of(lead: Lead) -> str:
+    """`from 6`; in brackets what was not measured."""
+    text = _TEXTS[lead.kind].format(lead.at)
+    return text if lead.measured else f"({text})"
 
 
-def _one_input(points: Iterable[Point]) -> list[Point]:
-    """Those points that are one row of hidden sizes: the input grows with them, or is the same; the longer such row."""
-    rows: dict[int, list[Point]] = {}
-    for point in points:
-        rows.setdefault(point.input_size, []).append(point)
-    tied = [point for row in rows.values() for point in row if point.input_size == point.hidden_size]
-    return sorted(max([tied, *rows.values()], key=lambda row: len({point.hidden_size for point in row})))
+def _size(size: Size) -> str:
+    """A hidden size; an input as wide goes without saying."""
+    tied = size.input_size == size.hidden_size
+    return str(size.hidden_size) if tied else f"{size.hidden_size} (input {size.input_size})"
 
 
-def _merged(told: Iterable[tuple[Place, str]], words: Callable[[list[Place]], str]) -> list[Told]:
-    """What holds at several places, once."""
-    places: dict[str, list[Place]] = {}
-    for where, what in told:
-        places.setdefault(what, []).append(where)
-    return [(f"at {words(where)}", what) for what, where in places.items()]
+def _devices(words: Words, fits: Sequence[Fit]) -> dict[str, list[Grid]]:
+    """The CPU against each other device: a row for each implementation, a column for each of a few lengths."""
+    found: dict[str, list[Grid]] = {}
+    for title, alike in words.settings(fits, "device").items():
+        others = dict.fromkeys(fit.setting["device"] for fit in alike if fit.setting["device"] != "cpu")
+        for mode, other in ((mode, other) for other in others for mode in MODES):
+            on = {
+                name: {fit.implementation: fit for fit in alike if _is_on(fit, name, mode)} for name in ("cpu", other)
+            }
+            both = [name for name in words.names if name in on["cpu"] and name in on[other]]
+            lengths = pick([point.steps for name in both for point in on["cpu"][name].points])
+            rows = [
+                (words.short[name], [_side(on["cpu"][name], on[other][name], length) for length in lengths])
+                for name in both
+            ]
+            if rows:
+                grid = Grid(
+                    f"{mode.capitalize()}, CPU or {_kind(other)} by hidden size", "", [steps(n) for n in lengths], rows
+                )
+                found.setdefault(title, []).append(grid)
+    return found
+
+
+def _is_on(fit: Fit, name: str, mode: str) -> bool:
+    return bool(fit.setting["device"] == name and fit.setting["mode"] == mode)
+
+
+def _kind(name: str) -> str:
+    """A device in a word."""
+    return device(name).partition(" ")[0]
+
+
+def _side(one: Fit, other: Fit, length: int) -> Mark:
+    """Which device is ahead at which hidden sizes: `CPU up to 328`, and `GPU from 330`."""
+    both = over_sizes(one, other, length)
+    if not both:
+        return Mark([("", "–")])
+    names = [_kind(fit.setting["device"]) for fit in (one, other)]
+    ranked = sorted(zip(both, names, strict=True), key=lambda pair: (pair[0].kind == FROM, not pair[0].measured))
+    said = [
+        (f"{name} {_TEXTS[lead.kind].format(lead.at)}", lead.measured) for lead, name in ranked if lead.kind in _AHEAD
+    ]
+    lines = [("", text if measured else f"({text})") for text, measured in said]
+    return Mark(lines or [("", text_of(both[0]))])

@@ -16,6 +16,7 @@ from bench.cases.case import FIELDS
 from bench.report.names import axis_value, device, listed
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import with_input, with_outcome
+from bench.table.reasons import reasons
 
 SPANNED = ("mode", "hidden_size", "seq_len")
 USUAL = {"hidden_size": 128, "seq_len": 64, "batch_size": 1, "num_layers": 1}
@@ -94,9 +95,9 @@ def usual_case(cells: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Cells of one implementation that were skipped for the same reason, and what their cases are."""
+    """Cells that were skipped for the same reason: of which implementations, how many, and what their cases are."""
 
-    implementation: str
+    implementations: list[str]
     outcome: str
     reason: str
     count: int
@@ -104,13 +105,16 @@ class Skipped:
 
 
 def skipped(cells: pd.DataFrame) -> list[Skipped]:
-    """Everything that was not measured, and why."""
-    frame = with_outcome(cells)
-    frame = frame[frame["outcome"] != MEASURED]
-    groups = frame.groupby(["implementation", "outcome", "reason"], sort=False)
+    """Everything that was not measured, and why: each reason once."""
     return [
-        Skipped(str(name), str(outcome), str(reason) or "no reason was recorded", len(part), cases_in_words(part))
-        for (name, outcome, reason), part in groups
+        Skipped(
+            found.implementations,
+            found.outcome,
+            (found.first if found.same else f"for example: {found.first}") or "no reason was recorded",
+            len(found.rows),
+            cases_in_words(found.rows),
+        )
+        for found in reasons(with_outcome(cells))
     ]
 
 

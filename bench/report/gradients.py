@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.report.names import listed, steps
+from bench.report.names import steps
 from bench.report.pictures.curves import label, panels
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.units import NOTHING, percent
@@ -16,14 +16,10 @@ from bench.why.gradients.file import DEFAULT, EXPLODES, NEITHER, VANISHES, Row, 
 
 TITLE = "How far back the gradient reaches"
 
-_GONE = "is down to a thousandth"
-
 _LESSONS = {
-    VANISHES: "what lies further back hardly moves the weights at first, so that the network learns well from short "
-    "sequences and not from long ones",
-    EXPLODES: "on longer sequences the earliest steps drown the latest, and training diverges unless gradients are "
-    "clipped",
-    NEITHER: "it can learn from sequences of that length",
+    VANISHES: "what lies further back hardly counts",
+    EXPLODES: "clip gradients",
+    NEITHER: "it can learn from them",
 }
 
 _FIRST_INPUT = (4, 16, 64, 256, 1024)
@@ -139,69 +135,39 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
-    """Two: what torch's initialisation does, and what scaling the recurrent weights changes; both in float32."""
-    return [_with_default(found), _with_scaled(found)]
-
-
-def _with_default(found: dict[str, Any]) -> str:
-    row = setups(found, "tanh", "float32")[DEFAULT]
-    other = setups(found, "relu", "float32").get(DEFAULT)
-    asides = []
-    if end(row) != NEITHER:
-        low, _, high = span(row)
-        asides.append(
-            f"{low} to {high} over {counted_seeds(found)}" if low < high else f"the same for {counted_seeds(found)}"
+    """What torch's initialisation does, and what scaling the recurrent weights changes, where that was measured; both
+    in float32."""
+    tanh, relu = (setups(found, name, "float32") for name in ("tanh", "relu"))
+    torchs, scaled = tanh[DEFAULT], [row for start, row in tanh.items() if start != DEFAULT]
+    whose = f"a tanh network's gradient at hidden {found['hidden_size']}"
+    said = [f"With torch's initialisation, {whose} {_fate(found, torchs)}: {_LESSONS[end(torchs)]}."]
+    if scaled:
+        best = max(scaled, key=_carried)
+        other = relu.get(best["beginning"])
+        tail = f"; with relu, it {_end(found, other)}" if other else ""
+        said.append(
+            f"With recurrent weights scaled to a spectral radius of {best['beginning']}, it {_fate(found, best)}{tail}."
         )
-    if other and end(other) == end(row) != NEITHER:
-        asides.append(f"{span(other)[1]} with relu")
-    told = f" ({'; '.join(asides)})" if asides else ""
-    return (
-        f"With torch's initialisation the gradient of the loss in a tanh network of hidden size {found['hidden_size']} "
-        f"{_fate(found, row)}{told}: {_LESSONS[end(row)]}."
-    )
+    return said
 
 
-def _with_scaled(found: dict[str, Any]) -> str:
-    own = setups(found, "tanh", "float32")[DEFAULT]["radius"]
-    scaled = {
-        name: {start: row for start, row in setups(found, name, "float32").items() if start != DEFAULT}
-        for name in ("tanh", "relu")
-    }
-    at_one = [f"{_fate(found, rows['1.0'])} with {name}" for name, rows in scaled.items() if "1.0" in rows]
-    if all(text.startswith(_GONE) for text in at_one):
-        at_one[1:] = [text.removeprefix(f"{_GONE} ") for text in at_one[1:]]
-    told = [f"at 1.0, which would keep the gradient of a linear network, it {listed(at_one)}"] if at_one else []
-    told += [f"with {name} it {_outlook(found, rows)}" for name, rows in scaled.items() if rows]
-    return (
-        f"Scaling the recurrent weights to another spectral radius, the size of their largest eigenvalue (torch's own: "
-        f"{own:.2f}), moves that horizon: {'; '.join(told)}."
-    )
+def _carried(row: Row) -> tuple[int, int, float]:
+    """Ranks setups by how far back the gradient stays of use: one that lasts first, of several the least radius."""
+    steps_back = 0 if end(row) == NEITHER else span(row)[1]
+    return int(end(row) == NEITHER), steps_back if end(row) == VANISHES else -1, -row["radius"]
 
 
 def _fate(found: dict[str, Any], row: Row) -> str:
     """How the gradient of a setup ends, as what is said of it."""
     if end(row) == NEITHER:
         return f"stays within a factor of {found['factor']:g} over {_whole(found)}"
-    verb = _GONE if end(row) == VANISHES else "is up a thousandfold"
+    verb = "is down to a thousandth" if end(row) == VANISHES else "is up a thousandfold"
     return f"{verb} {steps(span(row)[1])} back"
 
 
-def _outlook(found: dict[str, Any], rows: Mapping[str, Row]) -> str:
-    """Up to which radius the gradients of a nonlinearity vanish, which ones keep them, and where they explode."""
-    by_end = {name: [start for start in rows if end(rows[start]) == name] for name in (VANISHES, NEITHER, EXPLODES)}
-    gone, kept, burst = by_end.values()
-    parts = []
-    if gone:
-        verb = "vanishes even at" if len(gone) == len(rows) else "still vanishes at"
-        parts.append(f"{verb} {gone[-1]} ({steps(span(rows[gone[-1]])[1])})")
-    if kept:
-        parts.append(f"lasts {_whole(found)} at {listed(kept)}")
-    if burst:
-        row = rows[burst[0]]
-        count = row["ends"].count(EXPLODES)
-        seeds = "" if count == len(row["ends"]) else f"in {count} of {counted_seeds(found)}, "
-        parts.append(f"explodes at {burst[0]} ({seeds}a thousandfold {steps(span(row)[1])} back)")
-    return listed(parts)
+def _end(found: dict[str, Any], row: Row) -> str:
+    """The same in a word or two, beside another."""
+    return {VANISHES: "vanishes", EXPLODES: "explodes", NEITHER: f"lasts {_whole(found)}"}[end(row)]
 
 
 def _whole(found: dict[str, Any]) -> str:

@@ -1,24 +1,22 @@
-"""The scaling laws of a run: how well they hold and where two of them cross, in sentences; their numbers in a table.
+"""The scaling laws of a run: how well they hold, in a sentence; their numbers, in a table; what has none, and why.
 
-Sentences are for every two implementations in one setting, and for every one on two devices; where they cross is put
-into words by `bench.report.crossings`.
+`bench.report.pictures.costs` draws the numbers, `bench.report.crossings` says who overtakes whom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import partial
-from itertools import combinations
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.report.comparisons import Finding
-from bench.report.crossings import Told, Words, by_length, by_size
-from bench.report.names import axis_value, capital, listed, on_device
+from bench.report.crossings import Crossings, Words, crossings
+from bench.report.names import capital, listed
 from bench.report.tables import AXES, Column, Entry, axis_text, entries, plain
-from bench.report.units import duration_in, missing, percent, rough_percent
+from bench.report.units import duration_in, percent, rough_percent
 from bench.table.law import PARTS, TRUSTED, Fit, Laws, Unfitted
+
+LAW = "time = fixed + steps × (per step + per product × products of a step)"
 
 _TITLES = {"fixed": "Fixed", "per_step": "Per step", "per_product": "Per product"}
 _HINTS = {
@@ -35,23 +33,39 @@ _ERRORS = {
 }
 
 
-MOST = 4
-"""Longer lists are cut short."""
+@dataclass(frozen=True)
+class Scaling:
+    """What the report says of a run's laws: a sentence, the table, a line for each reason that one is lacking."""
 
-LAW = "time = fixed + steps × (per step + per product × products of a step)"
+    quality: str = ""
+    columns: list[Column] = field(default_factory=list)
+    rows: list[list[Entry]] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+    crossings: Crossings = field(default_factory=Crossings)
 
-Part = tuple[Fit, list[Told]]
-"""What is told of a pair in one mode."""
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.lacking)
 
 
-def rows(found: Laws) -> list[list[Entry]]:
-    """The table of the laws, one row each; without passes enough for an interval, the numbers stand alone."""
-    return entries(_frame(found), columns(found))
-
-
-def columns(found: Laws) -> list[Column]:
-    """Its columns: implementation, mode and what else varies, the three numbers, four errors, cells."""
+def scaling(found: Laws) -> Scaling:
+    """All of it, in words."""
     words = Words(found)
+    frame = _frame(words, found.fits)
+    shown = _columns(words) if found.fits else []
+    return Scaling(_quality(found.fits), shown, entries(frame, shown), _lacking(words, found), crossings(words, found))
+
+
+def _quality(fits: Iterable[Fit]) -> str:
+    """What any of the trusted laws is good for."""
+    errors = [fit.held_out_error for fit in fits if fit.trusted]
+    if not errors:
+        return ""
+    which = "The law predicts" if len(errors) == 1 else "Each law predicts"
+    return f"{which} half of the cells that it has not seen to {rough_percent(max(errors))} or better."
+
+
+def _columns(words: Words) -> list[Column]:
+    """The table's: implementation, mode and what else varies, the three numbers, four errors, cells."""
     shown = [Column("Implementation", lambda row: words.short[row["implementation"]], "implementation", False)]
     for axis in dict.fromkeys(["mode", *words.varying]):
         shown.append(Column(AXES[axis], axis_text(axis), axis, axis not in ("mode", "device", "dtype")))
@@ -60,17 +74,17 @@ def columns(found: Laws) -> list[Column]:
     return [*shown, Column("Cells", plain("cells"), "cells")]
 
 
-def _frame(found: Laws) -> pd.DataFrame:
-    """One row for each law."""
+def _frame(words: Words, fits: Iterable[Fit]) -> pd.DataFrame:
+    """One row for each law; without passes enough for an interval, the numbers stand alone."""
     rows = []
-    for fit in Words(found).sort(found.fits):
+    for fit in words.sort(fits):
         row = {"implementation": fit.implementation, **fit.setting, "cells": len(fit.points)}
         for name, part in fit.parts.items():
             row |= {name: part.value, f"{name}_low": part.low, f"{name}_high": part.high}
         row |= {"error": fit.held_out_error, "worst": abs(fit.worst[1])}
         row |= {"largest": fit.beyond(lambda point: point.products), "longest": fit.beyond(lambda point: point.steps)}
         rows.append(row)
-    return pd.DataFrame(rows, columns=None if rows else ["implementation"])
+    return pd.DataFrame(rows)
 
 
 def _part_text(part: str) -> Callable[[pd.Series], str]:
@@ -81,134 +95,31 @@ def _share_text(name: str) -> Callable[[pd.Series], str]:
     return lambda row: rough_percent(row[name])
 
 
-def implementations(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """Every two implementations in one setting, over the steps."""
-    found = []
-    for pairs in _by_mode((one, other) for one, other in combinations(fits, 2) if one.setting == other.setting):
-        parts = [(one, by_size(one, other, (words.named(one), words.named(other)))) for one, other in pairs]
-        one, other = pairs[0]
-        text = _sentences("by the laws, ", parts, words.where)
-        found.append(Finding(f"law:{one.implementation}:{other.implementation}", text))
-    return [finding for finding in found if finding.text]
+def _lacking(words: Words, found: Laws) -> list[str]:
+    """A line for each reason for which a law is lacking or none of its crossovers shown."""
+    by_reason: dict[str, list[Fit | Unfitted]] = {}
+    for fit in words.sort(found.fits):
+        if len(fit.passes) < 2:
+            by_reason.setdefault("Not trusted, because one pass gives no interval", []).append(fit)
+        elif not fit.trusted:
+            text = f"Not trusted, because half of the held-out cells are missed by more than {percent(TRUSTED)}"
+            by_reason.setdefault(text, []).append(fit)
+    for each in found.unfitted:
+        by_reason.setdefault(f"No law, because {each.reason}", []).append(each)
+    every: list[Fit | Unfitted] = [*found.fits, *found.unfitted]
+    return [f"{capital(reason)}: {_who(words, lacking, every)}." for reason, lacking in by_reason.items()]
 
 
-def devices(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """Every implementation on the CPU and on another device, over the hidden sizes."""
-    found = []
-    for pairs in _by_mode((one, other) for one, other in combinations(fits, 2) if _only_device_differs(one, other)):
-        parts = [(one, by_length(one, other, (_this(one), _this(other)))) for one, other in pairs]
-        one, other = pairs[0]
-        text = _sentences(f"by the laws of {words.named(one)}, ", parts, partial(words.where, device=False))
-        found.append(Finding(f"law:{one.implementation}:{other.setting['device']}", text))
-    return [finding for finding in found if finding.text]
-
-
-def _by_mode(pairs: Iterable[tuple[Fit, Fit]]) -> list[list[tuple[Fit, Fit]]]:
-    """Pairs that differ in mode alone, together."""
-    alike: dict[Hashable, list[tuple[Fit, Fit]]] = {}
-    for pair in pairs:
-        key = tuple((fit.implementation, *_but("mode", fit)) for fit in pair)
-        alike.setdefault(key, []).append(pair)
-    return list(alike.values())
-
-
-def _but(axis: str, fit: Fit) -> tuple[Any, ...]:
-    """A setting without one of its axes."""
-    return tuple(value for name, value in fit.setting.items() if name != axis)
-
-
-def _only_device_differs(one: Fit, other: Fit) -> bool:
-    """Whether the one is on the CPU, and the other is the same elsewhere."""
-    same = one.implementation == other.implementation and _but("device", one) == _but("device", other)
-    return same and one.setting["device"] == "cpu" != other.setting["device"]
-
-
-def _this(fit: Fit) -> str:
-    """The device of a law: `this CPU`."""
-    return on_device(fit.setting["device"]).removeprefix("on ")
-
-
-def _sentences(lead: str, parts: Iterable[Part], where: Callable[[Fit, Sequence[str]], str]) -> str:
-    """What holds of a pair, mode by mode, and of several modes at once where it is the same; empty for nothing."""
-    modes: dict[tuple[Told, ...], list[Fit]] = {}
-    for fit, told in parts:
-        modes.setdefault(tuple(told), []).append(fit)
-    said = [
-        f"{where(fits[0], [fit.setting['mode'] for fit in fits])}, {at}, {what}."
-        for told, fits in modes.items()
-        for at, what in told
-    ]
-    return " ".join(capital(text) for text in [lead + said[0], *said[1:]]) if said else ""
-
-
-def findings(found: Laws) -> list[Finding]:
-    """How well the laws hold; where two implementations, or devices, cross; which laws are missing or not used, why."""
-    words = Words(found)
-    fits = words.sort(found.fits)
-    usable = [fit for fit in fits if fit.trusted]
-    return [
-        *_quality(words, fits),
-        *implementations(words, usable),
-        *devices(words, usable),
-        *_unused(words, fits),
-        *_unfitted(words, found.unfitted),
-    ]
-
-
-def _quality(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """How far the laws miss cells that they have not seen: within the grid, at the worst, and beyond it."""
-    if not fits:
-        return []
-    worst = max(fits, key=lambda fit: abs(fit.worst[1]))
-    point, error = worst.worst
-    at = f"{axis_value('hidden_size', point.hidden_size)}, {axis_value('seq_len', point.steps)}"
-    text = f"The law {LAW} predicts cells held out of its fit with a median error of "
-    text += f"{_span([fit.held_out_error for fit in fits])}; at worst it is {rough_percent(abs(error))} too "
-    text += f"{'high' if error > 0 else 'low'}, for {words.whole(worst)}, at {at}."
-    sizes = _span([fit.beyond(lambda point: point.products) for fit in fits])
-    lengths = _span([fit.beyond(lambda point: point.steps) for fit in fits])
-    if sizes and lengths:
-        text += " Beyond what it was fitted to it can be worse: predicted from the smaller sizes alone, the largest "
-        text += f"size is missed by {sizes}; from the shorter sequences alone, the longest one by {lengths}."
-    return [Finding("law", text)]
-
-
-def _span(errors: Sequence[float]) -> str:
-    """The least and the largest of some errors: `0.6 to 7.6 %`; empty if there are none."""
-    known = [error for error in errors if not missing(error)]
-    ends = list(dict.fromkeys(rough_percent(end(known)) for end in (min, max))) if known else []
-    return " to ".join([*(text.removesuffix(" %") for text in ends[:-1]), *ends[-1:]])
-
-
-def _unused(words: Words, fits: Sequence[Fit]) -> list[Finding]:
-    """The laws that no crossover is drawn from."""
-    found = []
-    if alone := [fit for fit in fits if len(fit.passes) < 2]:
-        text = "one pass" if len(alone) == len(fits) else f"one pass of {listed([words.whole(fit) for fit in alone])}"
-        found.append(f"No crossover is drawn from {text}: it gives the numbers of a law, but no interval.")
-    if poor := sorted((fit for fit in fits if fit.held_out_error > TRUSTED), key=lambda fit: -fit.held_out_error):
-        each = [f"{words.whole(fit)} ({percent(fit.held_out_error)})" for fit in poor]
-        text = f"No crossover is drawn from a law that misses held-out cells by more than {percent(TRUSTED)}"
-        found.append(f"{text} in the median: {listed(_few(each, 'others'))}.")
-    return [Finding("law:unused", " ".join(found))] if found else []
-
-
-def _unfitted(words: Words, unfitted: Sequence[Unfitted]) -> list[Finding]:
-    """What has no law, by reason; those that lack it in the same settings together."""
-    lacks: dict[str, dict[str, list[str]]] = {}
-    for each in sorted(unfitted, key=lambda each: words.names.index(each.implementation)):
-        where = f"{words.where(each)} ({each.cells} cell{'' if each.cells == 1 else 's'})"
-        lacks.setdefault(each.reason, {}).setdefault(words.named(each), []).append(where)
-    found = []
-    for reason, by_name in lacks.items():
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for name, settings in by_name.items():
-            alike.setdefault(tuple(settings), []).append(name)
-        who = [f"{listed(names)} {listed(_few(list(where), 'other settings'))}" for where, names in alike.items()]
-        found.append(Finding("law:unfitted", f"No law for {'; nor for '.join(who)}: {reason}."))
-    return found
-
-
-def _few(parts: list[str], others: str) -> list[str]:
-    """The parts, or the first of them and how many others there are."""
-    return parts if len(parts) <= MOST else [*parts[: MOST - 1], f"{len(parts) - MOST + 1} {others}"]
+def _who(words: Words, lacking: Iterable[Fit | Unfitted], every: Iterable[Fit | Unfitted]) -> str:
+    """The implementations, each with the settings in which it lacks something where these are not all of its own."""
+    settings: dict[str, list[str]] = {}
+    for law in lacking:
+        settings.setdefault(law.implementation, []).append(words.where(law))
+    count = {name: sum(law.implementation == name for law in every) for name in settings}
+    said = []
+    for name in sorted(settings, key=words.names.index):
+        own, text = settings[name], f"`{words.short[name]}`"
+        if len(own) < count[name]:
+            text += f" ({own[0]})" if len(own) == 1 else f" (in {len(own)} of {count[name]} settings)"
+        said.append(text)
+    return listed(said)

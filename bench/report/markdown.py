@@ -8,8 +8,9 @@ import pandas as pd
 
 from bench.report import warned
 from bench.report.comparisons import Finding, place, won_by
+from bench.report.crossings import Crossings, Grid
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
-from bench.report.names import device, short_names
+from bench.report.names import device, listed, short_names
 from bench.report.tables import facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
@@ -121,9 +122,16 @@ def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:
 
 
 def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
-    """Sentences, laws, gradients, and a line for each cell; nothing where nothing is known."""
-    said = [*explained.notes, *(each.text for each in (*explained.findings, *explained.law_findings))]
+    """Sentences, crossovers, and a line for each cell; nothing where nothing is known."""
+    scaling = explained.scaling
+    said = [
+        *explained.notes,
+        *(each.text for each in explained.findings),
+        *filter(None, [scaling.quality]),
+        *scaling.lacking,
+    ]
     parts = ["## Why\n", "\n".join(f"- {escaped(text)}" for text in [*said, *explained.gradients]) + "\n"]
+    parts += _crossings(scaling.crossings)
     rows = cells[cells["why"] != ""] if "why" in cells and explained.findings else cells.iloc[:0]
     if len(rows):
         varying, short = varying_axes(cells), short_names(cells["implementation"])
@@ -139,6 +147,25 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
             lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
         parts += ["<details><summary>Every cell</summary>\n", *lines, "\n</details>\n"]
     return parts if len(parts) > 2 or said or explained.gradients else []
+
+
+def _crossings(found: Crossings) -> list[str]:
+    """Who overtakes whom, as tables."""
+    parts = ["### Who overtakes whom\n"] if found.grids or found.devices else []
+    if found.grids:
+        means = "; ".join(f"“{entry}”: {meaning}" for entry, meaning in found.legend)
+        parts.append(f"By the laws, at these hidden sizes, a row is faster than a column: {escaped(means)}.\n")
+    for setting, grids in (*found.grids.items(), *found.devices.items()):
+        parts += [_grid(grid, f"{grid.title}, {setting}" if setting else grid.title) for grid in grids]
+    return parts
+
+
+def _grid(grid: Grid, title: str) -> str:
+    """A table whose first field is its title."""
+    heads = [f"`{name}`" if grid.corner else name for name in grid.columns]
+    lines = [[f"{title}: {grid.corner}" if grid.corner else title, *heads], ["---"] * (len(heads) + 1)]
+    lines += [[f"`{name}`", *(mark.text for mark in marks)] for name, marks in grid.rows]
+    return "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines) + "\n"
 
 
 def _fewer(measured: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -171,7 +198,8 @@ def _facts(manifest: Manifest) -> str:
 def _skipped(cells: pd.DataFrame) -> str:
     short = short_names(cells["implementation"])
     lines = [
-        f"- `{short[each.implementation]}`, {each.count} cells {each.outcome}: {one_line(each.reason)} ({each.cases})"
+        f"- {listed([f'`{short[name]}`' for name in each.implementations])}, {each.count} cells {each.outcome}: "
+        f"{one_line(each.reason)} ({each.cases})"
         for each in skipped(cells)
     ]
     return escaped("\n".join(lines) if lines else "Everything that was asked for was measured.") + "\n"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from bench.cases import words
+
+axis_value, device, steps = words.axis_value, words.device, words.steps
+"""Cases are worded where they are made, so that what runs them names them by the same words."""
 
 _CODES = {
     "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "rnncell": "R", "hoisted": "H",
     "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
     "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
 }  # fmt: skip
-
-DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (MPS)"}
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -53,35 +55,9 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def device(name: str) -> str:
-    """A device type in a heading."""
-    return DEVICES.get(name, name)
-
-
 def on_device(name: str) -> str:
     """A device type in a sentence."""
     return "on this CPU" if name == "cpu" else f"on this {device(name)}"
-
-
-def steps(count: int) -> str:
-    """A sequence length."""
-    return f"{count} step{'' if count == 1 else 's'}"
-
-
-def axis_value(axis: str, value: Any) -> str:
-    """A value of one field of Case, in words: `batch 16`, `2 layers`, `float16`."""
-    forms = {
-        "input_size": "input {}", "hidden_size": "hidden {}", "batch_size": "batch {}", "threads": "{} thread",
-        "num_layers": "{} layer", "output_size": "output {}",
-    }  # fmt: skip
-    if axis == "seq_len":
-        return steps(int(value))
-    if axis == "device":
-        return device(str(value))
-    if axis == "output_size" and value == 0:
-        return "no output head"
-    text = forms.get(axis, "{}").format(value)
-    return text + "s" if axis in ("threads", "num_layers") and value != 1 else text
 
 
 def listed(parts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What each costs apart from its time: building, memory, where it doesn't run, code, calls until it pays off."""
+"""What each costs apart from its time: building, memory, code, calls until it pays off, cells without a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from bench.table.winners import AT_ONCE, NEVER, code_lines, payback
 from rnn_impls.registry import ordered
 
 _FIGURES = {
-    "build": ("Build", "construction before the first call, compiling included: the median case, and the longest"),
+    "build": (
+        "Build",
+        "constructing the class and what it prepares, compiled kernels included: the median, and the longest",
+    ),
     "memory": (f"Memory over {REFERENCE}", "peak of a call over the other's: the median case, the least and the most"),
-    "lines": ("Lines", "of code in its own files, Python and C++, without blank lines, comments and docstrings"),
+    "lines": (
+        "Lines",
+        "of its class and the code that it needs, without blank lines, comments and docstrings",
+    ),
     "paid": ("Pays off after", f"calls that earn back what it takes longer to build than {REFERENCE}"),
 }
 
@@ -47,13 +53,14 @@ def _columns(found: pd.DataFrame) -> list[Column]:
         Column("Implementation", lambda row: short[row["implementation"]], "implementation", False),
         Column("Measured on", plain("devices"), "devices", False),
         *figures,
-        Column("Restrictions met in this run", plain("restrictions"), "restrictions", False, wide=True),
+        Column("Not measured", _lost, "lost", hint="cells of this run; each reason is said once, further down"),
     ]
 
 
 def prices(cells: pd.DataFrame) -> pd.DataFrame:
     """One by one: devices it was measured on, seconds to build (median and most), memory over REFERENCE's (median,
-    least, most), lines of code, calls until it pays off and restrictions, both in words; None or NaN for nothing."""
+    least, most), lines of code, calls until it pays off in words, and how many of its cells were not measured; None or
+    NaN for nothing."""
     frame = with_outcome(cells)
     reference = _measured(frame[frame["implementation"] == REFERENCE]).set_index("case")
     found = []
@@ -71,7 +78,8 @@ def prices(cells: pd.DataFrame) -> pd.DataFrame:
             **dict(zip(("memory", "memory_least", "memory_most"), spans, strict=True)),
             "lines": code_lines(own.iloc[0]),
             "paid": None if name == REFERENCE else paid(paybacks(there, reference)) or None,
-            "restrictions": restrictions(own) or None,
+            "lost": len(own) - len(there) or math.nan,
+            "cells": len(own),
         }
         found.append(row)
     return pd.DataFrame(found)
@@ -116,16 +124,6 @@ def _readable(count: float) -> float:
     return count if count < 10_000 else float(f"{count:.3g}")
 
 
-def restrictions(own: pd.DataFrame) -> str:
-    """What became of those cells of one that were not measured, and why: each reason once, with how many it met."""
-    lost = own[own["outcome"] != MEASURED]
-    parts = []
-    for (outcome, reason), part in lost.groupby(["outcome", "reason"], sort=False):
-        count = "everywhere" if len(part) == len(own) else f"in {len(part)} of {len(own)} cells"
-        parts.append(f"{outcome} {count}: {' '.join(str(reason).split()) or 'no reason was recorded'}")
-    return "; ".join(parts)
-
-
 def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["outcome"] == MEASURED]
 
@@ -149,3 +147,8 @@ def _memory(row: pd.Series) -> str:
     values = [row[f"memory{which}"] for which in ("", "_least", "_most")]
     middle, least, most = (f"{value:.{2 if value < 10 else 0}f}" for value in values)
     return f"{middle}×" if least == most else f"{middle}×, {least} to {most}"
+
+
+def _lost(row: pd.Series) -> str:
+    """`12 of 24`."""
+    return NOTHING if missing(row["lost"]) else f"{row['lost']:.0f} of {row['cells']} cells"

@@ -1,26 +1,46 @@
-"""Keeps the README in step with the reference run: `python -m bench.report.readme` writes its pictures, findings and
-tables.
+"""Keeps README and docs in step with what was measured: `python -m bench.report.readme` writes every block anew.
 
+A block stands between `<!-- name:begin -->` and `<!-- name:end -->` in any of the PAGES; BLOCKS has what makes each.
 The reference is the first folder under reports/reference that holds a run. The tables of `python -m bench accuracy` and
-`python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing here
-is typed by hand, and a test compares the README with what this gives.
+`python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing in a
+block is typed by hand, and a test compares the pages with what this gives.
+
+`python -m bench.report.readme page.png` takes the picture of the reference's page that the README shows; it needs
+playwright and Chromium, and is called by hand alone.
 """
 
 from __future__ import annotations
 
+import functools
+import io
 import re
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.report.findings import headlines
-from bench.report.markdown import compact
+import pandas as pd
+
+from bench.cases.case import MODES, Case
+from bench.cases.presets import PRESETS
+from bench.report import advised, answer, export, verdicts
+from bench.report.comparisons import place
+from bench.report.facets import varying_axes
+from bench.report.findings import findings
+from bench.report.markdown import compact, escaped
 from bench.report.pictures.scene import Scene
+from bench.report.terminal import wrapped
+from bench.report.units import duration, times
 from bench.report.why import why
 from bench.store.files import BrokenFile
-from bench.table.cells import cells
-from bench.table.reading import read_run
+from bench.table.advice import advise
+from bench.table.cells import REFERENCE, cells
+from bench.table.reading import Run, read_run
+from rnn_impls.registry import origin
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 PROOFS = {
     "accuracy": ("accuracy", "Repeats of one speed-up by each method"),
     "accuracy-neighbour": ("accuracy", "The same beside a noisy neighbour"),
@@ -30,7 +50,15 @@ PROOFS = {
 """Folder and marker -> the command that measures the suite itself, and what its picture shows."""
 
 LENGTHS = (8, 512)
-"""Sequence lengths that the README's table shows: a short and a long one."""
+"""Sequence lengths of the table of the reference run: a short and a long one."""
+FOUR = ("stacked-grad", "whole", "manual", "looped")
+"""The rows of the README's own table: the fastest without a compiler, and the three."""
+USUAL = {"hidden_size": 128, "seq_len": 64}
+ASKED = Case(mode="training", hidden_size=128, input_size=128, seq_len=512)
+"""The case that the README asks `advise` for."""
+
+BLOCK = re.compile(r"(<!-- (?P<name>[\w-]+):begin -->\n)(?P<content>.*?)(<!-- (?P=name):end -->)", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)")
 
 
 def reference() -> Path:
@@ -40,46 +68,106 @@ def reference() -> Path:
     raise BrokenFile(f"{ROOT / 'reports' / 'reference'}: no reference run")
 
 
-def updated(text: str, folder: Path) -> str:
-    """The README's text with the parts between the markers made anew from the reference run."""
-    text = _between(text, "reference", _reference(folder))
-    text = _between(text, "contenders", _contenders(folder.with_name(f"{folder.name}-contenders")))
-    text = _between(text, "why", _why(folder))
-    for name, (command, picture) in PROOFS.items():
-        text = _between(text, name, _proof(name, command, picture))
-    return text
+def contenders() -> Path:
+    """The folder of the run of the faster implementations, on the same machine."""
+    return reference().with_name(f"{reference().name}-contenders")
 
 
-def _reference(folder: Path) -> str:
-    """Picture, findings and a table of times and speed-ups."""
+def updated(page: Path) -> str:
+    """A page's text with its blocks made anew; links in them lead from where the page lies."""
+    up = "../" * (len(page.relative_to(ROOT).parts) - 1)
+
+    def anew(found: re.Match[str]) -> str:
+        content = BLOCKS[found["name"]]() if found["name"] in BLOCKS else None
+        if content is None:
+            return found[0]
+        return f"{found[1]}{LINK.sub(f']({up}', content)}\n{found[4]}"
+
+    return BLOCK.sub(anew, page.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _read(folder: Path) -> tuple[Run, pd.DataFrame]:
+    """A run and its table of cells."""
     run = read_run(folder)
-    table = cells(run)
-    machine, relative = run.manifest.machine, folder.relative_to(ROOT)
+    return run, cells(run)
+
+
+def _four() -> str:
+    """The reference run's picture, and four implementations at the usual case: time and speed-up in both modes."""
+    run, table = _read(reference())
+    machine, relative = run.manifest.machine, reference().relative_to(ROOT)
+    usual = table[(table["hidden_size"] == USUAL["hidden_size"]) & (table["seq_len"] == USUAL["seq_len"])]
+    by_cell = {(row["implementation"], row["mode"]): row for _, row in usual.iterrows()}
+    told = f"{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}"
     lines = [
-        f"![Time and speed-up of the three implementations]({relative}/figures/main.png)",
+        f"![Time of one call, and speed-up over {run.manifest.baseline}]({relative}/figures/main.png)",
+        f"*{told}: [all of it]({relative}/summary.md).*",
         "",
-        f"*{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}: "
-        f"[all of it]({relative}/summary.md).*",
-        "",
-        *(f"- {line}" for line in headlines(table, run.manifest)),
-        "",
-        compact(table[table["seq_len"].isin(LENGTHS)], run.manifest),
+        f"| hidden {USUAL['hidden_size']}, {USUAL['seq_len']} steps | what it is | inference | training |",
+        "|---|---|---:|---:|",
     ]
-    return "\n".join(lines)
+    for name in FOUR:
+        rows = [by_cell[name, mode] for mode in MODES]
+        fields = [_time(row, run.manifest.baseline) for row in rows]
+        lines.append(f"| [`{name}`]({origin(name)}) | {escaped(rows[0]['about'])} | {' | '.join(fields)} |")
+    return "\n".join([*lines, "", f"Speed-ups are over `{run.manifest.baseline}`, with 95 % intervals. {_fused()}"])
 
 
-def _contenders(folder: Path) -> str:
+def _fused() -> str:
+    """What a compiler gains at most, in the run of the faster implementations."""
+    _, table = _read(contenders())
+    row = table.loc[table["gain"].where(table["implementation"] == "fused-cpu").idxmax()]
+    gained = times(row["gain"], row["gain_low"], row["gain_high"])
+    return (
+        f"With a C++ compiler, [`fused-cpu`]({origin('fused-cpu')}) is up to {gained} faster than `{REFERENCE}` "
+        f"({place(row, varying_axes(table))})."
+    )
+
+
+def _time(row: pd.Series, baseline: str) -> str:
+    """`207 µs · 3.93× [3.87, 3.99]`; the baseline's time alone."""
+    text = duration(row["seconds"])
+    over = times(row["speedup"], row["speedup_low"], row["speedup_high"], most=2)
+    return text if row["implementation"] == baseline else f"{text} · {over}"
+
+
+def _commands() -> str:
+    """What `make bench` prints at its end, and `advise` for ASKED."""
+    run, table = _read(reference())
+    asked = f"--hidden-size {ASKED.hidden_size} --seq-len {ASKED.seq_len} --mode {ASKED.mode}"
+    told = "\n".join(wrapped(advised.text(advise(run, ASKED), run.manifest)))
+    return _shown(("make bench", answer.text(table, run.manifest)), (f"rnn-bench advise {asked}", told))
+
+
+def _gate() -> str | None:
+    """What a gate printed at its end; nothing while no outcome is recorded."""
+    path = reference() / "gate" / "outcome.json"
+    if not path.exists():
+        return None
+    command = "rnn-bench gate --base main --impl my_rnn.py:MyRNN --hidden-size 64"
+    return _shown((command, verdicts.text(export.read(path))))
+
+
+def _reference() -> str:
+    """Findings, and a table of times and speed-ups."""
+    run, table = _read(reference())
+    told = [f"- {finding.text}" for finding in findings(table, run.manifest.baseline)]
+    return "\n".join([*told, "", compact(table[table["seq_len"].isin(LENGTHS)], run.manifest)])
+
+
+def _contenders() -> str:
     """What the faster implementations gain over one `nn.RNN` call, in a run of their own."""
-    run = read_run(folder)
+    run, table = _read(contenders())
     machine = run.manifest.machine
     told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
-    return f"{compact(cells(run), run.manifest)}\n\n{told}[all of it]({folder.relative_to(ROOT)}/summary.md).*"
+    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({contenders().relative_to(ROOT)}/summary.md).*"
 
 
-def _why(folder: Path) -> str:
+def _why() -> str:
     """Where the time of a step goes, in a picture and in sentences, and how far back gradients reach."""
-    run = read_run(folder)
-    table, relative = cells(run), folder.relative_to(ROOT)
+    run, table = _read(reference())
+    relative = reference().relative_to(ROOT)
     found = why(run, Scene(table, run.manifest))
     lines = [
         f"![Time of a step by category, for each implementation]({relative}/figures/where.png)",
@@ -93,17 +181,56 @@ def _why(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def _presets() -> str:
+    """Every preset: how many cases, what for, where its numbers come from."""
+    lines = ["| `--preset` | cases | what it is for, and where its numbers come from |", "|---|---:|---|"]
+    lines += [f"| `{one.name}` | {len(one.cases('cpu'))} | {escaped(one.about)} |" for one in PRESETS.values()]
+    return "\n".join(lines)
+
+
 def _proof(name: str, command: str, picture: str) -> str:
     """The table of a command that measures the suite itself, and its picture."""
     (table,) = (ROOT / "reports" / "reference").glob(f"*/{name}/{command}.md")
     return f"![{picture}]({table.parent.relative_to(ROOT)}/{command}.png)\n\n{table.read_text().strip()}"
 
 
-def _between(text: str, name: str, content: str) -> str:
-    """Replace what stands between the markers of this name."""
-    pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+def _shown(*commands: tuple[str, str]) -> str:
+    """Each command, and what the terminal shows of it."""
+    parts = ["\n".join([f"$ {command}", *map(str.rstrip, text.strip().splitlines())]) for command, text in commands]
+    return "\n".join(["```console", "\n\n".join(parts), "```"])
+
+
+BLOCKS: dict[str, Callable[[], str | None]] = {
+    "four": _four,
+    "commands": _commands,
+    "gate-output": _gate,
+    "reference": _reference,
+    "contenders": _contenders,
+    "why": _why,
+    "presets": _presets,
+    **{name: functools.partial(_proof, name, *how) for name, how in PROOFS.items()},
+}
+"""Marker -> what makes what stands there; None leaves it as it is."""
+
+
+def screenshot(name: str) -> Path:
+    """Take the top of the reference's page at 1440 px, in light, with few enough colours to stay small."""
+    from PIL import Image
+    from playwright.sync_api import sync_playwright
+
+    path = reference() / name
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
+        page.goto((reference() / "index.html").as_uri())
+        taken = Image.open(io.BytesIO(page.screenshot()))
+        browser.close()
+    taken.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
 
 
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text(), reference()))
+    for name in sys.argv[1:]:
+        screenshot(name)
+    for page in PAGES:
+        page.write_text(updated(page), encoding="utf-8")

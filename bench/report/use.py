@@ -19,8 +19,9 @@ from bench.report.pictures.scene import Picture, Scene
 from bench.report.tables import Column, Entry
 from bench.report.units import times
 from bench.table.cells import REFERENCE
-from bench.table.comparison import UNDECIDED
+from bench.table.comparison import FASTEST, UNDECIDED
 from bench.table.regions import MERGED, Region, regions
+from bench.table.stats import Estimate
 from bench.table.winners import Winner, same_code, winners
 
 GAIN = ("gain", "gain_low", "gain_high")
@@ -42,23 +43,44 @@ def with_winners(cells: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Line:
-    """A region as a line of a table: where, the implementations that are or may be the fastest there and their standing
-    (`bench.table.comparison.standings`), their gain, and how many cases."""
+    """A region as a line of a table: where, the implementations that are or may be the fastest in all of it and their
+    standing (`bench.table.comparison.standings`), whether no other may be, their gains, and how many cases."""
 
     where: str
     standing: str
     names: tuple[str, ...]
-    gain: str
+    alone: bool
+    gains: tuple[Estimate, ...]
     cases: int
 
     @property
+    def lead(self) -> str:
+        """What comes before the names in a table: nothing before one that is the fastest."""
+        if self.standing == UNDECIDED and not self.alone:
+            return "undecided, always in the running:"
+        return "" if self.standing == FASTEST else f"{self.standing}:"
+
+    @property
+    def gain(self) -> str:
+        """The least and the greatest gain, each with its interval; or the only one."""
+        return " to ".join(times(each.value, each.low, each.high) for each in self.gains)
+
+    @property
     def sentence(self) -> str:
-        """`Training, hidden 64 to 256: `mine`, 5.1× [5.0, 5.2] to 12.0× [11.8, 12.2] over `whole` (12 cases).`"""
-        names = listed([f"`{name}`" for name in self.names])
-        who = f"undecided between {names}" if self.standing == UNDECIDED else prefixed(self.standing, [names])
-        gain = f", {self.gain} over `{REFERENCE}`" if self.gain else ""
+        """`Training, hidden 64 to 256: `mine`, 5.1× to 12.0× over `whole` (12 cases).`; an interval where there is but
+        one gain."""
+        gain = self.gain if len(self.gains) == 1 else " to ".join(times(each.value) for each in self.gains)
+        over = f", {gain} over `{REFERENCE}`" if gain else ""
         cases = "" if self.cases == 1 else f" ({self.cases} cases)"
-        return f"{capital(self.where)}: {who}{gain}{cases}."
+        return f"{capital(self.where)}: {self._who()}{over}{cases}."
+
+    def _who(self) -> str:
+        names = listed([f"`{name}`" for name in self.names])
+        if self.standing != UNDECIDED:
+            return prefixed(self.standing, [names])
+        if self.alone:
+            return f"undecided between {names}"
+        return f"undecided, with {names} always in the running"
 
 
 @dataclass(frozen=True)
@@ -102,8 +124,7 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
 
 def _line(region: Region, scene: Scene, varying: list[str]) -> Line:
     names = tuple(scene.label(name) for name in region.names)
-    gain = " to ".join(times(each.value, each.low, each.high) for each in region.gains)
-    return Line(where(region, varying), region.standing, names, gain, region.cases)
+    return Line(where(region, varying), region.standing, names, region.alone, tuple(region.gains), region.cases)
 
 
 def where(region: Region, varying: Sequence[str]) -> str:
@@ -120,14 +141,14 @@ def _notes(scene: Scene, won: Mapping[str, Winner]) -> list[str]:
     names, cases = set(scene.cells["implementation"]), scene.cells["case"].nunique()
     notes = []
     if len(names) < 2:
-        notes.append("One implementation alone was measured, so that there is nothing to choose between.")
+        notes.append("Only one implementation was measured: there is nothing to choose between.")
     elif scene.cells["passes"].max() < 2:
         notes.append("No winner is named: one pass gives no interval.")
     elif len(won) < cases:
-        why = "measured for one implementation alone, in one pass, or not in the same rounds"
+        why = "one implementation, one pass, or no shared rounds"
         notes.append(f"{cases - len(won)} of {cases} cases have no winner: {why}.")
     if REFERENCE not in names:
-        notes.append(f"`{REFERENCE}` was not measured, so that there is no gain over it.")
+        notes.append(f"`{REFERENCE}` was not measured: no gain over it is known.")
     for mode in MODES:
         for name, others in same_code(scene.cells[scene.cells["mode"] == mode], scene.names).items():
             who = listed([f"`{scene.label(other)}`" for other in others])

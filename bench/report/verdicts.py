@@ -20,7 +20,6 @@ from bench.table.outcome import (
     REGRESSED,
     Asked,
     CellVerdict,
-    Chosen,
     Lost,
     News,
     Outcome,
@@ -35,8 +34,8 @@ STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARA
 
 def labels(outcome: Outcome) -> Labels:
     """The labels of all cells of an outcome."""
-    every: list[CellVerdict | Uncompared | Chosen | Lost] = [*outcome.verdicts, *outcome.uncompared]
-    return Labels(found.cell for found in [*every, *outcome.chosen, *outcome.lost])
+    every: list[CellVerdict | Uncompared | Lost] = [*outcome.verdicts, *outcome.uncompared]
+    return Labels(found.cell for found in [*every, *outcome.lost])
 
 
 def percent(fraction: float, sign: bool = False) -> str:
@@ -143,21 +142,13 @@ def lost(loss: Lost, named: Labels) -> str:
     return f"A pair was lost over {named.whole(loss.cell)}: {_one_line(loss.reason)}."
 
 
-def chosen(found: Chosen, outcome: Outcome) -> str:
-    """An implementation that decided otherwise on the two sides what to run."""
-    runs = [
-        f"{what or 'what it has'} in {side}" for what, side in ((found.base, outcome.base), (found.head, outcome.head))
-    ]
-    return f"{labels(outcome).whole(found.cell)} runs {', '.join(runs)}."
-
-
 def ending(outcome: Outcome, width: int = WIDTH) -> Iterator[tuple[str, str | None]]:
     """Lines, each with its style: the cells that changed, that are open, that have no verdict; warnings and notes; and
     the verdict."""
     rows = [*_rows(outcome, width), *_reasons(outcome, width)]
     yield from [("", None), *rows] if rows else []
     notes = [f"Warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
-    notes += [f"Note: {each}" for each in [*outcome.notes, *(chosen(found, outcome) for found in outcome.chosen)]]
+    notes += [f"Note: {each}" for each in outcome.notes]
     if notes:
         yield "", None
     for note in notes:

@@ -37,9 +37,7 @@ _SHORT: dict[str, Callable[[float], str]] = {
 }
 
 _SENTENCES: dict[str, Callable[[float], str]] = {
-    DISTURBED: lambda share: (
-        f"something else had the core for up to {whole_percent(share)} of the time; what was waited is taken off"
-    ),
+    DISTURBED: lambda share: f"others had the core up to {whole_percent(share)} of the time; not counted",
     TAKEN_AGAIN: lambda passes: f"up to {_count(passes, 'pass was', 'passes were')} disturbed and taken again",
     DRIFT: lambda factor: (
         f"the machine was up to {factor:.1f}× slower in one pass than in another; speed-ups hold, times are means"

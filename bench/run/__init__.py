@@ -1,7 +1,8 @@
 """One command's measuring. Settings come in; a run folder leaves that can be reported and resumed at any moment.
 
 runner      survey, then passes, until all is measured or the budget is spent
-survey      which cells can run, told by workers; an implementation checked without timing
+survey      which cells can run, told by workers
+checkup     one implementation held against the reference, without timing
 plan        calls per block and rounds of each Case; one Case measured
 crew        the processes that take turns: one for this suite's own, one for each other
 explanation limits, profile and gradients beside the samples

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.host.machine import differences
+from bench.store.passes import test_name
 
 OPTION = "--benchmark-compare-fail"
 
@@ -31,6 +32,17 @@ def different_machine(now: Mapping[str, Any], saved: Mapping[str, Any], name: st
         return f"{name}: not a run of this suite, {OPTION} cannot tell whether it is of this machine"
     told = ", ".join(f"{key} {then} then, {now} now" for key, (then, now) in differences(theirs, ours).items())
     return f"{name}: of another machine or software, {OPTION} would compare what can't be ({told})" if told else ""
+
+
+def rename(saved: dict[str, Any]) -> dict[str, Any]:
+    """The saved run with each benchmark of this suite under the name that its test has today: what it is of, it says
+    itself. Runs of earlier versions, whose tests had longer names, can be compared with like this."""
+    for benchmark in saved["benchmarks"]:
+        info = benchmark.get("extra_info", {})
+        if {"case", "implementation"} <= set(info):
+            test = benchmark["fullname"].partition("[")[0]
+            benchmark["fullname"] = f"{test}[{test_name(info['case'], info['implementation'])}]"
+    return saved
 
 
 def not_in_baseline(selected: Sequence[str], saved: Iterable[Mapping[str, Any]]) -> str:

@@ -10,6 +10,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.cases.case import Case
+from bench.cases.words import in_words
 from bench.store.manifest import FAILED, MEASURED, CellRecord, Manifest
 
 
@@ -78,7 +80,8 @@ class Bar(Listener):
         self._cells += 1
         if record.status == FAILED and record.implementation not in self._failed:
             self._failed.add(record.implementation)
-            self.note(f"failed: {record.implementation} on {record.case}: {record.reason}")
+            where = in_words(Case.parse(record.case))
+            self.note(f"failed: `{record.implementation}` at {where}: {record.reason}")
         self._progress.update(self._task, cells=f"{self._cells} cells")
 
     def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:

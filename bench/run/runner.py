@@ -22,6 +22,7 @@ from typing import Any
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
+from bench.cases.words import in_words
 from bench.host.clock import Ledger
 from bench.host.machine import differences
 from bench.host.process import Worker, WorkerDied
@@ -207,7 +208,8 @@ class Runner:
                     failures += _failures(found.case, found.failures)
                     self.lost.update(found.lost.keys())
                     for name, reason in found.lost.items():
-                        self.listener.note(f"pass {number}: {name}, {found.case}: {reason}")
+                        where = in_words(Case.parse(found.case))
+                        self.listener.note(f"pass {number}: `{name}` at {where}: {reason}")
                     self.listener.measured(len(plan.calls) - 1, plan.seconds)
             except (WorkerDied, ControlFailed) as error:
                 raise RunFailed(f"nothing can be measured: {error}") from None

@@ -1,4 +1,4 @@
-"""A survey: worker processes look at cells one by one; a checkup: they hold one implementation against the reference.
+"""A survey: worker processes look at cells one by one.
 
 Whoever is isolated is looked at in processes of its own. A worker that dies or hangs costs the cell it was at, and
 another goes on behind it. This module needs no torch.
@@ -6,21 +6,18 @@ another goes on behind it. This module needs no torch.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench.cases.case import DEVICES, FIELDS, Case, Cell
-from bench.cases.presets import BOTH_MODES, Grid, Preset
+from bench.cases.case import Case, Cell
+from bench.cases.words import in_words
 from bench.host.clock import Ledger
-from bench.host.process import Worker, WorkerDied, findings
+from bench.host.process import Worker, WorkerDied
 from bench.run.crew import HOME, seat_of
-from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE, CellRecord
+from bench.store.manifest import FAILED, CellRecord
 
 MOST_LOST = 2
 """Times that an implementation may lose its process before it is given up for the whole run: once may have been
@@ -112,7 +109,8 @@ class Survey:
     def _at(self, current: Cell | None, death: WorkerDied) -> str:
         """Where the deadline found the survey; who hung before is named as well."""
         lost = f"; {listed} lost its process before" if (listed := ", ".join(self.lost)) else ""
-        return f"{f'{current[1]} on {current[0]}' if current else 'a process that got ready'}: {death}{lost}"
+        where = f"`{current[1]}`, {in_words(Case.parse(current[0]))}" if current else "a process that got ready"
+        return f"{where}: {death}{lost}"
 
     def _lose(self, cell: Cell, reason: str, left: list[Cell]) -> Iterator[CellRecord]:
         """The record of the cell that a worker was lost at, and of its implementation's others when that is enough."""
@@ -124,109 +122,3 @@ class Survey:
                 left.remove(other)
                 told = f"not tried, its process was lost on {MOST_LOST} cells before: {reason}"
                 yield CellRecord(*other, status=FAILED, reason=told)
-
-
-KINDS = Preset(
-    "checkup",
-    "One of each kind: a step and several, a sequence and several, both networks, a head, layers.",
-    (
-        {"seq_len": (1, 7)},
-        {"seq_len": (1, 7), "batch_size": (3,), "network": ("rnn-tanh", "rnn-relu")},
-        {"seq_len": (7,), "batch_size": (3,), "output_size": (5,)},
-        {"seq_len": (7,), "batch_size": (3,), "num_layers": (2,)},
-    ),
-)
-WIDE = Preset("wide", "An input that is wider than the hidden state.", ({"seq_len": (7,), "batch_size": (3,)},))
-SMALL: Grid = {"hidden_size": (8,), "mode": BOTH_MODES}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was found on a case: EQUAL with the largest relative error, DIFFERS, FAILED or UNAVAILABLE with a reason."""
-
-    case: Case
-    status: str
-    reason: str = ""
-    error: float | None = None
-
-
-def cases(devices: Iterable[str], overrides: Grid) -> list[Case]:
-    """The cases of a checkup on these devices, in a fixed order; axes given replace this suite's choice."""
-    found: list[Case] = []
-    for device in devices:
-        small = SMALL | overrides
-        found += KINDS.cases(device, small)
-        if "input_size" not in overrides:
-            found += [dataclasses.replace(case, input_size=case.hidden_size + 5) for case in WIDE.cases(device, small)]
-    return sorted(found)
-
-
-def checkup(
-    name: str,
-    devices: tuple[str, ...],
-    overrides: Grid,
-    timeout: float,
-    log: Path,
-    taken: Callable[[list[str]], None] = lambda how: None,
-) -> Iterator[Outcome]:
-    """The outcome of each case on the devices asked for, or on every one present, as it is found; `taken` is told how a
-    bare module is called, where that is in another way than usual.
-
-    Raises WorkerRefused for an implementation that doesn't import or a device that is not here, ValueError for one that
-    takes its process down while it is imported, WorkerDied when no process can be had at all.
-    """
-    remaining = {case.id: case for case in cases(devices or DEVICES, overrides)}
-    lost: Counter[str] = Counter()
-    while remaining:
-        job = {"kind": "check", "devices": list(devices), "implementation": name, "cases": list(remaining)}
-        place: str | None = None
-        try:
-            for found in findings(job, timeout, log):
-                if found["event"] == "ready":
-                    place = name
-                    remaining = {key: case for key, case in remaining.items() if case.device in found["devices"]}
-                elif found["event"] == "taken":
-                    taken(found["how"])
-                elif found["event"] == "start":
-                    place = found["case"]
-                elif found["event"] == "checked":
-                    case = remaining.pop(found["case"])
-                    yield Outcome(case, found["status"], found["reason"], found["error"])
-        except WorkerDied as death:
-            if place is None:
-                raise
-            if place not in remaining:
-                raise ValueError(f"{name} does not import: {death}") from None
-            yield Outcome(remaining.pop(place), FAILED, str(death))
-            lost[name] += 1
-            if lost[name] == MOST_LOST:
-                reason = f"not tried, its process was lost on {MOST_LOST} cases before"
-                yield from (Outcome(case, FAILED, reason) for case in remaining.values())
-                return
-
-
-def varying(found: Iterable[Case]) -> list[str]:
-    """The fields that have more than one value among these cases."""
-    listed = list(found)
-    return [field for field in FIELDS if len({getattr(case, field) for case in listed}) > 1]
-
-
-def conclusion(outcomes: list[Outcome]) -> str:
-    """One sentence about all of them."""
-    counts = Counter(outcome.status for outcome in outcomes)
-    tried = len(outcomes) - counts[UNAVAILABLE]
-    wrong = [
-        f"{text} in {counts[status]}" for status, text in ((DIFFERS, "not equal"), (FAILED, "failed")) if counts[status]
-    ]
-    declined = f"; it declines {counts[UNAVAILABLE]} more" if counts[UNAVAILABLE] else ""
-    if not tried:
-        return f"It runs in none of the {len(outcomes)} cases here, so that nothing is known of it."
-    if wrong:
-        return f"Of {tried} cases: {', '.join([*wrong, f'equal in {counts[EQUAL]}'])}{declined}."
-    return f"Equal in all {tried} cases{declined}."
-
-
-def is_sound(outcomes: list[Outcome]) -> bool:
-    """Whether it is equal wherever it runs, and runs somewhere."""
-    statuses = {outcome.status for outcome in outcomes}
-    return EQUAL in statuses and statuses <= {EQUAL, UNAVAILABLE}

@@ -85,6 +85,11 @@ def disturbed_share(benchmarks: Iterable[dict[str, Any]]) -> float:
     return waited / seconds if seconds else 0.0
 
 
+def test_name(case_id: str, implementation: str) -> str:
+    """What `pytest bench` calls the test of a cell, between brackets."""
+    return f"{Case.parse(case_id).short}-{implementation}"
+
+
 def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
     """One benchmark in pytest-benchmark's format; `pytest-benchmark compare` reads it."""
     from pytest_benchmark.stats import Stats
@@ -92,9 +97,9 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
     stats = Stats()
     for seconds in info["seconds"]:
         stats.update(seconds)
-    param = f"{info['case']}-{info['implementation']}"
+    param = test_name(info["case"], info["implementation"])
     return {
-        "group": info["case"],
+        "group": Case.parse(info["case"]).short,
         "name": f"test_rnn[{param}]",
         "fullname": f"bench/test_rnn.py::test_rnn[{param}]",
         "params": {"case": info["case"], "implementation": info["implementation"]},

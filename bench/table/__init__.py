@@ -7,11 +7,13 @@ cells       one row per Case x implementation, with intervals and standings
 comparison  who is faster, ties, or is the fastest; warnings
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
-regions     neighbouring cases with the same winner
+regions     neighbouring cases with the same winner, or somebody in the running in all of them
 law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted
 crossover   where one of two laws becomes the faster one, and how surely
+lead        always, from a value on, up to one, never: both sides of a crossover, and tables of them
 ranking     which is the fastest by laws, and how often that comes true
 advice      which to use for one case: measured, or by the laws
+reasons     why cells were not measured: each distinct reason once
 lines       how much code an implementation is
 outcome     what a gate found: a verdict on each cell, an exit code
 

@@ -1,12 +1,12 @@
-"""Neighbouring cases with the same winner, or the same tie, as one region.
+"""Neighbouring cases with the same winner, the same tie, or somebody in the running in all of them, as one region.
 
 regions(cells, won)     the regions of a table
-boxes(marks)            points of a grid that hold the same, as few boxes as merging neighbours gives
+boxes(marks)            points of a grid of which the same can be said, as few boxes as merging neighbours gives
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -15,10 +15,9 @@ import pandas as pd
 
 from bench.cases.case import FIELDS, MODES
 from bench.table.cells import REFERENCE, with_input
-from bench.table.comparison import TIED, of_row
+from bench.table.comparison import TIED, UNDECIDED, of_row
 from bench.table.stats import Estimate
 from bench.table.winners import Winner
-from rnn_impls.registry import ordered
 
 Span = tuple[int, int]
 """First and last index along one axis."""
@@ -26,39 +25,60 @@ Span = tuple[int, int]
 Box = tuple[Span, ...]
 
 
-def boxes(marks: Mapping[tuple[int, ...], Hashable]) -> dict[Box, Hashable]:
-    """Boxes that hold one mark each and between them every point once, in order.
+Mark = tuple[str, tuple[str, ...]]
+"""What a case or a box holds: its standing, and the names."""
 
-    A box has no point that is not in `marks`. Two that lie side by side become one where they have the same mark and
-    the same extent along every other axis. Which axis goes first makes a difference: the fewest boxes are kept, of
-    as few those of the first order of axes.
+
+def joined(one: Mark, other: Mark) -> Mark | None:
+    """What can be said of both, if anything: the same of the same; of two that are undecided the names in the running
+    in both, where there are any."""
+    if one == other:
+        return one
+    shared = tuple(name for name in one[1] if name in other[1])
+    return (UNDECIDED, shared) if one[0] == other[0] == UNDECIDED and shared else None
+
+
+def boxes(marks: Mapping[tuple[int, ...], Mark]) -> dict[Box, Mark]:
+    """Boxes between them of every point once, in order, each with what holds at all of its points.
+
+    A box has no point that is not in `marks`. Two that lie side by side, of the same extent along every other axis,
+    become one where they have the same mark; when no more can, where their marks can be joined. Which axis goes first
+    makes a difference: the fewest boxes are kept, of as few those of the first order of axes.
     """
     single = {tuple((k, k) for k in point): mark for point, mark in marks.items()}
     axes = range(len(next(iter(single), ())))
-    found = [_merged(single, order) for order in permutations(axes)]
+    found = [_merged(_merged(single, order, _same), order, joined) for order in permutations(axes)]
     return dict(sorted(min(found, key=len).items(), key=lambda item: item[0]))
 
 
-def _merged(single: Mapping[Box, Hashable], order: tuple[int, ...]) -> dict[Box, Hashable]:
+Join = Callable[[Mark, Mark], Mark | None]
+
+
+def _same(one: Mark, other: Mark) -> Mark | None:
+    return one if one == other else None
+
+
+def _merged(single: Mapping[Box, Mark], order: tuple[int, ...], join: Join) -> dict[Box, Mark]:
     """Merged along each axis in turn, again and again until nothing changes."""
     found, before = dict(single), -1
     while len(found) != before:
         before = len(found)
         for axis in order:
-            found = _along(found, axis)
+            found = _along(found, axis, join)
     return found
 
 
-def _along(before: Mapping[Box, Hashable], axis: int) -> dict[Box, Hashable]:
+def _along(before: Mapping[Box, Mark], axis: int, join: Join) -> dict[Box, Mark]:
     """Neighbours along one axis as one."""
-    rows: dict[tuple[Box, Box, Hashable], list[Span]] = {}
+    rows: dict[tuple[Box, Box], list[tuple[Span, Mark]]] = {}
     for box, mark in sorted(before.items(), key=lambda item: item[0]):
-        spans = rows.setdefault((box[:axis], box[axis + 1 :], mark), [])
-        if spans and spans[-1][1] + 1 == box[axis][0]:
-            spans[-1] = (spans[-1][0], box[axis][1])
+        spans = rows.setdefault((box[:axis], box[axis + 1 :]), [])
+        (first, last), both = spans[-1][0] if spans else (0, -2), join(spans[-1][1], mark) if spans else None
+        if both and last + 1 == box[axis][0]:
+            spans[-1] = ((first, box[axis][1]), both)
         else:
-            spans.append(box[axis])
-    return {(*left, span, *right): mark for (left, right, mark), spans in rows.items() for span in spans}
+            spans.append((box[axis], mark))
+    return {(*left, span, *right): mark for (left, right), spans in rows.items() for span, mark in spans}
 
 
 MERGED = ("mode", "batch_size", "hidden_size", "seq_len")
@@ -70,14 +90,15 @@ class Region:
     """Cases, one for each combination of the values of MERGED, of one `standing`: the same implementation is the
     fastest, the same ones tie, or none is clearly ahead.
 
-    `names` are those that are or may be the fastest in any of them; `rows` their cells in the cases where they may be;
-    `fixed` the other axes, with `input` for the input size.
+    `names` are those that are or may be the fastest in every one of them, `rows` their cells; `alone` tells that no
+    other may be in any of them. `fixed` is the other axes, with `input` for the input size.
     """
 
     fixed: Mapping[str, Any]
     spans: Mapping[str, tuple[Any, ...]]
     standing: str
     names: tuple[str, ...]
+    alone: bool
     rows: pd.DataFrame
 
     @property
@@ -114,16 +135,15 @@ def _of_one_grid(fixed: Mapping[str, Any], cases: pd.DataFrame, won: Mapping[str
     scales: dict[str, list[Any]] = {axis: sorted(cases[axis].unique().tolist()) for axis in MERGED[1:]}
     scales = {"mode": [mode for mode in MODES if (cases["mode"] == mode).any()]} | scales
     points = {tuple(scales[axis].index(row[axis]) for axis in MERGED): won[row["case"]] for _, row in cases.iterrows()}
-    marks = {point: (winner.standing, winner.names if winner.decided else ()) for point, winner in points.items()}
     found = []
-    for box in boxes(marks):
+    for box, (standing, names) in boxes({at: (winner.standing, winner.names) for at, winner in points.items()}).items():
         inside = [
             winner
             for point, winner in points.items()
             if all(low <= k <= high for k, (low, high) in zip(point, box, strict=True))
         ]
         spans = {axis: tuple(scales[axis][low : high + 1]) for axis, (low, high) in zip(MERGED, box, strict=True)}
-        one = inside[0]
-        names = one.names if one.decided else tuple(ordered(name for winner in inside for name in winner.names))
-        found.append(Region(fixed, spans, one.standing, names, pd.concat([winner.rows for winner in inside])))
+        rows = pd.concat([winner.rows for winner in inside])
+        alone = all(len(winner.names) == len(names) for winner in inside)
+        found.append(Region(fixed, spans, standing, names, alone, rows[rows["implementation"].isin(names)]))
     return found

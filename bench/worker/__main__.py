@@ -19,7 +19,8 @@ Any job may name a `tree`, the folder whose `rnn_impls` is measured and from whi
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
-`cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `begun`, `built` and
+`cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `mending` and `mend` (a
+bare module that is not right is tried in other ways, and the lines that make it right), `begun`, `built` and
 `block` (while it times blocks), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a
 table), `end` (the ledger).
 """
@@ -31,9 +32,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench.host import missing
 from bench.host.clock import Ledger
 from bench.host.machine import stand_aside
 from bench.worker import tree
@@ -49,6 +52,15 @@ def main() -> None:
         out.flush()
 
     tree.enter(Path(job.get("tree") or "."))
+    try:
+        _work(job, lines, tell)
+    except ModuleNotFoundError as error:
+        if not (text := missing.told(error)):
+            raise
+        tell("refused", reason=text)
+
+
+def _work(job: dict[str, Any], lines: TextIO, tell: Callable[..., None]) -> None:
     from bench.worker.jobs import JOBS, Desk  # which import from the tree
 
     ledger = Ledger()

@@ -40,16 +40,14 @@ def survey(desk: Desk) -> None:
 
 
 def check(desk: Desk) -> None:
-    """Hold one implementation against the reference, case by case."""
+    """Hold one implementation against the reference, case by case; then find out what would mend it, if it is a bare
+    module that is not right."""
     from bench.host.machine import pin
-    from bench.measure import spotcheck, state
-    from bench.measure.fault import Fault, line_of
-    from bench.measure.parity import ParityError
-    from bench.measure.parity import check as compare
-    from bench.measure.reference import Reference
-    from bench.store.manifest import DIFFERS, EQUAL, FAILED
-    from bench.worker.surveyor import failure
+    from bench.measure import state
+    from bench.store.manifest import DIFFERS, FAILED, UNAVAILABLE
+    from bench.worker import checker
     from rnn_impls import networks, registry
+    from rnn_impls.adapter import Adapter, unclaimed
 
     name = desk.job["implementation"]
     before, cases = state.now(), [Case.parse(text) for text in desk.job["cases"]]
@@ -63,26 +61,27 @@ def check(desk: Desk) -> None:
     imported = state.changes(before)
     if implementation.taken_as:
         desk.tell("taken", how=list(implementation.taken_as))
+    cases = [case for case in cases if case.device in desk.present]
+    statuses = []
     for case in cases:
-        if case.device not in desk.present:
-            continue
         desk.tell("start", case=case.id)
         pin(case.threads)
-        status, reason, largest = EQUAL, "", None
-        try:
-            if imported:
-                raise state.StateChanged(f"{imported} when it is imported")  # noqa: TRY301 # one of many that may come
-            with state.kept("when it is built or called"):
-                largest = compare(Reference.of(case), implementation)
-                spotcheck.check_forgets(case, implementation)
-        except ParityError as error:
-            status, reason = DIFFERS, str(error)
-        except Fault as error:  # where it shows is no line of the file
-            status, reason = FAILED, str(error)
-        except Exception as error:  # a user's implementation may raise anything; it is still asked for the next case
-            status, reason = failure(error)
-            reason += line_of(error, name) if status == FAILED else ""
+        status, reason, largest = (
+            (FAILED, f"{imported} when it is imported", None)
+            if imported
+            else checker.examine(case, implementation, name)
+        )
+        statuses.append(status)
         desk.tell("checked", case=case.id, status=status, reason=reason, error=largest)
+    wrong = DIFFERS in statuses or FAILED in statuses
+    if imported or not cases or not issubclass(implementation, Adapter):
+        return
+    if wrong or (UNAVAILABLE in statuses and unclaimed(implementation.build)):
+        desk.tell("mending")
+        if found := checker.mend(implementation, cases, statuses):
+            build = implementation.build
+            function = "" if isinstance(build, type) else build.__name__
+            desk.tell("mend", lines=found.text(function), counts=found.counts)
 
 
 def blocks(desk: Desk) -> None:

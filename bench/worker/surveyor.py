@@ -7,7 +7,6 @@ memory does a call need, and does it give that back. None of these calls is a sa
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 from bench.cases.case import Case
@@ -88,9 +87,8 @@ class Surveyor:
             whole = self._reference.case.seq_len == case.seq_len
             problem = self._reference.problem if whole else Problem.of(case)
             self._feed = self._feed or Feed(problem)
-            start = time.perf_counter()
             workload = Workload(case, implementation, problem, self._feed)
-            record.build_seconds = time.perf_counter() - start + workload.module.compile_seconds
+            record.build_seconds = workload.build_seconds
             record.chosen = getattr(workload.module, "chosen", "")  # another tree may not know of it
             record.call_seconds = seconds_per_call(workload, case.device)
         if not self.memory:

@@ -1,7 +1,7 @@
 """Everything that may go wrong with a comparison, planted: how this gate ends, and how plain pytest-benchmark does.
 
-A fault must not end as a green that means nothing, nor in a traceback; the README gives both scores, and a test here
-holds it to these tables.
+A fault must not end as a green that means nothing, nor in a traceback; docs/gate.md gives both scores, and a test
+here holds it to these tables.
 """
 
 from __future__ import annotations
@@ -355,7 +355,7 @@ PEER: dict[str, tuple[Ends, str, str]] = {
     "nothing of the repository named": (unchanged, GREEN, "whatever is collected"),
     "implementations gone from one side": (unchanged, GREEN, "what is installed serves"),
 }
-"""The nearest thing to each fault in plain pytest-benchmark; how it ends, and how the README puts it."""
+"""The nearest thing to each fault in plain pytest-benchmark; how it ends, and how docs/gate.md puts it."""
 
 GOOD_ENOUGH = {"no git", "dirty tree"}
 """Faults that are none to pytest-benchmark, which needs no git and allows a dirty tree as this gate does."""
@@ -371,17 +371,17 @@ def _doubled(content: dict[str, Any]) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", PEER)
-def test_the_peer_ends_as_the_readme_says(name: str, tmp_path: Path) -> None:
-    """Should pytest-benchmark mend one of these, this fails, and the README is to be changed."""
+def test_the_peer_ends_as_the_docs_say(name: str, tmp_path: Path) -> None:
+    """Should pytest-benchmark mend one of these, this fails, and docs/gate.md is to be changed."""
     how, stated, _ = PEER[name]
     assert how(tmp_path) == stated
 
 
-def test_the_readme_has_both_scores() -> None:
+def test_the_docs_have_both_scores() -> None:
     """Its table has every fault, with the exit code of this gate and how the peer ends."""
     assert set(FAULTS) == set(PEER)
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "gate.md").read_text()
     for name, (_, code, _) in FAULTS.items():
-        assert f"| {name} | {code} | {PEER[name][1]}: {PEER[name][2]} |" in readme, name
+        assert f"| {name} | {code} | {PEER[name][1]}: {PEER[name][2]} |" in page, name
     good = sum(PEER[name][1] == RED or name in GOOD_ENOUGH for name in PEER)
-    assert f"{len(FAULTS)} of {len(FAULTS)} here, {good} of {len(PEER)} there" in readme
+    assert f"{len(FAULTS)} of {len(FAULTS)} here, {good} of {len(PEER)} there" in page

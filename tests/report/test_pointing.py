@@ -132,7 +132,7 @@ def test_another_baseline_changes_every_tile(page: Page, folder: Path) -> None:
     assert page.locator("#speedup figure[data-of=whole]:not([hidden])").count() == 0
     assert page.locator("#speedup figure[data-of=manual]:not([hidden])").count() == 2
     assert page.locator("#speedup h2 .over").inner_text() == "whole"
-    page.locator("#speedup figure:not([hidden]) [data-tile] path").first.hover()
+    page.locator("#speedup figure:not([hidden]) [data-text] text").first.hover(force=True)
     told = page.locator(".tip").inner_text()
     assert any(f"{times(r.value, r.low, r.high)} over whole" in told.replace(", undecided", "") for r in known.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -20,14 +21,15 @@ from bench.report.pictures.heatmaps import OPEN, TIE
 from bench.report.pictures.palette import COLOURS, looks
 from bench.report.pictures.render import inline_svg, style
 from bench.report.pictures.scene import Scene
-from bench.report.prices import calls_in_words, paid, prices, restrictions
-from bench.report.use import Use, use, where, with_winners
+from bench.report.prices import calls_in_words, paid, prices
+from bench.report.use import Line, Use, use, where, with_winners
 from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.table.cells import cells, measured_samples
-from bench.table.comparison import log_ratios
+from bench.table.comparison import FASTEST, TIED, UNDECIDED, log_ratios
 from bench.table.reading import Run, read_run
-from bench.table.regions import boxes, regions
-from bench.table.stats import interval_of_ratio
+from bench.table.reasons import reasons
+from bench.table.regions import Mark, boxes, regions
+from bench.table.stats import Estimate, interval_of_ratio
 from bench.table.winners import AT_ONCE, NEVER, winners
 from rnn_impls.registry import BUILTIN
 from tests.planted import grid
@@ -233,7 +235,7 @@ def test_without_whole_there_is_no_gain(ran: Ran) -> None:
     table = with_winners(cells(run))
     assert table["gain"].isna().all() and (table["fastest"] != "").all()
     found = told(run)
-    assert "`whole` was not measured, so that there is no gain over it." in found.notes
+    assert "`whole` was not measured: no gain over it is known." in found.notes
     assert all(line.gain == "" for line in found.lines) and found.lines
     assert not any("whole" in column.title or "Pays" in column.title for column in found.columns)
 
@@ -243,30 +245,54 @@ def test_without_whole_there_is_no_gain(ran: Ran) -> None:
 
 def test_boxes_of_a_grid_by_hand() -> None:
     """An L of one mark and a corner of another: three boxes at most, and the corner is one."""
-    marks: dict[tuple[int, ...], str] = {
-        (x, y): "b" if x == 2 and y == 2 else "a" for x, y in product(range(3), range(3))
-    }
-    assert boxes(marks) == {((0, 1), (2, 2)): "a", ((0, 2), (0, 1)): "a", ((2, 2), (2, 2)): "b"}
+    a, b = (FASTEST, ("a",)), (FASTEST, ("b",))
+    marks: dict[tuple[int, ...], Mark] = {(x, y): b if x == 2 and y == 2 else a for x, y in product(range(3), range(3))}
+    assert boxes(marks) == {((0, 1), (2, 2)): a, ((0, 2), (0, 1)): a, ((2, 2), (2, 2)): b}
     assert boxes({}) == {}
-    assert boxes({(3,): "a", (5,): "a"}) == {((3, 3),): "a", ((5, 5),): "a"}
+    assert boxes({(3,): a, (5,): a}) == {((3, 3),): a, ((5, 5),): a}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_boxes_cover_each_point_once_and_nothing_else(seed: int) -> None:
-    """Whatever the marks, and with points missing: what a box claims is there and is so."""
-    import random
+def test_undecided_neighbours_are_one_where_somebody_is_in_the_running_in_both() -> None:
+    """The names of the box are those of all; what is decided is never mixed with what is not."""
+    names = ["mh", "hs", "hs", "mw", "w"]
+    marks: dict[tuple[int, ...], Mark] = {(k,): (UNDECIDED, tuple(each)) for k, each in enumerate(names)}
+    marks[(5,)] = (FASTEST, ("w",))
+    marks[(6,)] = (TIED, ("w", "h"))
+    assert boxes(marks) == {
+        ((0, 2),): (UNDECIDED, ("h",)),
+        ((3, 4),): (UNDECIDED, ("w",)),
+        ((5, 5),): (FASTEST, ("w",)),
+        ((6, 6),): (TIED, ("w", "h")),
+    }
 
-    draw = random.Random(seed)
-    every: list[tuple[int, ...]] = list(product(range(2), range(3), range(5), range(4)))
-    marks = {point: draw.choice("aab") for point in every if draw.random() < 0.9}
-    covered: list[tuple[int, ...]] = []
-    found = boxes(marks)
-    for box, mark in found.items():
-        inside = list(product(*(range(low, high + 1) for low, high in box)))
-        assert all(marks.get(point) == mark for point in inside)
-        covered += inside
-    assert sorted(covered) == sorted(marks)
-    assert len(found) < len(marks)
+
+def test_boxes_cover_each_point_once_and_say_what_holds_at_each() -> None:
+    """Whatever the marks, and with points missing: a box has somebody, and all whom it names are there at each of its
+    points; what is decided has the very mark of each."""
+    pytest.importorskip("hypothesis", reason="hypothesis is not installed; pip install .[test]")
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    decided = st.tuples(st.sampled_from([FASTEST, TIED]), st.sampled_from([("a",), ("b", "a"), ("c",)]))
+    several = st.sets(st.sampled_from("abcd"), min_size=1).map(lambda each: tuple(sorted(each)))
+    points = st.tuples(*(st.integers(0, most) for most in (1, 2, 3, 3)))
+    drawn = st.dictionaries(points, decided | st.tuples(st.just(UNDECIDED), several), max_size=60)
+
+    @settings(derandomize=True, deadline=None, database=None, max_examples=150)
+    @given(drawn)
+    def holds(marks: dict[tuple[int, ...], Mark]) -> None:
+        covered: list[tuple[int, ...]] = []
+        for box, (standing, names) in boxes(marks).items():
+            inside = list(product(*(range(low, high + 1) for low, high in box)))
+            assert names
+            for point in inside:
+                assert marks[point][0] == standing
+                assert set(names) <= set(marks[point][1])
+                assert standing == UNDECIDED or names == marks[point][1]
+            covered += inside
+        assert sorted(covered) == sorted(marks)
+
+    holds()
 
 
 def test_planted_regions_in_words(ran: Ran) -> None:
@@ -281,6 +307,38 @@ def test_planted_regions_in_words(ran: Ran) -> None:
         "Training, hidden 32 to 64, 1 step: `fused-cpu`, 4.0× to 4.0× over `whole` (2 cases).",
     ]
     assert sum(line.cases for line in found.lines) == len(CASES)
+    assert all("] to " in line.gain for line in found.lines if line.gain), "the table has both intervals"
+
+
+def test_no_region_names_who_is_not_in_the_running_in_all_of_it(ran: Ran) -> None:
+    """One that ties at one step and is far behind elsewhere is named by no region of other lengths."""
+
+    def early(case: Case, name: str) -> float:
+        slow = {"manual": 1.0 if case.seq_len == 1 else 7.5, "whole": 3.0, "hoisted": 1.0, "fused-cpu": 1.0}
+        return slow[name] * 1e-5 * case.seq_len
+
+    table = cells(run := ran(early, spread=0.06))
+    won = winners(table)
+    for region in regions(table, won):
+        inside = [won[case].names for case in region.rows["case"]]
+        assert region.names and all(set(region.names) <= set(names) for names in inside)
+        assert region.alone == all(set(region.names) == set(names) for names in inside)
+    named = [line.where for line in told(run).lines if "manual" in line.names]
+    assert named == ["inference and training, hidden 32 to 128, 1 step"]
+
+
+def test_an_undecided_region_in_words() -> None:
+    """Between whom it lies, or who is in the running in all of it where others are in a part."""
+    gains = (Estimate(2.9, 2.7, 3.1, 5), Estimate(3.2, 3.0, 3.4, 5))
+    line = Line("training, hidden 32, 1 to 64 steps", UNDECIDED, ("hoisted", "manual"), True, gains, 3)
+    where = "Training, hidden 32, 1 to 64 steps: undecided"
+    assert line.sentence == f"{where} between `hoisted` and `manual`, 2.9× to 3.2× over `whole` (3 cases)."
+    assert (line.lead, line.gain) == ("undecided:", "2.9× [2.7, 3.1] to 3.2× [3.0, 3.4]")
+    partly = dataclasses.replace(line, alone=False, names=("hoisted",), gains=gains[:1])
+    assert partly.sentence == (
+        f"{where}, with `hoisted` always in the running, 2.9× [2.7, 3.1] over `whole` (3 cases)."
+    )
+    assert partly.lead == "undecided, always in the running:"
 
 
 def test_regions_claim_their_own_cases_only(ran: Ran) -> None:
@@ -364,7 +422,8 @@ def test_prices_by_hand(ran: Ran) -> None:
     assert (fused["memory"], fused["memory_least"], fused["memory_most"]) == (2.5, 2.0, 3.0)
     assert found.loc["whole", "memory"] == 1.0
     assert 20 < found.loc["manual", "lines"] < found.loc["fused-cpu", "lines"]
-    assert found.loc["hoisted", "restrictions"] == "unavailable everywhere: made for one layer"
+    assert found.loc["hoisted", "lost"] == found.loc["hoisted", "cells"] == len(CASES)
+    assert math.isnan(found.loc["whole", "lost"])
     assert math.isnan(found.loc["hoisted", "build"]) and found.loc["manual", "devices"] == "CPU"
 
 
@@ -408,13 +467,23 @@ def test_one_payback_in_words(count: float, words: str) -> None:
     assert calls_in_words([count]) == words
 
 
-def test_restrictions_count_their_cells() -> None:
-    """Each reason once; what was measured is none."""
-    own = pd.DataFrame(
-        {"outcome": ["measured", FAILED, UNAVAILABLE, FAILED], "reason": ["", "too wide", "no compiler", "too wide"]}
-    )
-    assert restrictions(own) == "failed in 2 of 4 cells: too wide; unavailable in 1 of 4 cells: no compiler"
-    assert restrictions(own[:1]) == ""
+def test_each_reason_is_told_once() -> None:
+    """Those that differ by numbers alone are one, told by the first, whomever it met; another outcome is another."""
+    rows = [
+        ("manual", "measured", ""),
+        ("scan", FAILED, "step 3 differs: 0.5 instead of -1.2e-05"),
+        ("scan", FAILED, "step 7 differs: -0.25 instead of 1"),
+        ("scan", UNAVAILABLE, "made for\n float32"),
+        ("whole", UNAVAILABLE, "made for float32"),
+        ("whole", UNAVAILABLE, "made for float64"),
+    ]
+    found = reasons(pd.DataFrame(rows, columns=["implementation", "outcome", "reason"]))
+    assert [(each.outcome, each.first, each.implementations, len(each.rows)) for each in found] == [
+        (FAILED, "step 3 differs: 0.5 instead of -1.2e-05", ["scan"], 2),
+        (UNAVAILABLE, "made for float32", ["whole", "scan"], 2),
+        (UNAVAILABLE, "made for float64", ["whole"], 1),
+    ]
+    assert [each.same for each in found] == [False, True, True]
 
 
 # Page and summary
@@ -513,7 +582,7 @@ def test_a_report_of_one_pass_names_no_winner(ran: Ran) -> None:
 def test_one_alone_is_said(ran: Ran) -> None:
     """There is nothing to choose between."""
     found = told(ran(implementations=("whole",)))
-    assert found.notes == ["One implementation alone was measured, so that there is nothing to choose between."]
+    assert found.notes == ["Only one implementation was measured: there is nothing to choose between."]
     assert found.lines == []
 
 
@@ -521,7 +590,7 @@ def test_cases_without_a_winner_are_counted(ran: Ran) -> None:
     """Where but one was measured there is none."""
     run = ran()
     run.samples = run.samples[(run.samples["case"] != CASES[0].id) | (run.samples["implementation"] == "whole")]
-    why = "measured for one implementation alone, in one pass, or not in the same rounds"
+    why = "one implementation, one pass, or no shared rounds"
     assert f"1 of 18 cases have no winner: {why}." in told(run).notes
 
 

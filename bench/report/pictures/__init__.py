@@ -5,6 +5,7 @@ figures     which pictures there are, and what each shows: start here to add one
 heatmaps    speed-ups, CPU against GPU, winners
 bars        where the time of a step goes
 roofline    operations per second under what the machine allows
+costs       what the laws say of a call, a step and a multiply-add
 curves      the norm of gradients, k steps back
 drawing     the kinds of panels: lines, tiles, dots
 palette     colours, markers and dashes, light and dark

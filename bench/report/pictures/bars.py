@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -31,7 +32,7 @@ from bench.why.profile.record import Profile, ProfileRecord
 
 ROLES = {DISPATCH: "series-0", GRADIENTS: "series-1", GAPS: "series-4", WAITING: "muted", COPIES: "series-3",
          ELEMENTS: "series-7", PRODUCTS: "series-2", UNSEEN: "series-5"}  # fmt: skip
-WRITTEN = 0.14
+WRITTEN = 0.16
 """Share of the longest bar below which a part has no room for its number."""
 MOST_SIZES = 3
 
@@ -107,12 +108,12 @@ def draw_bars(ax: Axes, bars: Sequence[Bar]) -> None:
             if part > WRITTEN * longest:
                 share, ink = whole_percent(part / total), COLOURS["heat-ink-strong"][0]
                 at = left + part / 2
-                ax.text(at, -k, share, color=ink, fontsize=FONT - 1, ha="center", va="center_baseline", zorder=4)
+                ax.text(at, -k, share, color=ink, fontsize=FONT, ha="center", va="center_baseline", zorder=4)
             left += part
     ax.set_xlim(0, 1.02 * longest)
     ax.set_ylim(0.6 - len(bars), 0.6)
     ax.set_yticks([-k for k in range(len(bars))], [label for label, _ in bars])
     ticks = [float(tick) for tick in ax.get_xticks() if 0 <= tick <= longest]
-    ticks = ticks[:: max(1, len(ticks) // 4)]
+    ticks = ticks[:: math.ceil(len(ticks) / 5)]
     ax.set_xticks(ticks, [tick_time(tick) if tick else "0" for tick in ticks])
     dress(ax, "time per step", grid="x")

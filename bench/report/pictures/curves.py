@@ -17,7 +17,7 @@ from bench.report.pictures.palette import COLOURS, INK, MUTED
 from bench.report.pictures.render import Panel
 from bench.why.gradients.file import DEFAULT, EXPLODES, FACTOR, NEITHER, VANISHES, Row, counted_seeds, end, setups, span
 
-HEIGHT = 4.2
+HEIGHT = 4.6
 LIMITS = 1e-6, 1e6
 TICKS = {1e-6: "10⁻⁶", 1e-3: "1/1000", 1.0: "1", 1e3: "1000", 1e6: "10⁶"}
 
@@ -118,12 +118,12 @@ def _legend(ax: Axes, rows: Sequence[Row], band: str) -> None:
         loc="upper left",
         bbox_to_anchor=(0, 1),
         frameon=False,
-        fontsize=FONT - 0.5,
+        fontsize=FONT,
         labelcolor=INK,
         handlelength=1.4,
         labelspacing=0.2,
         borderaxespad=0.1,
         alignment="left",
     )
-    legend.get_title().set(color=MUTED, fontsize=FONT - 0.5)
+    legend.get_title().set(color=MUTED, fontsize=FONT)
     legend.set_zorder(6)

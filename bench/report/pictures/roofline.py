@@ -26,6 +26,8 @@ from bench.why.limits.limits import Limits
 from bench.why.work import NoFloor, work
 
 HEIGHT = 3.6
+NEAR = 0.07
+"""Share of the height within which two sizes have no room for a label each."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def _point(scene: Scene, row: pd.Series) -> Point:
 def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak: float) -> None:
     """Roofs as lines with their names, cells as marks with their hidden sizes."""
     intensities = [point.intensity for point in points]
-    left, right = min(intensities) / 12, max(*(6 * each for each in intensities), 1.5 * peak / roofs[-1].rate)
+    left = min(min(intensities) / 12, peak / roofs[0].rate / 8)  # room for a name on each roof
+    right = max(*(6 * each for each in intensities), 1.5 * peak / roofs[-1].rate)
     low, high = min(point.rate for point in points) / 2, 2.5 * peak
     _logarithmic(ax, (left, right), (low, high))
     ax.plot([left, right], [peak, peak], color=INK, linewidth=1.4, zorder=2)
@@ -97,13 +100,31 @@ def draw_roofline(ax: Axes, points: Sequence[Point], roofs: Sequence[Roof], peak
     for roof in roofs:
         end = min(right, peak / roof.rate)
         ax.plot([left, end], [left * roof.rate, end * roof.rate], color=MUTED, linewidth=1.1, zorder=2)
-        _along(ax, (1.1 * left, 1.1 * left * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
+        begin = max(1.1 * left, 1.1 * low / roof.rate)
+        _along(ax, (begin, begin * roof.rate), f"{roof.name} {roof.rate / 1e9:.0f} GB/s")
     for point in points:
         look = point.look
         ax.plot([point.intensity], [point.rate], markersize=7 * look.scale, zorder=4, **look.mark)
-    for size in sorted({point.hidden_size for point in points}):
-        best = max((point for point in points if point.hidden_size == size), key=lambda point: point.rate)
-        _write(ax, 1.18 * best.intensity, best.rate, str(size), INK, "left", "center")
+    for x, y, text in sizes(points, (high / low) ** NEAR):
+        _write(ax, 1.18 * x, y, text, INK, "left", "center")
+
+
+def sizes(points: Sequence[Point], near: float) -> Iterator[tuple[float, float, str]]:
+    """The hidden sizes, each at its best point; those within a factor of the next together, right of all of them
+    -> where each label stands, and its text."""
+    best: dict[int, Point] = {}
+    for point in sorted(points, key=lambda point: point.rate):
+        best[point.hidden_size] = point
+    rows: list[list[Point]] = []
+    for point in sorted(best.values(), key=lambda point: point.rate):
+        if not rows or point.rate > near * rows[-1][-1].rate:
+            rows.append([])
+        rows[-1].append(point)
+    for row in rows:
+        own = sorted(point.hidden_size for point in row)
+        whole = len(own) > 2 and own == [size for size in sorted(best) if own[0] <= size <= own[-1]]
+        text = f"{own[0]} to {own[-1]}" if whole else ", ".join(map(str, own))
+        yield max(point.intensity for point in row), math.sqrt(row[0].rate * row[-1].rate), text
 
 
 def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
@@ -116,7 +137,7 @@ def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
         (0, 2),
         textcoords="offset points",
         color=MUTED,
-        fontsize=FONT - 2,
+        fontsize=FONT,
         rotation=angle,
         rotation_mode="anchor",
         va="bottom",
@@ -125,7 +146,7 @@ def _along(ax: Axes, at: tuple[float, float], text: str) -> None:
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: str, across: str, up: str) -> None:
-    ax.text(x, y, text, color=colour, fontsize=FONT - 1.5, ha=across, va=up, zorder=5)
+    ax.text(x, y, text, color=colour, fontsize=FONT, ha=across, va=up, zorder=5)
 
 
 def _logarithmic(ax: Axes, across: tuple[float, float], up: tuple[float, float]) -> None:
