@@ -129,8 +129,8 @@ def test_list_says_where_each_comes_from(site: Path, monkeypatch: pytest.MonkeyP
     (site / "their_rnn.py").write_text(MODULE)
     install(site, "theirs", their_rnn="their_rnn:Theirs", whole="their_rnn:Theirs")
     console = Console(record=True, width=200)
-    monkeypatch.setattr("bench.commands.console.console", console)
-    monkeypatch.setattr(listing, "console", console)
+    for module in ("console", "listing"):
+        monkeypatch.setattr(f"bench.commands.{module}.console", console)
     listing.list_()
     lines = console.export_text().splitlines()
     (row,) = [line for line in lines if "their-rnn" in line]

@@ -470,7 +470,7 @@ def test_pytest_benchmark_compares_a_pass_file(folder: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     for case in find("smoke").cases("cpu"):
-        assert shown.count(f"benchmark '{case.short}': 3 tests") == 1
+        assert shown.count(f"benchmark '{case.id}': 3 tests") == 1
         for name in ("manual", "looped", "whole"):
             assert f"{case.short}-{name}" in shown
 

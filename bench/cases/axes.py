@@ -77,6 +77,14 @@ class Axes:
         return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
 
 
+def asked(case: Case) -> str:
+    """The options that mean this one case: `--hidden-size 128 --seq-len 64`. What is usual goes without saying."""
+    values = {name: str(getattr(case, name)) for name in dict.fromkeys((*MUST_BE_SAID, "mode", *FIELDS))}
+    if case.input_size == case.hidden_size:
+        values["input_size"] = HIDDEN
+    return " ".join(f"{as_option(name)} {value}" for name, value in values.items() if value != AXES[name].usual)
+
+
 def as_option(name: str) -> str:
     """`hidden_size` -> `--hidden-size`."""
     return f"--{name.replace('_', '-')}"

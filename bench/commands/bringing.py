@@ -11,7 +11,7 @@ import typer
 import rnn_impls
 from bench.cases.presets import Grid
 from bench.cases.settings import parse_devices, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, tell
+from bench.commands.console import INTERRUPTED, OK, SOMETHING_FAILED, USAGE, clear_errors, console, fail, me, tell
 from bench.commands.options import Devices, Overrides, grouped
 from bench.report.checked import checked
 from bench.run.checkup import checkup
@@ -66,7 +66,7 @@ def new(
     own = f"--network {path}:Leaky"
     commands = [f"run {own}", f"profile {own} --impl manual"] if network else []
     for command in commands or (f"check {path}:MyRNN", f"run --impl default,{path}:MyRNN"):
-        tell(f"    python -m bench {command}")
+        tell(f"    {me()} {command}")
 
 
 def _one(text: str) -> str:

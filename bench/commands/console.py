@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,18 @@ REPORTS = Path("reports")
 
 console = Console(emoji=False)  # a file's `:x:` is no cross
 errors = Console(stderr=True, emoji=False)
+
+
+def me() -> str:
+    """How this suite is called from the shell that it was called from: by its name where that is on the path, else by
+    the interpreter that runs it."""
+    name, python = (shutil.which(each) for each in ("rnn-bench", "python"))
+    here = Path(sys.executable)
+    if name and Path(name).parent == here.parent:
+        return "rnn-bench"
+    if python and Path(python).parent == here.parent:
+        return "python -m bench"
+    return f"{here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here} -m bench"
 
 
 def tell(text: str, style: str | None = None) -> None:

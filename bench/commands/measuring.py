@@ -11,9 +11,22 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cases.axes import asked
+from bench.cases.case import Case
 from bench.cases.presets import find
 from bench.cases.settings import parse_fraction, parse_seconds
-from bench.commands.console import INTERRUPTED, OK, REPORTS, SOMETHING_FAILED, clear_errors, console, point, tell
+from bench.commands.console import (
+    INTERRUPTED,
+    OK,
+    REPORTS,
+    SOMETHING_FAILED,
+    clear_errors,
+    console,
+    me,
+    point,
+    show,
+    tell,
+)
 from bench.commands.options import MaxCall, Overrides, RunsFolder, Selection, Timeout, grouped
 from bench.host.process import WorkerRefused
 from bench.run.explanation import Explaining, expected_seconds, explain
@@ -127,13 +140,13 @@ def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | N
     except WorkerRefused:
         run_folders.discard(folder)
         raise
-    _tell_answer(folder)
+    usual = _tell_answer(folder)
     with Bar(console) as bar, _interrupted() as explaining:
         if how is not None and not passes:
             explain(folder, manifest, cache, bar, how)
-    failed = _report(folder, reports)
+    failed = _report(folder, reports, usual)
     if passes or explaining:
-        tell(f"Interrupted. Go on with: python -m bench run --resume {folder}")
+        show(["Interrupted. Go on with:", f"    {me()} run --resume {folder}"])
         return INTERRUPTED
     return SOMETHING_FAILED if failed else OK
 
@@ -148,9 +161,11 @@ def _interrupted() -> Iterator[list[bool]]:
         found.append(True)
 
 
-def _tell_answer(folder: Path) -> None:
-    """The usual case as a table, who wins where, and what is to be known of it."""
+def _tell_answer(folder: Path) -> Case | None:
+    """The usual case as a table, who wins where, and what is to be known of it; which case that is, if any was
+    measured for two."""
     from bench.report.answer import text, trouble
+    from bench.report.facets import usual_case
     from bench.report.findings import findings
     from bench.report.warned import sentences
     from bench.table.cells import cells
@@ -159,21 +174,31 @@ def _tell_answer(folder: Path) -> None:
     found = read_run(folder)
     table = cells(found)
     console.print()
-    tell(text(table, found.manifest) or findings(table, found.manifest.baseline)[0].text)
+    if told := text(table, found.manifest):
+        show(told.splitlines())
+    else:
+        tell(findings(table, found.manifest.baseline)[0].text)
     for line in sentences(table):
         tell(f"Warning: {line}", "yellow")
     for line in trouble(table):
         tell(line, "red")
     console.print()
+    measured = table[table["seconds"].notna()]
+    several = measured["implementation"].nunique() > 1
+    return Case.parse(usual_case(measured)) if several else None
 
 
-def _report(folder: Path, reports: Path) -> bool:
-    """Write the report, let `latest` point to it, and say where it is and what to type next; whether any cell
-    failed."""
+def _report(folder: Path, reports: Path, usual: Case | None) -> bool:
+    """Write the report, let `latest` point to it, and say where it is and what to type next, of the `usual` case;
+    whether any cell failed."""
     from bench.report.build import write
     from bench.table.reading import read_run
 
     found = read_run(folder)
-    page = run_folders.point_latest(reports, folder) / write(found, folder).name
-    tell(f"Report: {page}")
+    with console.status("writing the report ..."):
+        index = write(found, folder)
+    page = run_folders.point_latest(reports, folder) / index.name
+    point("Report", page)
+    if usual is not None:
+        show(["What to use at sizes of your own, and how to use it:", f"    {me()} advise {asked(usual)}"])
     return any(record.status == FAILED for record in found.manifest.cells)

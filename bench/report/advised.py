@@ -76,6 +76,8 @@ def answers(advice: Advice) -> Iterator[str]:
     for name, others in advice.same.items():
         who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
         yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
+    for name, dtype in advice.rounded.items():
+        yield f"{names[name]} rounds its weights to {dtype}: it computes another network, and does not compete."
     if all(one.gain is None for one in advice.ranking):
         yield f"`{REFERENCE}` has no time for this case, so that there is no gain over it."
 
@@ -131,7 +133,7 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
     best = next(one for one in advice.ranking if one.name == advice.fastest[0])
     why = "" if best.gain is None else f": {_gain(best)} over `{REFERENCE}`"
     if best.name == REFERENCE:
-        why = ": all others are slower"
+        why = ": all that compete are slower" if advice.rounded else ": all others are slower"
     if len(told) > 1:
         why = f": it ties with {listed(told[1:])} {WITHIN}, and is the simplest"
     return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{why}.")
@@ -163,7 +165,14 @@ def table(advice: Advice, width: int = WIDTH) -> list[str]:
     """The ranking, fastest first, and what its columns are."""
     predicted = advice.basis != MEASURED
     names = short_names([one.name for one in advice.ranking])
-    headings = ["--impl", "time per call", f"over {REFERENCE}", "build", "pays off", *(["error"] if predicted else [])]
+    headings = [
+        "--impl",
+        "time per call",
+        f"over {REFERENCE}",
+        "build",
+        "pays off after",
+        *(["error"] if predicted else []),
+    ]
     rows = []
     for one in advice.ranking:
         mark = " (extrapolated)" if advice.basis == INTERPOLATED and one.basis == EXTRAPOLATED else ""
@@ -175,8 +184,7 @@ def table(advice: Advice, width: int = WIDTH) -> list[str]:
             _pays_off(one),
         ]
         rows.append([*fields, *([_error(one)] if predicted else [])])
-    notes = [f"Pays off: after so many calls, against {REFERENCE}."]
-    notes += ["Error: what its law misses nine in ten unseen cells by at most."] if predicted else []
+    notes = ["Error: what its law misses nine in ten unseen cells by at most."] if predicted else []
     return [*columns(headings, rows, spare=(3, 4, 5), width=width), *notes]
 
 
@@ -213,7 +221,7 @@ def _pays_off(one: Ranked) -> str:
     """Calls after which building it has paid; REFERENCE is what it is held against."""
     if one.gain is None or one.name == REFERENCE:
         return NOTHING
-    return "unclear" if missing(one.payback) else calls_in_words([one.payback]).removesuffix("s").removesuffix(" call")
+    return "unclear" if missing(one.payback) else calls_in_words([one.payback])
 
 
 def _error(one: Ranked) -> str:

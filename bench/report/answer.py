@@ -5,7 +5,6 @@ The terminal, the page and the README show the same table. Rows are in the order
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -17,12 +16,13 @@ from bench.report.comparisons import Context
 from bench.report.facets import usual_case
 from bench.report.findings import WHAT, who_wins
 from bench.report.names import capital, device
-from bench.report.units import NO_BREAK, NOTHING, duration, kept_together, missing, times
+from bench.report.terminal import WIDTH, wrapped
+from bench.report.units import NOTHING, duration, missing, times
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import REFERENCE
 
-WIDTH, HEIGHT = 80, 15
-"""Columns and lines of a terminal that the whole table fits into."""
+HEIGHT = 15
+"""Lines that the whole table fits into."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,6 @@ def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]
     widths = [max(map(len, column)) for column in [first, *columns]]
     lines = zip_longest(first, *columns)
     return ["   ".join(f"{part:<{width}}" for part, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-
-
-def wrapped(sentence: str, width: int = WIDTH) -> list[str]:
-    """A sentence in lines, broken between words, never inside a figure with its unit or interval."""
-    kept = textwrap.wrap(kept_together(sentence), width, break_long_words=False, break_on_hyphens=False)
-    return [line.replace(NO_BREAK, " ") for line in kept]
 
 
 def trouble(cells: pd.DataFrame) -> list[str]:

@@ -52,7 +52,7 @@ def checked(name: str, found: Checkup, width: int) -> Iterator[Line]:
         yield from _wrapped(f"Held against the network in float64: {words}.", width, "dim")
     if found.is_sound:
         yield Line("What does it cost, beside the others?")
-        yield Line(f"    python -m bench run --impl default,{name}")
+        yield Line(f"    rnn-bench run --impl default,{name}")
 
 
 def verdict(own: str, counts: Counter[str]) -> str:

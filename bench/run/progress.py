@@ -81,7 +81,8 @@ class Bar(Listener):
         if record.status == FAILED and record.implementation not in self._failed:
             self._failed.add(record.implementation)
             where = in_words(Case.parse(record.case))
-            self.note(f"failed: `{record.implementation}` at {where}: {record.reason}")
+            ask = f" (ask: python -m bench check {record.implementation})" if ":" in record.implementation else ""
+            self.note(f"failed: `{record.implementation}` at {where}: {record.reason}{ask}")
         self._progress.update(self._task, cells=f"{self._cells} cells")
 
     def planned(self, manifest: Manifest, passes: int, seconds: float) -> None:

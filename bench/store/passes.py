@@ -99,7 +99,7 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
         stats.update(seconds)
     param = test_name(info["case"], info["implementation"])
     return {
-        "group": Case.parse(info["case"]).short,
+        "group": info["case"],
         "name": f"test_rnn[{param}]",
         "fullname": f"bench/test_rnn.py::test_rnn[{param}]",
         "params": {"case": info["case"], "implementation": info["implementation"]},

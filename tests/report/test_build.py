@@ -110,7 +110,18 @@ def test_everything_promised_is_there(report: Path) -> None:
     names = set(contents(report))
     assert {"index.html", "summary.md", "samples.csv", "samples.parquet", "figures/main.png"} <= names
     pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
-    drawn = {"main", "answer", "winners", "time-length", "time-hidden", "speedup", "step", "crossover", "memory", "laws"}
+    drawn = {
+        "main",
+        "answer",
+        "winners",
+        "time-length",
+        "time-hidden",
+        "speedup",
+        "step",
+        "crossover",
+        "memory",
+        "laws",
+    }
     assert pictures == {f"figures/{name}" for name in drawn}
     assert all(f"{name}.{ending}" in names for name in pictures for ending in ("png", "svg"))
 
