@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.gate.comparable import Surveyed, choices
+from bench.cases.case import Case
+from bench.gate.comparable import Surveyed, told_choices
 from bench.store.manifest import CellRecord
-from bench.table.outcome import Chosen
 from rnn_impls.choice import CLEARLY, ROUNDS, fastest
 
 
@@ -73,10 +73,13 @@ def test_long_calls_are_tried_a_few_times_only() -> None:
 
 def test_the_gate_names_choices_that_differ() -> None:
     """Of cells that both sides measured."""
+    case = Case(hidden_size=8, input_size=8, seq_len=2).id
 
     def side(chosen: str, status: str = "measured") -> Surveyed:
-        return Surveyed(records={("case", "fused-cpu"): CellRecord("case", "fused-cpu", status=status, chosen=chosen)})
+        record = CellRecord(case, "fused-cpu", status=status, chosen=chosen)
+        return Surveyed(records={record.cell: record})
 
-    assert choices(side("own kernel"), side("own kernel")) == []
-    assert choices(side("whole", "failed"), side("own kernel")) == []
-    assert choices(side("whole"), side("own kernel")) == [Chosen(("case", "fused-cpu"), "whole", "own kernel")]
+    assert told_choices(("main", "this tree"), side("own kernel"), side("own kernel")) == []
+    assert told_choices(("main", "this tree"), side("whole", "failed"), side("own kernel")) == []
+    [told] = told_choices(("main", "this tree"), side("whole"), side("own kernel"))
+    assert told == "`fused-cpu` at hidden 8, 2 steps, inference runs whole in main, own kernel in this tree"

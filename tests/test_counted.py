@@ -155,9 +155,7 @@ def test_the_share_of_time_that_others_had(tmp_path: Path) -> None:
     table = cells(read_run(run_of(tmp_path, [{"a": plain(), "b": own, "control": plain(0.1)}] * 3)))
     assert table["warnings"].tolist() == [(), (EstimateWarning(DISTURBED, 0.25),)]
     assert short(table["warnings"].iloc[1]) == "disturbed 25 %"
-    assert sentences(table) == [
-        "In 1 of 2 cells: something else had the core for up to 25 % of the time; what was waited is taken off."
-    ]
+    assert sentences(table) == ["In 1 of 2 cells: others had the core up to 25 % of the time; not counted."]
 
 
 def test_drift_few_rounds_few_passes(tmp_path: Path) -> None:

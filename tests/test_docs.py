@@ -112,7 +112,7 @@ def test_there_is_something_to_look_at() -> None:
     assert {"my_rnn.py", "bare.py", "mine.py", "conftest.py", "my_cell.py"} == set(MINE)
     assert len(MINE) == len(FILES), "two files of one name"
     assert {example.language for example in EXAMPLES} <= KNOWN
-    assert {"make bench", "rnn-bench gate --base origin/main"} <= set(COMMANDS)
+    assert {"make bench", "rnn-bench gate --base main --impl my_rnn.py:MyRNN --hidden-size 64"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import Cell
+from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
+from bench.cases.words import in_words
 from bench.gate.sides import Side
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import file_name
 from bench.run.survey import Survey, SurveyOverran
 from bench.store.manifest import FAILED, MEASURED, MISSING, CellRecord
-from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Chosen, Incomparable, Uncompared
+from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Incomparable, Uncompared
 
 
 @dataclass
@@ -51,10 +52,11 @@ def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[
     return calls, rest
 
 
-def choices(base: Surveyed, head: Surveyed) -> list[Chosen]:
-    """The cells in which an implementation decided otherwise on the two sides what to run."""
+def told_choices(names: tuple[str, str], base: Surveyed, head: Surveyed) -> list[str]:
+    """A line for each cell in which an implementation decided otherwise on the two sides what to run."""
     return [
-        Chosen(cell, theirs.chosen, ours.chosen)
+        f"`{cell[1]}` at {in_words(Case.parse(cell[0]))} runs {theirs.chosen or 'what it has'} in {names[0]}, "
+        f"{ours.chosen or 'what it has'} in {names[1]}"
         for cell, ours in head.records.items()
         if (theirs := base.records.get(cell))
         and theirs.status == ours.status == MEASURED

@@ -231,4 +231,5 @@ def wanted(found: Hearing, limit: float, pair_seconds: float) -> str:
     if not more <= HOPELESS * max(len(found.logs), 1):
         return f"{suspicion}it lies at the limit: another --min-effect would decide it, more pairs hardly"
     pairs = max(1, math.ceil(more))
-    return f"{suspicion}about {pairs} more pairs would decide it, {pairs * pair_seconds:.0f} s more of --budget"
+    more_pairs = f"{pairs} more pair{'' if pairs == 1 else 's'}"
+    return f"{suspicion}about {more_pairs} would decide it, {pairs * pair_seconds:.0f} s more of --budget"

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
-from bench.gate.comparable import choices, comparable, survey
+from bench.gate.comparable import comparable, survey, told_choices
 from bench.gate.judge import LOOKS, Judge, conclude
 from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
 from bench.gate.sides import Side
@@ -54,7 +54,7 @@ def measure_pairs(
     base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
-    outcome.chosen = choices(base, head)
+    outcome.notes += told_choices((sides[0].name, sides[1].name), base, head)
     calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
     outcome.asked = len(calls)
     tell(Asked(len(calls)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.words import axis_value, in_words
 from bench.report.comparisons import WITHIN
 from bench.report.facets import value_range
-from bench.report.names import axis_value, capital, listed, on_device, phrase, short_names
+from bench.report.names import capital, listed, phrase, short_names
 from bench.report.prices import calls_in_words
 from bench.report.terminal import WIDTH, columns
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
@@ -23,9 +23,9 @@ from rnn_impls.registry import FASTER, REGISTERED, THREE, known, origin
 
 def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
     """The answer, the case, the ranking, what it rests on, those without an answer, and how to use the one to use."""
-    parts = [list(answers(advice)), [f"{capital(words(advice.case))}."]]
+    parts = [[*answers(advice), f"{capital(in_words(advice.case))}."]]
     if advice.ranking:
-        parts += [table(advice, width), [*rests_on(advice, manifest), *qualified(advice)]]
+        parts.append([*table(advice, width), *rests_on(advice, manifest), *qualified(advice)])
     parts.append(list(left_out(advice)))
     if advice.fastest and (len(advice.fastest) == 1 or advice.standing != UNDECIDED):
         parts.append(use_it(advice.fastest[0], advice.case.network))
@@ -34,11 +34,11 @@ def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
 
 def rests_on(advice: Advice, manifest: Manifest) -> Iterator[str]:
     """What the answer rests on, and how good such answers were where the truth is known."""
-    run = ", ".join(filter(None, [manifest.id, manifest.machine.get("cpu"), f"torch {manifest.machine.get('torch')}"]))
+    run = f"{manifest.id} ({manifest.machine.get('cpu')})"
     if advice.basis == MEASURED:
-        yield f"Measured: the run holds this very case ({run})."
+        yield f"Measured: this case is in the run {run}."
         return
-    laws = f"scaling laws fitted to the cases of the run ({run})"
+    laws = f"scaling laws fitted to the cases of the run {run}"
     if advice.basis == INTERPOLATED:
         yield f"Interpolated: the run lacks this case; times are by {laws}."
     else:
@@ -76,6 +76,8 @@ def answers(advice: Advice) -> Iterator[str]:
     for name, others in advice.same.items():
         who, run = listed([names[other] for other in others]), "runs" if len(others) == 1 else "run"
         yield f"{who} {run} the code of {names[name]} in {advice.case.mode}: one entry."
+    for name, dtype in advice.rounded.items():
+        yield f"{names[name]} rounds its weights to {dtype}: it computes another network, and does not compete."
     if all(one.gain is None for one in advice.ranking):
         yield f"`{REFERENCE}` has no time for this case, so that there is no gain over it."
 
@@ -131,7 +133,7 @@ def answer(advice: Advice, names: dict[str, str]) -> str:
     best = next(one for one in advice.ranking if one.name == advice.fastest[0])
     why = "" if best.gain is None else f": {_gain(best)} over `{REFERENCE}`"
     if best.name == REFERENCE:
-        why = ": all others are slower"
+        why = ": all that compete are slower" if advice.rounded else ": all others are slower"
     if len(told) > 1:
         why = f": it ties with {listed(told[1:])} {WITHIN}, and is the simplest"
     return capital(f"{among}{_ADVICE[advice.basis].format(told[0])}{why}.")
@@ -163,7 +165,14 @@ def table(advice: Advice, width: int = WIDTH) -> list[str]:
     """The ranking, fastest first, and what its columns are."""
     predicted = advice.basis != MEASURED
     names = short_names([one.name for one in advice.ranking])
-    headings = ["--impl", "time per call", f"over {REFERENCE}", "build", "pays off", *(["error"] if predicted else [])]
+    headings = [
+        "--impl",
+        "time per call",
+        f"over {REFERENCE}",
+        "build",
+        "pays off after",
+        *(["error"] if predicted else []),
+    ]
     rows = []
     for one in advice.ranking:
         mark = " (extrapolated)" if advice.basis == INTERPOLATED and one.basis == EXTRAPOLATED else ""
@@ -175,8 +184,7 @@ def table(advice: Advice, width: int = WIDTH) -> list[str]:
             _pays_off(one),
         ]
         rows.append([*fields, *([_error(one)] if predicted else [])])
-    notes = [f"Pays off: after so many calls, against {REFERENCE}."]
-    notes += ["Error: what its law misses nine in ten unseen cells by at most."] if predicted else []
+    notes = ["Error: what its law misses nine in ten unseen cells by at most."] if predicted else []
     return [*columns(headings, rows, spare=(3, 4, 5), width=width), *notes]
 
 
@@ -203,16 +211,6 @@ def use_it(name: str, network: str = "rnn-tanh") -> list[str]:
     ]
 
 
-def words(case: Case) -> str:
-    """A case in full: `training on this CPU, hidden 128, 512 steps, batch 1, ...`; an input as wide as the hidden state
-    goes without saying."""
-    first = ["hidden_size", "seq_len", "batch_size"]
-    rest = [axis for axis in FIELDS if axis not in (*first, "mode", "device")]
-    axes = [axis for axis in [*first, *rest] if axis != "input_size" or case.input_size != case.hidden_size]
-    told = [axis_value(axis, getattr(case, axis)) for axis in axes]
-    return ", ".join([f"{case.mode} {on_device(case.device)}", *told])
-
-
 def _gain(one: Ranked) -> str:
     if one.gain is None:
         return NOTHING
@@ -223,7 +221,7 @@ def _pays_off(one: Ranked) -> str:
     """Calls after which building it has paid; REFERENCE is what it is held against."""
     if one.gain is None or one.name == REFERENCE:
         return NOTHING
-    return "unclear" if missing(one.payback) else calls_in_words([one.payback]).removesuffix("s").removesuffix(" call")
+    return "unclear" if missing(one.payback) else calls_in_words([one.payback])
 
 
 def _error(one: Ranked) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.report.labels import Labels
 from bench.report.markdown import escaped
-from bench.report.verdicts import by_reason, change, chosen, labels, lost, noted, percent, sentence
+from bench.report.verdicts import by_reason, change, labels, lost, noted, percent, sentence
 from bench.report.warned import told
 from bench.table.outcome import (
     IMPROVED,
@@ -99,6 +99,6 @@ def _how(outcome: Outcome) -> str:
         f"- minimum effect ±{percent(outcome.min_effect)}; intervals are corrected for the number of cells and of looks"
     )
     lines += [f"- warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
-    lines += [f"- {note}" for note in [*outcome.notes, *(chosen(found, outcome) for found in outcome.chosen)]]
+    lines += [f"- {note}" for note in outcome.notes]
     lines += [f"- {lost(loss, labels(outcome))}" for loss in outcome.lost]
     return escaped("\n".join(lines)) + "\n"

@@ -15,7 +15,7 @@ from bench.report.comment import markdown
 from bench.report.verdicts import sentence
 from bench.store.files import BrokenFile, write_atomically, write_json
 from bench.table.comparison import EstimateWarning
-from bench.table.outcome import CellVerdict, Chosen, Look, Lost, Outcome, Uncompared
+from bench.table.outcome import CellVerdict, Look, Lost, Outcome, Uncompared
 
 SCHEMA = 2
 
@@ -37,7 +37,6 @@ def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
         "pairs": outcome.pairs,
         "seconds": outcome.seconds,
         "notes": outcome.notes,
-        "chosen": [_named(found) for found in outcome.chosen],
         "lost_pairs": [_named(loss) for loss in outcome.lost],
         "machine": outcome.machine,
         "raw": outcome.raw,
@@ -55,7 +54,6 @@ def read(path: Path) -> Outcome:
             **{name: found[name] for name in ("too_few", "machine", "raw")},
             verdicts=[_verdict(cell) for cell in found["cells"]],
             uncompared=[Uncompared(**_celled(left)) for left in found["uncompared"]],
-            chosen=[Chosen(**_celled(each)) for each in found["chosen"]],
             lost=[Lost(**_celled(loss)) for loss in found["lost_pairs"]],
             looks=[Look(**look) for look in found["looks"]],
         )
@@ -94,7 +92,7 @@ def add_summary(text: str) -> None:
             stream.write(text + "\n")
 
 
-def _named(found: Uncompared | Chosen | Lost) -> dict[str, str]:
+def _named(found: Uncompared | Lost) -> dict[str, str]:
     """Its fields, the cell as two."""
     fields = dataclasses.asdict(found)
     case, implementation = fields.pop("cell")

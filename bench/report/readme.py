@@ -23,12 +23,13 @@ import pandas as pd
 
 from bench.cases.case import MODES, Case
 from bench.cases.presets import PRESETS
-from bench.report import advised, answer
+from bench.report import advised, answer, export, verdicts
 from bench.report.comparisons import place
 from bench.report.facets import varying_axes
 from bench.report.findings import findings
 from bench.report.markdown import compact, escaped
 from bench.report.pictures.scene import Scene
+from bench.report.terminal import wrapped
 from bench.report.units import duration, times
 from bench.report.why import why
 from bench.store.files import BrokenFile
@@ -135,8 +136,8 @@ def _commands() -> str:
     """What `make bench` prints at its end, and `advise` for ASKED."""
     run, table = _read(reference())
     asked = f"--hidden-size {ASKED.hidden_size} --seq-len {ASKED.seq_len} --mode {ASKED.mode}"
-    measured = ("make bench", answer.text(table, run.manifest))
-    return _shown(measured, (f"rnn-bench advise {asked}", advised.text(advise(run, ASKED), run.manifest)))
+    told = "\n".join(wrapped(advised.text(advise(run, ASKED), run.manifest)))
+    return _shown(("make bench", answer.text(table, run.manifest)), (f"rnn-bench advise {asked}", told))
 
 
 def _gate() -> str | None:
@@ -144,7 +145,8 @@ def _gate() -> str | None:
     path = reference() / "gate" / "outcome.json"
     if not path.exists():
         return None
-    return _shown(("rnn-bench gate --base origin/main", path.read_text()))  # verdicts.text(export.read(path))
+    command = "rnn-bench gate --base main --impl my_rnn.py:MyRNN --hidden-size 64"
+    return _shown((command, verdicts.text(export.read(path))))
 
 
 def _reference() -> str:

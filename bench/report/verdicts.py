@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from bench.cases.case import Case, Cell
 from bench.report.labels import Labels
@@ -19,7 +20,6 @@ from bench.table.outcome import (
     REGRESSED,
     Asked,
     CellVerdict,
-    Chosen,
     Lost,
     News,
     Outcome,
@@ -34,8 +34,8 @@ STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARA
 
 def labels(outcome: Outcome) -> Labels:
     """The labels of all cells of an outcome."""
-    every: list[CellVerdict | Uncompared | Chosen | Lost] = [*outcome.verdicts, *outcome.uncompared]
-    return Labels(found.cell for found in [*every, *outcome.chosen, *outcome.lost])
+    every: list[CellVerdict | Uncompared | Lost] = [*outcome.verdicts, *outcome.uncompared]
+    return Labels(found.cell for found in [*every, *outcome.lost])
 
 
 def percent(fraction: float, sign: bool = False) -> str:
@@ -142,21 +142,13 @@ def lost(loss: Lost, named: Labels) -> str:
     return f"A pair was lost over {named.whole(loss.cell)}: {_one_line(loss.reason)}."
 
 
-def chosen(found: Chosen, outcome: Outcome) -> str:
-    """An implementation that decided otherwise on the two sides what to run."""
-    runs = [
-        f"{what or 'what it has'} in {side}" for what, side in ((found.base, outcome.base), (found.head, outcome.head))
-    ]
-    return f"{labels(outcome).whole(found.cell)} runs {', '.join(runs)}."
-
-
 def ending(outcome: Outcome, width: int = WIDTH) -> Iterator[tuple[str, str | None]]:
     """Lines, each with its style: the cells that changed, that are open, that have no verdict; warnings and notes; and
     the verdict."""
     rows = [*_rows(outcome, width), *_reasons(outcome, width)]
     yield from [("", None), *rows] if rows else []
     notes = [f"Warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
-    notes += [f"Note: {each}" for each in [*outcome.notes, *(chosen(found, outcome) for found in outcome.chosen)]]
+    notes += [f"Note: {each}" for each in outcome.notes]
     if notes:
         yield "", None
     for note in notes:
@@ -175,12 +167,13 @@ def _rows(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:
     for said, found in groups:
         if found:
             yield said, STYLES[said]
-        for verdict in found[:MOST_ROWS]:
+        notes = [noted(verdict, common) for verdict in found[:MOST_ROWS]]
+        for note, following in zip_longest(notes, notes[1:]):
             yield from ((line, STYLES[said]) for line in next(lines).split("\n"))
-            if note := noted(verdict, common):
+            if note and note != following:  # what rows have in common stands below the last
                 yield from ((line, "dim") for line in wrapped(note, width, "    "))
-        if rest := len(found) - MOST_ROWS:
-            yield from [(f"  and {rest} more; --json FILE has them all", "dim")] if rest > 0 else []
+        if len(found) > MOST_ROWS:
+            yield f"  and {len(found) - MOST_ROWS} more; --json FILE has them all", "dim"
 
 
 def _reasons(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:

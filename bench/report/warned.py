@@ -37,13 +37,10 @@ _SHORT: dict[str, Callable[[float], str]] = {
 }
 
 _SENTENCES: dict[str, Callable[[float], str]] = {
-    DISTURBED: lambda share: (
-        f"something else had the core for up to {whole_percent(share)} of the time; what was waited is taken off"
-    ),
+    DISTURBED: lambda share: f"others had the core up to {whole_percent(share)} of the time; not counted",
     TAKEN_AGAIN: lambda passes: f"up to {_count(passes, 'pass was', 'passes were')} disturbed and taken again",
     DRIFT: lambda factor: (
-        f"the machine was up to {factor:.1f}× slower in one pass than in another; "
-        "speed-ups hold, times of a call are means over that"
+        f"the machine was up to {factor:.1f}× slower in one pass than in another; speed-ups hold, times are means"
     ),
     FEW_ROUNDS: lambda rounds: f"as few as {_count(rounds, 'round', 'rounds')} in a pass",
     FEW_PASSES: lambda passes: f"only {_count(passes, 'pass', 'passes')}: the interval is wide, or missing",

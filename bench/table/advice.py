@@ -88,7 +88,8 @@ class Advice:
     measured. `rivals` are those of `left` that may be the fastest in some of the `around` cases measured nearest to
     this one, with in how many: an answer that passes over them in silence would be a wrong one. `standing` says what
     several `fastest` are: a tie, the one to use first, or undecided; `same` which others run the code of one of the
-    ranking; `held_out`, of a prediction, what became of such predictions of the setting's measured cases.
+    ranking; `held_out`, of a prediction, what became of such predictions of the setting's measured cases. `rounded`
+    has those that compute with weights rounded to another dtype, with which: they compete with nobody.
     """
 
     case: Case
@@ -103,6 +104,7 @@ class Advice:
     around: int = 0
     standing: str = UNDECIDED
     same: dict[str, list[str]] = field(default_factory=dict)
+    rounded: dict[str, str] = field(default_factory=dict)
 
 
 def advise(run: Run, case: Case) -> Advice:
@@ -123,7 +125,13 @@ def measured(table: pd.DataFrame, case: Case) -> Advice | None:
     won = winners(there).get(case.id)
     fastest, standing = (list(won.names), won.standing) if won else ([], "")
     same = same_code(there, there.index)
-    return Advice(case, MEASURED, ranking, fastest, _in_order(_unmeasured(rows)), standing=standing, same=same)
+    left, rounded = _in_order(_unmeasured(rows)), _rounded(there, ranking)
+    return Advice(case, MEASURED, ranking, fastest, left, standing=standing, same=same, rounded=rounded)
+
+
+def _rounded(rows: pd.DataFrame, ranking: Iterable[Ranked]) -> dict[str, str]:
+    found = dict(zip(rows["implementation"], rows["weights_dtype"], strict=True))
+    return {one.name: found[one.name] for one in ranking if found[one.name]}
 
 
 def _ranked_as_measured(row: pd.Series, base: pd.Series | None) -> Ranked:
@@ -172,16 +180,18 @@ def predicted(run: Run, table: pd.DataFrame, case: Case) -> Advice:
     builds = here.groupby("implementation")["build_seconds"].median()
     base = next((fit for fit in usable if fit.implementation == REFERENCE), None)
     order, fastest = ranked(usable, point)
+    ranking = [_ranked_by_law(fit, base, point, builds) for fit in order]
     return Advice(
         case,
         EXTRAPOLATED if outside else INTERPOLATED,
-        [_ranked_by_law(fit, base, point, builds) for fit in order],
+        ranking,
         ordered(fit.implementation for fit in fastest) if len(order) > 1 else [],
         left,
         outside,
         held_out=held_out(found.fits),
         rivals=rivals,
         around=len(near),
+        rounded=_rounded(here, ranking),
     )
 
 

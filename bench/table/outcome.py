@@ -60,15 +60,6 @@ class Uncompared:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A cell in which an implementation decided otherwise on the two sides what to run; empty for what it has."""
-
-    cell: Cell
-    base: str
-    head: str
-
-
-@dataclass(frozen=True)
 class Asked:
     """The pairs begin, over so many cells."""
 
@@ -112,7 +103,6 @@ class Outcome:
     verdicts: list[CellVerdict] = field(default_factory=list)
     uncompared: list[Uncompared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    chosen: list[Chosen] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     asked: int = 0
     looks: list[Look] = field(default_factory=list)

@@ -19,7 +19,8 @@ from bench.commands.console import clear_errors
 from bench.commands.gating import Telling, _end
 from bench.host.process import WorkerDied
 from bench.report.comment import markdown
-from bench.report.verdicts import sentences
+from bench.report.export import read
+from bench.report.verdicts import sentences, text
 from bench.table.outcome import CellVerdict, Outcome
 from tests import warm
 from tests.gate.repository import ROOT, SMALLEST, SOUND, Ended, Repository, living
@@ -51,6 +52,7 @@ def test_a_slower_head_fails_from_a_folder_below_the_root(tmp_path: Path) -> Non
     )
     assert ended.code == 1, ended.text
     assert ended.verdict.startswith("Regressed: 1 of 1 cell (inference) is more than 20 % slower than main (")
+    assert text(read(repository.folder / "out.json"), width=200) == ended.text, "the file has all that was shown"
     found = json.loads((repository.folder / "out.json").read_text())
     assert found["cells"][0]["verdict"] == "regressed"
     assert 1.0 < found["cells"][0]["change"] < 3.0

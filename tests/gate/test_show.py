@@ -25,7 +25,6 @@ from bench.table.outcome import (
     REGRESSED,
     UNCHANGED,
     CellVerdict,
-    Chosen,
     Look,
     Lost,
     Outcome,
@@ -175,10 +174,10 @@ It is `whole` at hidden 64, 4 steps: +10.0 % [+9.0, +11.0].
 def test_a_gate_from_its_first_line_to_the_verdict() -> None:
     """What is told meanwhile is part of it: how many cells are settled, open and in all, and a pair that was lost."""
     found = outcome(verdict(2, REGRESSED, 0.1), verdict(4, INCONCLUSIVE, 0.02, "about 9 more pairs would decide it"))
-    found.asked, found.notes = 2, ["the budget of 60 s was spent"]
+    runs = "`whole` at hidden 64, 2 steps runs what it has in main (0123abcde), own kernel"
+    found.asked, found.notes = 2, ["the budget of 60 s was spent", runs]
     found.looks = [Look(6, 14.2, 0, 0, 2, 1), Look(9, 20.4, 1, 1, 1, 0)]
     found.lost = [Lost(cell(4), "head: no answer\nfor 60 s")]
-    found.chosen = [Chosen(cell(2), "", "own kernel")]
     assert text(found) == (
         """The working tree, against main (0123abcde)
 Checking on both sides that every implementation computes the same network ...
@@ -195,7 +194,7 @@ inconclusive
 
 Note: the budget of 60 s was spent
 Note: `whole` at hidden 64, 2 steps runs what it has in main (0123abcde), own
-kernel in the working tree.
+kernel
 
 Regressed: 1 of 2 cells (inference) is more than 3 % slower than main
 (0123abcde).
@@ -234,11 +233,21 @@ def test_many_rows_are_cut_and_reasons_are_told_once() -> None:
 def test_json_is_read_back(found: Outcome, said: list[str], code: int, tmp_path: Path) -> None:
     """All that the terminal shows of an outcome can be had from its file again."""
     found.looks, found.lost = [Look(6, 14.2, 0, 0, 2, 1)], [Lost(cell(4), "head: it died")]
-    found.chosen, found.asked, found.notes = [Chosen(cell(2), "", "own kernel")], 2, ["a note"]
+    found.asked, found.notes = 2, ["a note"]
     write(found, False, tmp_path / "out.json", None)
     again = read(tmp_path / "out.json")
     assert again == found
     assert text(again) == text(found)
+
+
+def test_the_outcome_that_is_committed() -> None:
+    """A gate of another repository, with a copy too many planted: what documentation quotes can be had of it."""
+    path = Path(__file__).parents[2] / "reports" / "reference" / "amd-epyc-2-cores" / "gate" / "outcome.json"
+    shown = text(read(path))
+    assert shown.startswith("The working tree (17c7fcd26 and uncommitted changes), against main (17c7fcd26)\n")
+    assert "\nRegressed: 4 of 4 cells are more than 3 % slower than main (17c7fcd26).\n" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not any(place in path.read_text() for place in ("/home", "/work", "/tmp", "/root"))
 
 
 def test_json_of_something_else_is_named(tmp_path: Path) -> None:
