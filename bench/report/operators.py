@@ -68,8 +68,8 @@ def _count(value: float) -> str:
 
 
 def with_reasons(cells: pd.DataFrame, profile: Profile | None) -> pd.DataFrame:
-    """Add `why`: the line of each profiled cell, or why there is none; empty for cells of a length that is not profiled,
-    and for those that were not measured. Nothing is added where no profile was asked for."""
+    """Add `why`: the line of each profiled cell, or why there is none; empty for a cell whose length is not profiled,
+    and for one that was not measured. Nothing is added where no profile was asked for."""
     if profile is None:
         return cells
     records = {each.cell: each for each in profile.records}
