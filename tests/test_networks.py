@@ -303,7 +303,7 @@ def test_advice_on_it(own: Path) -> None:
     asked = ("advise", "--network", "my_cell.py:Leaky", "--seq-len", "4", "--hidden-size")
     code, out, err = bench(*asked, "8", folder=own)
     assert code == 0, err
-    assert "Measured: the run holds this very case" in out
+    assert "Measured: this case is in the run" in out
     code, _, err = bench(*asked, "16", folder=own)
     assert code == 1
     assert "error: nothing can be said: no implementation has a law there that can be relied on" in err

@@ -59,6 +59,7 @@ def _show_cells(folder: Path) -> None:
     from bench.report.profiled import lines
     from bench.table.reading import read_run
 
+    console.print()
     for line, style in lines(read_run(folder), console.width):
         show([line], style)
 
