@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
+import os
 import queue
 import signal
 import time
@@ -13,8 +15,13 @@ from typing import Any
 
 import pytest
 
+from bench.host.machine import describe
+from bench.run.kept import gradients_path, kept_path
+from bench.store.files import write_json
 from bench.store.folder import cache_folder
+from bench.why.limits.limits import write_limits
 from tests import warm
+from tests.synthetic import LIMITS, gradients
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,11 +62,18 @@ def _cheap_processes() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of what is kept for this machine is a test's own, here and in the processes it starts."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    return cache_folder()
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is kept for this machine is the tests' own, here and in the processes they start. It holds
+    planted limits and gradients, so that no test waits for their measuring."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    machine, folder = describe(), cache_folder()
+    limits, other = kept_path(folder, machine), gradients_path(folder, machine["torch"])
+    for each in (limits, other):
+        each.parent.mkdir(parents=True)
+    write_limits(limits, dataclasses.replace(LIMITS, machine=machine))
+    write_json(other, gradients())
+    return folder
 
 
 @pytest.fixture(scope="module", autouse=True)

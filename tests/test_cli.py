@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
@@ -17,23 +16,21 @@ from bench import cli
 from bench.cases.presets import PRESETS
 from bench.cases.settings import Settings, parse_fraction, parse_seconds
 from bench.host.machine import describe
-from bench.run.kept import gradients_path, kept_path
+from bench.run.kept import kept_path
 from bench.run.progress import Bar
-from bench.store.files import write_json
 from bench.store.manifest import CellRecord, Manifest
-from bench.why.limits.limits import read_limits, write_limits
+from bench.why.limits.limits import read_limits
 from bench.why.profile.record import PROFILED, read_profile
 from tests.command import Ended, bench, process
-from tests.synthetic import LIMITS, gradients, write_run
+from tests.synthetic import LIMITS, write_run
 
 SMALL = ["--preset", "smoke", "--mode", "inference", "--hidden-size", "8", "--seq-len", "2"]
 
 
-def test_run_end_to_end(tmp_path: Path, cache: Path) -> None:
+def test_run_end_to_end(tmp_path: Path) -> None:
     """A run says what it will do, answers before it explains itself, writes every file, prints its path and what to
     type next, and `latest` points to it. (Its limits are kept from before: the smoke bench of continuous integration
     measures them.)"""
-    keep(cache)
     code, out, err = process("run", *SMALL, "--passes", "2", "--reports", str(tmp_path))
     assert code == 0, err
     assert "5 cells: 1 case by manual, looped, whole, hoisted, stacked-grad." in " ".join(out.split())
@@ -105,20 +102,9 @@ def assert_refused(ended: Ended, message: str) -> None:
     assert "Traceback" not in out + err
 
 
-def keep(cache: Path) -> Path:
-    """Put planted limits of this machine, and gradients, where measured ones are kept -> the file of the limits."""
-    machine = describe()
-    path, other = kept_path(cache, machine), gradients_path(cache, machine["torch"])
-    for each in (path, other):
-        each.parent.mkdir(parents=True)
-    write_limits(path, dataclasses.replace(LIMITS, machine=machine))
-    write_json(other, gradients())
-    return path
-
-
 def test_limits_are_measured_once(cache: Path) -> None:
     """What is kept of this machine is shown, with its path; nothing is measured, and the file stays as it was."""
-    path = keep(cache)
+    path = kept_path(cache, describe())
     before = path.read_bytes(), path.stat().st_mtime_ns
     for _ in range(2):
         code, out, err = bench("limits")
@@ -129,9 +115,8 @@ def test_limits_are_measured_once(cache: Path) -> None:
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
-def test_profile_end_to_end(tmp_path: Path, cache: Path) -> None:
+def test_profile_end_to_end(tmp_path: Path) -> None:
     """The smallest run: a trace and a flame graph's file of its cell, and how to open them; the rest is as in a run."""
-    keep(cache)
     code, out, err = bench("profile", *SMALL, "--impl", "manual", "--device", "cpu", "--reports", str(tmp_path))
     assert code == 0, err
     (folder,) = (tmp_path / "runs").iterdir()

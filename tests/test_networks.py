@@ -27,7 +27,6 @@ from rnn_impls.networks.network import counted_products
 from tests import warm
 from tests.command import bench
 from tests.gate.repository import SMALLEST, Repository
-from tests.test_cli import keep
 from tests.test_readme import example
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -251,7 +250,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the README's network, and a run of it."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "my_cell.py").write_text(example("network"))
-    keep(folder / "reports")
     sizes = ("--preset", "smoke", "--hidden-size", "8", "--seq-len", "1,2,4,8", "--mode", "inference", "--passes", "2")
     asked = ("--network", "my_cell.py:Leaky", "--impl", "manual,scripted,whole", "--device", "cpu")
     with pytest.MonkeyPatch.context() as patch:
@@ -312,7 +310,6 @@ def test_advice_on_it(own: Path) -> None:
 def test_a_profile_of_it(own: Path) -> None:
     """Its twin has one hidden unit, as everybody's."""
     small = ("--hidden-size", "8", "--seq-len", "2", "--mode", "training", "--preset", "smoke", "--reports", "other")
-    keep(own / "other")
     code, _, err = bench("profile", "--network", "my_cell.py:Leaky", "--impl", "manual", *small, folder=own)
     assert code == 0, err
     (record,) = json.loads((own / "other" / "latest" / "profile.json").read_text())["records"]

@@ -39,6 +39,7 @@ def test_ratios_turn_round(tmp_path: Path) -> None:
         assert known.relation == truth.relation
 
 
+@pytest.mark.long
 def test_a_page_of_the_default_run_is_small(tmp_path: Path) -> None:
     """At most 1.5 MB, explained, with the five implementations of a plain run."""
     names = (*NAMES, "hoisted", "stacked-grad")

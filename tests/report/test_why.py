@@ -420,7 +420,7 @@ ODD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }
 
 
-SHORT = {"nothing", "no profile", "nothing measured"}
+SHORT = {"no profile", "nothing measured"}
 """Those that differ most; the others are drawn where there is time for them."""
 
 
