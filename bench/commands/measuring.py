@@ -140,11 +140,11 @@ def measure(folder: Path, manifest: Manifest, reports: Path, how: Explaining | N
     except WorkerRefused:
         run_folders.discard(folder)
         raise
-    usual = _tell_answer(folder)
+    next_ = _tell_answer(folder)
     with Bar(console) as bar, _interrupted() as explaining:
         if how is not None and not passes:
             explain(folder, manifest, cache, bar, how)
-    failed = _report(folder, reports, usual)
+    failed = _report(folder, reports, next_)
     if passes or explaining:
         show(["Interrupted. Go on with:", f"    {me()} run --resume {folder}"])
         return INTERRUPTED
@@ -161,15 +161,17 @@ def _interrupted() -> Iterator[list[bool]]:
         found.append(True)
 
 
-def _tell_answer(folder: Path) -> Case | None:
-    """The usual case as a table, who wins where, and what is to be known of it; which case that is, if any was
-    measured for two."""
+def _tell_answer(folder: Path) -> list[str]:
+    """The usual case as a table, who wins where, and what is to be known of it; the lines that say how to use its
+    fastest, and what to type next."""
+    from bench.report.advised import use_it
     from bench.report.answer import text, trouble
     from bench.report.facets import usual_case
     from bench.report.findings import findings
     from bench.report.warned import sentences
     from bench.table.cells import cells
     from bench.table.reading import read_run
+    from bench.table.winners import winners
 
     found = read_run(folder)
     table = cells(found)
@@ -184,13 +186,17 @@ def _tell_answer(folder: Path) -> Case | None:
         tell(line, "red")
     console.print()
     measured = table[table["seconds"].notna()]
-    several = measured["implementation"].nunique() > 1
-    return Case.parse(usual_case(measured)) if several else None
+    if measured["implementation"].nunique() < 2:
+        return []
+    usual = usual_case(measured)
+    best = winners(measured).get(usual)
+    lines = use_it(best.names[0], Case.parse(usual).network) if best and best.decided else []
+    return [*lines, "What to use at sizes of your own:", f"    {me()} advise {asked(Case.parse(usual))}"]
 
 
-def _report(folder: Path, reports: Path, usual: Case | None) -> bool:
-    """Write the report, let `latest` point to it, and say where it is and what to type next, of the `usual` case;
-    whether any cell failed."""
+def _report(folder: Path, reports: Path, then: list[str]) -> bool:
+    """Write the report, let `latest` point to it, and say where it is, and `then` these lines; whether any cell
+    failed."""
     from bench.report.build import write
     from bench.table.reading import read_run
 
@@ -199,6 +205,5 @@ def _report(folder: Path, reports: Path, usual: Case | None) -> bool:
         index = write(found, folder)
     page = run_folders.point_latest(reports, folder) / index.name
     point("Report", page)
-    if usual is not None:
-        show(["What to use at sizes of your own, and how to use it:", f"    {me()} advise {asked(usual)}"])
+    show(then)
     return any(record.status == FAILED for record in found.manifest.cells)

@@ -15,7 +15,7 @@ from bench.cases.case import FIELDS, MODES
 from bench.report.comparisons import Context
 from bench.report.facets import usual_case
 from bench.report.findings import WHAT, who_wins
-from bench.report.names import capital, device
+from bench.report.names import capital, device, short_names
 from bench.report.terminal import WIDTH, wrapped
 from bench.report.units import NOTHING, duration, missing, times
 from bench.store.manifest import MEASURED, Manifest
@@ -35,14 +35,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Answer:
-    """The table of one device: the case, its modes, by implementation a Figure for each mode, and how many
-    implementations it has no room for."""
+    """The table of one device: the case, its modes, by implementation a Figure for each mode, how many
+    implementations it has no room for, and which of them compute another network, of rounded weights."""
 
     case: str
     device: str
     modes: tuple[str, ...]
     rows: dict[str, list[Figure]]
     left: int = 0
+    rounded: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
@@ -102,7 +103,9 @@ def _answer(context: Context, of: str, most: int) -> Answer:
     first = rows.iloc[0].drop("mode")
     case = context.place(pd.concat([first, pd.Series({"mode": MODES[0]})]))
     case = ", ".join(word for word in case.split(", ") if word not in MODES)
-    return Answer(case, device(of) if len(context.devices) > 1 else "", modes, shown, len(names) - len(shown))
+    rounded = {context.short[row["implementation"]] for _, row in rows.iterrows() if row["weights_dtype"]}
+    where = device(of) if len(context.devices) > 1 else ""
+    return Answer(case, where, modes, shown, len(names) - len(shown), tuple(name for name in shown if name in rounded))
 
 
 def _figure(context: Context, row: pd.Series | None) -> Figure:
@@ -119,14 +122,23 @@ def text(cells: pd.DataFrame, manifest: Manifest) -> str:
     found = answers(cells, manifest)
     if not found:
         return ""
-    base = manifest.baseline if any("1" in (f.speedup for f in row) for a in found for row in a.rows.values()) else ""
-    parts = ["\n".join(line for each in found for line in _table(each))]
-    named = [f"{name}: {what}".replace("`", "") for name, what in WHAT.items() if any(name in a.rows for a in found)]
-    parts.append("\n".join(wrapped("; ".join(named)) if named else []))
-    if base and sum(len(each.rows) for each in found) > 1:
-        parts[-1] += f"\nSpeed-ups are over {base.rpartition(':')[2] or base}, with 95 % intervals over passes."
-    told = [line for sentence in who_wins(cells, manifest.baseline) for line in wrapped(sentence.replace("`", ""))]
-    return "\n\n".join(part.strip("\n") for part in [*parts, "\n".join(told)] if part)
+    figures = [figure for each in found for row in each.rows.values() for figure in row]
+    notes = ["; ".join(f"{name}: {what}" for name, what in WHAT.items() if any(name in each.rows for each in found))]
+    if any(figure.speedup == "1" for figure in figures) and any("×" in figure.speedup for figure in figures):
+        base = short_names(cells["implementation"])[manifest.baseline]
+        notes.append(f"Speed-ups are over {base}, with 95 % intervals over passes.")
+    notes += [f"{name} rounds its weights, and does not compete." for name in rounding(found)]
+    parts = [[line for each in found for line in _table(each)]]
+    parts += [
+        [line for sentence in told for line in wrapped(sentence.replace("`", ""))]
+        for told in (filter(None, notes), who_wins(cells, manifest.baseline))
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def rounding(found: Sequence[Answer]) -> list[str]:
+    """Who computes another network, of rounded weights."""
+    return list(dict.fromkeys(name for each in found for name in each.rounded))
 
 
 def _table(answer: Answer) -> list[str]:

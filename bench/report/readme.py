@@ -17,6 +17,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,11 +31,12 @@ from bench.report.findings import findings
 from bench.report.markdown import compact, escaped
 from bench.report.pictures.scene import Scene
 from bench.report.terminal import wrapped
-from bench.report.units import duration, times
+from bench.report.units import duration, percent, rough_percent, times
 from bench.report.why import why
 from bench.store.files import BrokenFile
 from bench.table.advice import advise
 from bench.table.cells import REFERENCE, cells
+from bench.table.ranking import CLOSE
 from bench.table.reading import Run, read_run
 from rnn_impls.registry import origin
 
@@ -78,10 +80,9 @@ def updated(page: Path) -> str:
     up = "../" * (len(page.relative_to(ROOT).parts) - 1)
 
     def anew(found: re.Match[str]) -> str:
-        content = BLOCKS[found["name"]]() if found["name"] in BLOCKS else None
-        if content is None:
+        if found["name"] not in BLOCKS:
             return found[0]
-        return f"{found[1]}{LINK.sub(f']({up}', content)}\n{found[4]}"
+        return f"{found[1]}{LINK.sub(f']({up}', BLOCKS[found['name']]())}\n{found[4]}"
 
     return BLOCK.sub(anew, page.read_text(encoding="utf-8"))
 
@@ -140,13 +141,10 @@ def _commands() -> str:
     return _shown(("make bench", answer.text(table, run.manifest)), (f"rnn-bench advise {asked}", told))
 
 
-def _gate() -> str | None:
-    """What a gate printed at its end; nothing while no outcome is recorded."""
-    path = reference() / "gate" / "outcome.json"
-    if not path.exists():
-        return None
+def _gate() -> str:
+    """What a gate printed, of which the outcome is kept."""
     command = "rnn-bench gate --base main --impl my_rnn.py:MyRNN --hidden-size 64"
-    return _shown((command, verdicts.text(export.read(path))))
+    return _shown((command, verdicts.text(export.read(reference() / "gate" / "outcome.json"))))
 
 
 def _reference() -> str:
@@ -181,6 +179,23 @@ def _why() -> str:
     return "\n".join(lines)
 
 
+def _predictions() -> str:
+    """How often predictions by the laws came true, each measured case left out in turn, both modes together."""
+    run, _ = _read(reference())
+    between = Case(hidden_size=64, input_size=64, seq_len=100)
+    found = [each for mode in MODES if (each := advise(run, replace(between, mode=mode)).held_out)]
+    cases, close, wrongly, out = (sum(getattr(each, name) for each in found) for name in _COUNTS)
+    return "\n".join([
+        "| predictions by the laws | |", "|---|---:|",
+        f"| cases in which the first was the fastest, to within {percent(CLOSE)} | {close} of {cases} |",
+        f"| the worst loss | {rough_percent(max(loss for each in found for loss in each.losses))} |",
+        f"| implementations ruled out that were faster than the first | {wrongly} of {out} |",
+    ])  # fmt: skip
+
+
+_COUNTS = ("cases", "close", "wrongly", "ruled_out")
+
+
 def _presets() -> str:
     """Every preset: how many cases, what for, where its numbers come from."""
     lines = ["| `--preset` | cases | what it is for, and where its numbers come from |", "|---|---:|---|"]
@@ -200,17 +215,18 @@ def _shown(*commands: tuple[str, str]) -> str:
     return "\n".join(["```console", "\n\n".join(parts), "```"])
 
 
-BLOCKS: dict[str, Callable[[], str | None]] = {
+BLOCKS: dict[str, Callable[[], str]] = {
     "four": _four,
     "commands": _commands,
     "gate-output": _gate,
     "reference": _reference,
     "contenders": _contenders,
     "why": _why,
+    "predictions": _predictions,
     "presets": _presets,
     **{name: functools.partial(_proof, name, *how) for name, how in PROOFS.items()},
 }
-"""Marker -> what makes what stands there; None leaves it as it is."""
+"""Marker -> what makes what stands there."""
 
 
 def screenshot(name: str) -> Path:
