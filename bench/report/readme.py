@@ -184,16 +184,14 @@ def _predictions() -> str:
     run, _ = _read(reference())
     between = Case(hidden_size=64, input_size=64, seq_len=100)
     found = [each for mode in MODES if (each := advise(run, replace(between, mode=mode)).held_out)]
-    cases, close, wrongly, out = (sum(getattr(each, name) for each in found) for name in _COUNTS)
+    counts = ((each.cases, each.close, each.wrongly, each.ruled_out) for each in found)
+    cases, close, wrongly, out = map(sum, zip(*counts, strict=True))
     return "\n".join([
         "| predictions by the laws | |", "|---|---:|",
         f"| cases in which the first was the fastest, to within {percent(CLOSE)} | {close} of {cases} |",
         f"| the worst loss | {rough_percent(max(loss for each in found for loss in each.losses))} |",
         f"| implementations ruled out that were faster than the first | {wrongly} of {out} |",
     ])  # fmt: skip
-
-
-_COUNTS = ("cases", "close", "wrongly", "ruled_out")
 
 
 def _presets() -> str:
