@@ -71,10 +71,12 @@ def test_it_opens_quietly_and_fits(browser: Browser, report: Path, width: int, s
 
 CUT_OFF = """() => [...document.querySelectorAll('body *')].filter(each => {
   if (each.closest('svg') || !each.checkVisibility()) return false;
-  const hides = getComputedStyle(each).overflowX !== 'visible';
-  return each.getBoundingClientRect().right > innerWidth + 1 || (hides && each.scrollWidth > each.clientWidth + 1);
+  const style = getComputedStyle(each), hides = style.overflowX !== 'visible', own = each.getBoundingClientRect();
+  const wider = own.width > each.parentElement.getBoundingClientRect().width + 1;
+  const free = each.matches('.strip, .tip, col, colgroup') || style.display.startsWith('inline');
+  return own.right > innerWidth + 1 || (wider && !free) || (hides && each.scrollWidth > each.clientWidth + 1);
 }).map(each => `${each.tagName} ${each.className} ${each.textContent.trim().slice(0, 60)}`)"""
-"""Elements that reach beyond the page, or hold more than the box that cuts them off is wide."""
+"""Elements that reach beyond the page, are wider than what they stand in, or cut off what they hold."""
 
 FAINT = """() => {
   const parts = colour => colour.match(/[\\d.]+/g).map(Number);
