@@ -205,7 +205,7 @@ def test_an_installed_suite_works_in_any_folder(scripts: Path, tmp_path: Path) -
     latest = folder / "reports" / "latest"
     assert (latest / "index.html").stat().st_size > 100e3
     assert cells(read_run(latest))["status"].eq(MEASURED).all()
-    assert "hidden 8" in rnn_bench("advise", "--hidden-size", "8", "--seq-len", "8")
+    assert "Hidden 8" in rnn_bench("advise", "--hidden-size", "8", "--seq-len", "8")
     shutil.rmtree(latest / "figures")
     rnn_bench("report", "latest")
     assert (latest / "figures" / "main.png").is_file()

@@ -180,8 +180,8 @@ def test_passes_added_for_a_precision_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_reference_run_follows_its_laws() -> None:
-    """Held out, half of the cells are predicted to 15 % or better, for nine of ten implementations and modes; a law that
-    does not is not trusted."""
+    """Held out, half of the cells are predicted to 15 % or better, for nine of ten implementations and modes; a law
+    that misses more is not trusted."""
     found = laws(read_run(ROOT / "reports" / "reference" / "amd-epyc-2-cores"))
     errors = {(fit.implementation, fit.setting["mode"]): fit.held_out_error for fit in found.fits}
     assert len(errors) == 10 and not found.unfitted
