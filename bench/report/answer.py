@@ -13,12 +13,12 @@ import pandas as pd
 
 from bench.cases.case import FIELDS, MODES
 from bench.report.comparisons import Context
-from bench.report.facets import usual_case
+from bench.report.facets import skipped, usual_case
 from bench.report.findings import WHAT, who_wins
-from bench.report.names import capital, device, short_names
+from bench.report.names import capital, device, listed, short_names
 from bench.report.terminal import WIDTH, wrapped
 from bench.report.units import NOTHING, duration, missing, times
-from bench.store.manifest import MEASURED, Manifest
+from bench.store.manifest import FAILED, MEASURED, Manifest
 from bench.table.cells import REFERENCE
 
 HEIGHT = 15
@@ -57,15 +57,15 @@ def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
     if measured.empty:
         return []
     context = Context(measured, manifest.baseline)
-    found = [_answer(context, device, HEIGHT // len(context.devices) - 2) for device in context.devices]
+    found = [_answer(context, device, HEIGHT // len(context.devices) - 3) for device in context.devices]
     if not all(map(_fits, found)):  # one mode below the other takes twice as many lines
         found = [_answer(context, device, HEIGHT // len(context.devices) // 2 - 2) for device in context.devices]
     return found
 
 
-def _fits(answer: Answer) -> bool:
-    """Whether the modes have room beside each other."""
-    return max(map(len, _side_by_side(answer.head, answer.modes, answer.rows))) <= WIDTH
+def _fits(answer: Answer, head: str = "") -> bool:
+    """Whether the modes have room beside each other, below or beside what heads them."""
+    return max(map(len, _side_by_side(head, answer.modes, answer.rows))) <= WIDTH
 
 
 def usual_rows(cells: pd.DataFrame) -> pd.DataFrame:
@@ -142,9 +142,12 @@ def rounding(found: Sequence[Answer]) -> list[str]:
 
 
 def _table(answer: Answer) -> list[str]:
-    """Its lines: the modes side by side where they fit, else one below the other."""
-    if _fits(answer):
+    """Its lines: the modes side by side where they fit, with the case on a line of its own where it has to be; else one
+    below the other."""
+    if _fits(answer, answer.head):
         lines = _side_by_side(answer.head, answer.modes, answer.rows)
+    elif _fits(answer):
+        lines = [answer.head, *_side_by_side("", answer.modes, answer.rows)]
     else:
         lines = []
         for k, mode in enumerate(answer.modes):
@@ -170,9 +173,10 @@ def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]
 
 def trouble(cells: pd.DataFrame) -> list[str]:
     """What failed: each reason once, with whom it met and in how many cells."""
-    failed = cells[cells["status"] == "failed"]
     found = []
-    for (name, reason), part in failed.groupby(["implementation", "reason"], sort=False):
-        count = "all its cells" if len(part) == (cells["implementation"] == name).sum() else f"{len(part)} cells"
-        found.append(f"{name} failed in {count}: {' '.join(str(reason).split())}")
+    for each in skipped(cells):
+        if each.outcome == FAILED:
+            short = short_names(cells["implementation"])
+            who = listed([short[name] for name in each.implementations])
+            found.append(f"{who} failed in {each.count} of {len(cells)} cells: {each.reason}")
     return found

@@ -188,7 +188,7 @@ def test_nothing_measured_says_why(planted: Planted) -> None:
     (finding,) = findings(table, "manual")
     assert finding.text == "Nothing was measured: of 72 cells, 72 failed. The first reason given: no compiler"
     assert text(table, manifest) == "" and answers(table, manifest) == []
-    assert trouble(table)[0] == "manual failed in all its cells: no compiler"
+    assert trouble(table) == ["manual, looped and whole failed in 72 of 72 cells: no compiler"]
 
 
 def test_the_answer_is_in_the_order_of_times(planted: Planted) -> None:
@@ -217,3 +217,12 @@ def test_many_implementations_leave_the_slowest_out(planted: Planted) -> None:
     assert len(lines) <= 15 and max(map(len, lines)) <= 80
     assert {"manual", "whole", "LongestNameOfAll"} <= {line.split()[0] for line in lines}
     assert re.match(r"\d more, between these or slower", lines[-1])
+
+
+def test_trouble_says_each_reason_once(planted: Planted) -> None:
+    """Reasons that differ in a number alone are one, of which the first is the example."""
+    own = "path/to/my_rnn.py:MyRNN"
+    table, _ = planted(None, implementations=("manual", own), broken={own: (FAILED, "")})
+    lost = table["implementation"] == own
+    table.loc[lost, "reason"] = [f"off by 0.{k}" for k in range(lost.sum())]
+    assert trouble(table) == ["MyRNN failed in 24 of 48 cells: for example: off by 0.0"]
