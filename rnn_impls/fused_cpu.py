@@ -82,7 +82,9 @@ class FusedCPU(StackedGrad):
     hands_over: ClassVar[bool] = True
 
     def __init__(self, shape: NetworkShape) -> None:
+        kind = shape.nonlinearity  # raises Unavailable for networks that the kernel is not written for
         super().__init__(shape)
+        self.nonlinearity = kind
         self.compile_seconds = kernel().built_in
         self._packed: list[tuple[Tensor, Tensor]] = []
 
@@ -93,7 +95,7 @@ class FusedCPU(StackedGrad):
         self._packed = []
         if not self.training:
             for layer in range(self.shape.num_layers):
-                w_ih, w_hh, _ = (tensor.detach() for tensor in self.weights(layer))
+                w_ih, w_hh, _ = (tensor.detach() for tensor in self.elman(layer))
                 halved = self.rounds_weights_to == "bfloat16"
                 self._packed.append((kernel().packed(w_ih, halved=halved), kernel().packed(w_hh, halved=halved)))
         self.chosen = OWN
@@ -118,7 +120,7 @@ class FusedCPU(StackedGrad):
         """One call of the kernel, or of what was chosen instead."""
         if self.chosen == STACKED:
             return super().layer(number, inputs, state)
-        w_ih, w_hh, bias = self.weights(number)
+        w_ih, w_hh, bias = self.elman(number)
         relu = self.nonlinearity == "relu"
         if self.chosen == WHOLE:
             whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)

@@ -1,17 +1,17 @@
-"""An implementation in the stead of an `nn.RNN`, in code of one's own."""
+"""An implementation in the stead of an `nn.RNN` or `nn.GRU`, in code of one's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch.nn import RNNBase
 
     from rnn_impls.interface import Implementation
 
 
-def build(name: str, rnn: nn.RNN) -> Implementation:
-    """An implementation by its name, with the weights, dtype and device of an `nn.RNN`, to be called instead of it:
+def build(name: str, rnn: RNNBase) -> Implementation:
+    """An implementation by its name, with the weights, dtype and device of an `nn.RNN` or `nn.GRU`, to be called for it:
 
         fast = build("hoisted", rnn)
         outputs, hidden = fast(inputs, hidden)      # (T, B, I), (L, B, H) -> (T, B, H), (L, B, H)
@@ -36,7 +36,11 @@ def build(name: str, rnn: nn.RNN) -> Implementation:
     found = registry.load(name)
     if found.devices and place.device.type not in found.devices:
         raise Unavailable(f"{name} runs on {', '.join(found.devices)}, and these weights are on {place.device.type}")
-    shape = NetworkShape(rnn.input_size, rnn.hidden_size, rnn.num_layers, nonlinearity=rnn.nonlinearity)
+    modes = {"RNN_TANH": "rnn-tanh", "RNN_RELU": "rnn-relu", "GRU": "gru"}
+    if rnn.mode not in modes:
+        raise ValueError(f"implementations here are made for an nn.RNN or nn.GRU, not for an nn.{rnn.mode}")
+    network = modes[rnn.mode]
+    shape = NetworkShape(rnn.input_size, rnn.hidden_size, rnn.num_layers, network=network)
     built = found(shape).to(device=place.device, dtype=place.dtype)
     built.load(weights)
     return built

@@ -58,8 +58,23 @@ class NetworkShape:
         """What torch.nn.RNN calls the network. Raises Unavailable for those that it does not compute: who asks is made
         for its formula, and has a row that says so."""
         if not self.network.nonlinearity:
-            raise Unavailable(f"made for {' and '.join(networks.BUILTIN)}")
+            raise Unavailable("made for rnn-tanh and rnn-relu")
         return self.network.nonlinearity
+
+    def library(self) -> nn.Module:
+        """The module of torch's that computes the network, all its layers. Raises Unavailable where torch has none."""
+        return self._of_torch(self.network({}).library(self.input_size, self.hidden_size, self.num_layers))
+
+    def cells(self) -> list[nn.Module]:
+        """The module of torch's that computes one step, for each layer. Raises Unavailable where torch has none."""
+        widths = [self.layer_input_size(layer) for layer in range(self.num_layers)]
+        return [self._of_torch(self.network({}).cell(width, self.hidden_size)) for width in widths]
+
+    def _of_torch(self, module: nn.Module | None) -> nn.Module:
+        if module is None:
+            *first, last = networks.BUILTIN
+            raise Unavailable(f"made for {', '.join(first)} and {last}, which torch has modules for")
+        return module
 
     def layer_input_size(self, layer: int) -> int:
         """Width of what `layer` reads: I for the first, H for the others."""

@@ -16,18 +16,18 @@ from rnn_impls.interface import Implementation, NetworkShape
 
 
 class RNN(nn.Module):
-    """One step of the network around `nn.RNN`: the tutorial's second model.
+    """One step of the network around `nn.RNN`, or around another `rnn` of torch's: the tutorial's second model.
 
     `output_size` 0 leaves the head away; the output is then the last layer's hidden state.
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 1, nonlinearity: str = "tanh"
+        self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 1, rnn: nn.Module | None = None
     ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
         self.num_layers = num_layers
-        self.rnn = nn.RNN(input_size, hidden_size, num_layers, nonlinearity=nonlinearity)
+        self.rnn = rnn or nn.RNN(input_size, hidden_size, num_layers)
         self.input_to_output = nn.Linear(hidden_size, output_size) if output_size else None
         self.softmax = nn.LogSoftmax(dim=-1)
 
@@ -49,10 +49,11 @@ class Looped(Implementation):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.model = RNN(shape.input_size, shape.hidden_size, shape.output_size, shape.num_layers, shape.nonlinearity)
+        sizes = (shape.input_size, shape.hidden_size, shape.output_size, shape.num_layers)
+        self.model = RNN(*sizes, rnn=shape.library())
 
     def weight_map(self) -> dict[str, Tensor]:
-        """`nn.RNN`'s own parameters under their own names."""
+        """The module's own parameters under their own names."""
         found: dict[str, Tensor] = dict(self.model.rnn.named_parameters())
         if self.model.input_to_output is not None:
             head = self.model.input_to_output
@@ -61,7 +62,7 @@ class Looped(Implementation):
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
-        self.model.rnn.flatten_parameters()
+        self.model.rnn.flatten_parameters()  # type: ignore[operator] # as all of torch's modules for sequences
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """One Python loop over the steps; `nn.RNN` runs the layers."""

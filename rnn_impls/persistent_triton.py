@@ -241,7 +241,7 @@ class PersistentTriton(PlainElman):
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One launch; another for the backward pass."""
-        own = (*self.weights(number), self.nonlinearity == "relu")
+        own = (*self.elman(number), self.nonlinearity == "relu")
         if torch.is_grad_enabled():
             states: Tensor = Layer.apply(inputs, state, *own)
         else:

@@ -1,4 +1,4 @@
-"""With the API's cell, step by step: `nn.RNNCell` in a Python loop.
+"""With the API's cell, step by step: `nn.RNNCell` or `nn.GRUCell` in a Python loop.
 
 `nn.RNNCell` is what `nn.RNN` is made of, one step at a time: two products, an addition, a tanh, called by one operator.
 It takes the input and the state apart, where the cell written by hand joins them first, so that nothing is copied; but
@@ -22,10 +22,7 @@ class RNNCell(Implementation):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.cells = nn.ModuleList(
-            nn.RNNCell(shape.layer_input_size(layer), shape.hidden_size, nonlinearity=shape.nonlinearity)
-            for layer in range(shape.num_layers)
-        )
+        self.cells = nn.ModuleList(shape.cells())  # nn.RNNCell(input_size, hidden_size, nonlinearity="tanh"), ...
         self.head = Head(shape) if shape.output_size else None
 
     def weight_map(self) -> dict[str, Tensor]:

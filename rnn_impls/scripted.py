@@ -123,5 +123,5 @@ class Scripted(Plain):
         if not self._elman:
             found: tuple[Tensor, Tensor] = self._loops[number](inputs, state)
             return found
-        w_ih, w_hh, bias = (getattr(self, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias"))
+        w_ih, w_hh, bias = self.elman(number)
         return self._elman[0](functional.linear(inputs, w_ih, bias), state, w_hh.t())

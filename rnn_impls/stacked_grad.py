@@ -21,7 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rnn_impls import stacked_gru
 from rnn_impls.hoisted import IN_PLACE, Hoisted
+from rnn_impls.interface import NetworkShape, Unavailable
 
 
 class Layer(torch.autograd.Function):
@@ -67,9 +69,18 @@ class StackedGrad(Hoisted):
 
     same_in: ClassVar[Mapping[str, str]] = {"inference": "hoisted"}
 
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__(shape)
+        if shape.network.name != "gru" and not shape.network.nonlinearity:
+            raise Unavailable("its backward pass is written out for rnn-tanh, rnn-relu and gru")
+
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The function above where a gradient is wanted; a single step has nothing to stack."""
         if not torch.is_grad_enabled() or len(inputs) == 1:
             return super().layer(number, inputs, state)
-        states: Tensor = Layer.apply(inputs, state, *self.weights(number), self.nonlinearity)
+        if kind := self.shape.network.nonlinearity:
+            states: Tensor = Layer.apply(inputs, state, *self.elman(number), kind)
+        else:
+            own = (getattr(self, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+            states = stacked_gru.Layer.apply(inputs, state, *own)
         return states, states[-1]

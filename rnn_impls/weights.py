@@ -36,6 +36,11 @@ class Plain(Implementation):
         """A layer's formula, bound to its parameters."""
         return self._bound[layer]
 
+    def elman(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+        """W_ih (H, I or H), W_hh (H, H) and the bias (H) of a layer of an Elman network."""
+        w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
+        return w_ih, w_hh, bias
+
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one layer: inputs (T, B, I or H), state (B, H) -> its outputs (T, B, H) and last state (B, H)."""
         raise NotImplementedError
@@ -55,8 +60,3 @@ class PlainElman(Plain):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         self.nonlinearity = shape.nonlinearity  # raises Unavailable for other networks
-
-    def weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """W_ih (H, I or H), W_hh (H, H) and the bias (H) of a layer."""
-        w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
-        return w_ih, w_hh, bias

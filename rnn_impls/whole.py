@@ -1,4 +1,4 @@
-"""With the API, at once: one `nn.RNN` call for the whole sequence.
+"""With the API, at once: one `nn.RNN` or `nn.GRU` call for the whole sequence.
 
 Knowing all inputs beforehand, it multiplies them with W_ih for all steps in one large product, and only W_hh h stays
 in the loop over steps, which runs in C++. On CUDA the call goes to cuDNN, which picks among kernels that keep weights
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnn_impls.interface import Head, Implementation, NetworkShape
 
@@ -20,17 +20,17 @@ class Whole(Implementation):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.rnn = nn.RNN(shape.input_size, shape.hidden_size, shape.num_layers, nonlinearity=shape.nonlinearity)
+        self.rnn = shape.library()  # nn.RNN(input_size, hidden_size, num_layers, nonlinearity="tanh"), or nn.GRU
         self.head = Head(shape) if shape.output_size else None
 
     def weight_map(self) -> dict[str, Tensor]:
-        """`nn.RNN`'s own parameters under their own names."""
+        """The module's own parameters under their own names."""
         found: dict[str, Tensor] = dict(self.rnn.named_parameters())
         return found if self.head is None else found | self.head.weight_map()
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
-        self.rnn.flatten_parameters()
+        self.rnn.flatten_parameters()  # type: ignore[operator] # as all of torch's modules for sequences
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """No loop in sight: the head, too, runs once over all steps."""

@@ -137,7 +137,7 @@ class _Liar(FusedCPU):
         super().prepare(inputs, hidden)
         self._packed = [
             (kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True))
-            for w_ih, w_hh, _ in [self.weights(0)]
+            for w_ih, w_hh, _ in [self.elman(0)]
         ]
 
 

@@ -34,7 +34,12 @@ TEMPLATE = ROOT / "rnn_impls" / "networks" / "template.py"
 LEAKY = f"{TEMPLATE}:Leaky"
 ANY_NETWORK = ("manual", "compiled-step", "compiled-chunk", "scripted", "scan")
 """What needs nothing but a step, and runs on a CPU."""
-ELMAN_ALONE = ("looped", "whole", "rnncell", "hoisted", "stacked-grad", "fused-cpu")
+MADE_FOR = {
+    **dict.fromkeys(("looped", "whole", "rnncell"), "made for rnn-tanh, rnn-relu and gru, which torch has modules for"),
+    "hoisted": "does not say what of its step needs no state",
+    "stacked-grad": "does not say what of its step needs no state",
+    "fused-cpu": "made for rnn-tanh and rnn-relu",
+}
 
 
 def leaky(mode: str, num_layers: int = 1, output_size: int = 0) -> Case:
@@ -49,12 +54,15 @@ def leaky(mode: str, num_layers: int = 1, output_size: int = 0) -> Case:
 
 @pytest.mark.parametrize("name", networks.BUILTIN)
 def test_a_network_states_what_is_counted(name: str) -> None:
-    """Products as torch's flop counter finds them in its step, and the names of nn.RNN's parameters."""
+    """Products as torch's flop counter finds them in its step, and the names of its module's and cell's parameters."""
     network = networks.load(name)
     assert network.name == name
-    assert network({}).products(3, 5) == counted_products(network, 3, 5) == Products(15, 25)
-    library = network({}).library(3, 5, 2)
-    assert isinstance(library, nn.RNN)
+    gates = len(network.gates)
+    assert network({}).products(3, 5) == counted_products(network, 3, 5) == Products(15 * gates, 25 * gates)
+    library, cell = network({}).library(3, 5, 2), network({}).cell(3, 5)
+    assert isinstance(library, getattr(nn, networks.MODULES[name]))
+    assert isinstance(cell, getattr(nn, f"{networks.MODULES[name]}Cell"))
+    assert {k: tuple(v.shape) for k, v in cell.state_dict().items()} == network.shapes(3, 5)
     assert {k: tuple(v.shape) for k, v in library.state_dict().items()} == NetworkShape(
         3, 5, 2, network=network
     ).weight_shapes()
@@ -104,10 +112,10 @@ def test_a_network_of_ones_own_is_compiled(name: str, mode: str) -> None:
     assert check(Reference.of(leaky(mode, num_layers=2, output_size=3)), registry.load(name)) < 1e-5
 
 
-@pytest.mark.parametrize("name", ELMAN_ALONE)
+@pytest.mark.parametrize("name", MADE_FOR)
 def test_what_is_made_for_one_formula_says_so(name: str) -> None:
     """A row with the reason, nothing measured."""
-    with pytest.raises(Unavailable, match="made for rnn-tanh and rnn-relu"):
+    with pytest.raises(Unavailable, match=MADE_FOR[name]):
         Workload(leaky("inference"), registry.load(name), Problem.of(leaky("inference")))
 
 
@@ -270,7 +278,7 @@ def test_a_run_of_ones_own_network_says_everything(own: Path) -> None:
     cells = json.loads((folder / "cells.json").read_text())["cells"]
     measured = [cell for cell in cells if cell["status"] == "measured"]
     assert {cell["implementation"] for cell in measured} == {"manual", "scripted"}
-    assert {cell["reason"] for cell in cells if cell["implementation"] == "whole"} == {"made for rnn-tanh and rnn-relu"}
+    assert {cell["reason"] for cell in cells if cell["implementation"] == "whole"} == {MADE_FOR["whole"]}
     for cell in measured:
         assert cell["network"] == "my_cell.py:Leaky"
         assert cell["parity_error"] < 1e-5

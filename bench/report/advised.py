@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.cases.words import axis_value, in_words
 from bench.report.comparisons import WITHIN
 from bench.report.facets import value_range
-from bench.report.names import capital, listed, phrase, short_names
+from bench.report.names import capital, listed, of_torch, phrase, short_names
 from bench.report.prices import calls_in_words
 from bench.report.terminal import WIDTH, columns
 from bench.report.units import NOTHING, duration, duration_in, missing, percent, rough_percent, times
@@ -196,14 +196,14 @@ def use_it(name: str, network: str = "rnn-tanh") -> list[str]:
     """How to use an implementation in code of one's own, in lines, those to copy behind four spaces; nothing for one
     that is one's own."""
     if name == REFERENCE:
-        told = f"In your own code, `{name}` is an `nn.RNN`, called once for the sequence:"
+        told = of_torch(f"In your own code, `{name}` is an `nn.RNN`, called once for the sequence:", [network])
         return [told, "    outputs, hidden = rnn(inputs, hidden)"]
     if name not in known() or name in REGISTERED:
         return []
     if network not in networks.BUILTIN:
         return [f"`{name}` is in {origin(name)}."]
     return [
-        f"In your own code, instead of an `nn.RNN` (see {origin(name)}):",
+        of_torch(f"In your own code, instead of an `nn.RNN` (see {origin(name)}):", [network]),
         "    from rnn_impls import build",
         f'    fast = build("{name}", rnn)',
         *([] if name in _AT_ONCE else ["    fast.prepare(inputs, hidden)"]),

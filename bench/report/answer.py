@@ -15,7 +15,7 @@ from bench.cases.case import FIELDS, MODES
 from bench.report.comparisons import Context
 from bench.report.facets import skipped, usual_case
 from bench.report.findings import WHAT, who_wins
-from bench.report.names import capital, device, listed, short_names
+from bench.report.names import capital, device, listed, of_torch, short_names
 from bench.report.terminal import WIDTH, wrapped
 from bench.report.units import NOTHING, duration, missing, times
 from bench.store.manifest import FAILED, MEASURED, Manifest
@@ -124,6 +124,7 @@ def text(cells: pd.DataFrame, manifest: Manifest) -> str:
         return ""
     figures = [figure for each in found for row in each.rows.values() for figure in row]
     notes = ["; ".join(f"{name}: {what}" for name, what in WHAT.items() if any(name in each.rows for each in found))]
+    notes = [of_torch(note, cells["network"]) for note in notes]
     if any(figure.speedup == "1" for figure in figures) and any("×" in figure.speedup for figure in figures):
         base = short_names(cells["implementation"])[manifest.baseline]
         notes.append(f"Speed-ups are over {base}, with 95 % intervals over passes.")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.cases.case import FIELDS, Case
 from bench.report.facets import usual_case, varying_axes
-from bench.report.names import axis_value, on_device, phrase, short_names
+from bench.report.names import axis_value, of_torch, on_device, phrase, short_names
 from bench.report.units import duration_in, percent, times
 from bench.table.comparison import FASTEST, TIE, of_row
 from bench.table.winners import Winner
@@ -60,6 +60,10 @@ class Context:
         return place(
             row, [*self.varying, *(axis for axis in _TOLD if axis not in self.varying and _unusual(axis, row))]
         )
+
+    def of_torch(self, text: str) -> str:
+        """A text about `nn.RNN`, said of what computes the networks here."""
+        return of_torch(text, self.cells["network"])
 
     def phrase(self, name: str) -> str:
         """An implementation in a sentence."""

@@ -119,7 +119,7 @@ def _against(context: Context, row: pd.Series, first: bool = False) -> str:
 
 def _introduced(context: Context, name: str) -> str:
     """An implementation with what it is, where it is one of the three: "`whole`, one `nn.RNN` call,"."""
-    return f"{context.phrase(name)}, {WHAT[name]}," if name in WHAT else context.phrase(name)
+    return f"{context.phrase(name)}, {context.of_torch(WHAT[name])}," if name in WHAT else context.phrase(name)
 
 
 def wins(context: Context) -> list[Finding]:

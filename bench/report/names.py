@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bench.cases import words
+from rnn_impls import networks
 
 axis_value, device, steps = words.axis_value, words.device, words.steps
 """Cases are worded where they are made, so that what runs them names them by the same words."""
@@ -48,6 +49,12 @@ def codes(short: Mapping[str, str]) -> dict[str, str]:
 def phrase(name: str, short: Mapping[str, str]) -> str:
     """An implementation in a sentence: its short name as code."""
     return f"`{short.get(name, name).replace('`', chr(39))}`"
+
+
+def of_torch(text: str, computed: Iterable[str]) -> str:
+    """A text about `nn.RNN`, said of the modules that compute these networks: `nn.GRU`, or `nn.RNN/GRU`."""
+    modules = list(dict.fromkeys(networks.MODULES.get(name, "RNN") for name in computed)) or ["RNN"]
+    return text.replace("nn.RNN", f"nn.{'/'.join(modules)}")
 
 
 def capital(text: str) -> str:

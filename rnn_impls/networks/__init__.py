@@ -2,6 +2,7 @@
 
     network.py    what a network has to say of itself, and what follows from that
     elman.py      `rnn-tanh` and `rnn-relu`
+    gru.py        `gru`
     template.py   what `python -m bench new --network` writes: a leaky integrator
 
 To add a network, write its file and put its name into `BUILTIN`. One of your own is named by its file and class,
@@ -16,15 +17,19 @@ from pathlib import Path
 from rnn_impls.importing import import_file, in_a_line
 from rnn_impls.networks.network import Network, Products
 
-__all__ = ["ALIASES", "BUILTIN", "DEFAULT", "Network", "Products", "find", "is_own", "load", "spelled"]
+__all__ = ["ALIASES", "BUILTIN", "DEFAULT", "MODULES", "Network", "Products", "find", "is_own", "load", "spelled"]
 
 BUILTIN = {
     "rnn-tanh": "rnn_impls.networks.elman:Tanh",
     "rnn-relu": "rnn_impls.networks.elman:Relu",
+    "gru": "rnn_impls.networks.gru:Gru",
 }
 """Name -> module:class, in the order in which reports list them."""
 
 DEFAULT = "rnn-tanh"
+
+MODULES = {"rnn-tanh": "RNN", "rnn-relu": "RNN", "gru": "GRU"}
+"""What torch.nn calls the module that computes a network; its cell is called `RNNCell`, and so on."""
 
 ALIASES = {"tanh": "rnn-tanh", "relu": "rnn-relu"}
 """What `--nonlinearity`, `shape.nonlinearity` and the ids of cases call networks that are told apart by it alone."""

@@ -69,6 +69,12 @@ class Elman(Network):
 
         return nn.RNN(input_size, hidden_size, num_layers, nonlinearity=self.nonlinearity, **where)
 
+    def cell(self, input_size: int, hidden_size: int) -> nn.Module:
+        """`nn.RNNCell`."""
+        from torch import nn
+
+        return nn.RNNCell(input_size, hidden_size, nonlinearity=self.nonlinearity)
+
 
 class Tanh(Elman):
     """an Elman network with tanh"""

@@ -94,6 +94,11 @@ class Network:
         their layer, on a device and in a dtype; None where torch has none."""
         return None
 
+    def cell(self, input_size: int, hidden_size: int) -> nn.Module | None:
+        """The module of torch's that computes one step, with its weights under these names; None where torch has
+        none."""
+        return None
+
     @classmethod
     def shapes(cls, input_size: int, hidden_size: int) -> Shapes:
         """`weight_shapes`, of a network that is bound to nothing."""

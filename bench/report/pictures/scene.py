@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.report.facets import Setting, settings
-from bench.report.names import short_names
+from bench.report.names import of_torch, short_names
 from bench.report.pictures.palette import Look, looks
 from bench.report.pictures.render import Entry, Panel
 from bench.store.manifest import MEASURED, Manifest
@@ -68,7 +68,8 @@ class Scene:
         self.names = ordered(cells["implementation"])
         self.short = short_names(self.names)
         self.looks: dict[str, Look] = looks(self.names)
-        self.about = dict(zip(cells["implementation"], cells["about"].fillna(""), strict=True))
+        told = [of_torch(text, cells["network"]) for text in cells["about"].fillna("")]
+        self.about = dict(zip(cells["implementation"], told, strict=True))
         self.settings: list[Setting] = settings(self.cells)
 
     @property
