@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def build(name: str, rnn: RNNBase) -> Implementation:
-    """An implementation by its name, with the weights, dtype and device of an `nn.RNN` or `nn.GRU`, to be called for it:
+    """An implementation by its name, with the weights, dtype and device of an `nn.RNN` or `nn.GRU`, for its place:
 
         fast = build("hoisted", rnn)
         outputs, hidden = fast(inputs, hidden)      # (T, B, I), (L, B, H) -> (T, B, H), (L, B, H)
