@@ -1,6 +1,8 @@
-// All steps of one layer of an Elman network in one call, forward and backward, on the CPU.
+// All steps of one layer of an Elman network or of a GRU in one call, forward and backward, on the CPU.
 //
 //   h_t = f(W_ih x_t + b + W_hh h_{t-1})     f is tanh or relu;  x (T, B, I), h (T, B, H), all float32
+//   a GRU's formula is in networks/gru.py; its matrices are three, each laid out by itself, so that the columns of a
+//   panel are the same units in r, z and n
 //
 // Everything is one product, `tile`: a few rows times a panel of columns, whose sums stay in registers. Weights are laid
 // out in panels once: P columns side by side for each k, so that a step reads them as one stream. Vectors are the
@@ -58,6 +60,8 @@ static inline Vec tanh_of(Vec x) {
   const Vec q = (((7.776411821e-7f * u + 3.285610173e-4f) * u + 2.587692648e-2f) * u + 0.4671432897f) * u + 1.0f;
   return x * p / q;
 }
+
+static inline Vec sigmoid_of(Vec x) { return 0.5f + 0.5f * tanh_of(0.5f * x); }
 
 // What becomes of a sum. A gradient is multiplied by f', which the state that f gave tells: 1 - h^2, or h > 0.
 static inline Vec finished(Vec sum, int epilogue, Vec state) {
@@ -276,6 +280,106 @@ static void backward_layer(const float* of_out, const float* out, const float* w
   });
 }
 
+// Vector c of some columns of a row, and back.
+static inline Vec columns_at(const float* at, int c, int columns) { return part({at, 0}, 0, c, columns); }
+static inline void put(float* at, int c, int columns, Vec value) {
+  if (columns - c * V >= V)
+    store(at + c * V, value);
+  else
+    std::memcpy(at + c * V, &value, (columns - c * V) * sizeof(float));
+}
+
+// What a GRU keeps of its steps for the way back: r, z, n and m = W_hn h' + b_hn, (4, T, B, H); or nothing.
+struct Kept {
+  float* at;
+  std::int64_t all;  // T B H
+  float* gate(int which, std::int64_t where) const { return at + which * all + where; }
+};
+
+// Forward of a GRU: x (T, B, I), h0 (B, H); W_ih and W_hh in panels, r, z and n one after the other; the biases of the
+// input's products (3, H), those of r and z with the state's added, and b_hn (H) -> out (T, B, H).
+static void gru_forward_layer(const float* x, const float* h0, const float* w_ih, const float* w_hh, const float* bias,
+                              const float* b_hn, float* out, Kept kept, Sizes n, int threads) {
+  const std::int64_t count = panels(n.H), width = count * P, row = 3 * width;
+  const std::int64_t of_input = count * n.I * P, of_state = count * n.H * P;  // floats of a gate's panels
+  const std::int64_t chunk = std::max<std::int64_t>(1, std::min(n.T, CHUNK_FLOATS / (n.B * row)));
+  std::vector<float> ahead(static_cast<std::size_t>(chunk * n.B * row)), sums(static_cast<std::size_t>(n.B * row));
+  in_threads(threads, [&](int me, int team, Barrier& barrier) {
+    for (std::int64_t first = 0; first < n.T; first += chunk) {
+      const std::int64_t steps = std::min(chunk, n.T - first);
+      for (int gate = 0; gate < 3; gate++)
+        for (std::int64_t p = me; p < count; p += team)
+          product({x + first * n.B * n.I, n.I, 1}, steps * n.B, w_ih + gate * of_input + p * n.I * P, n.I,
+                  {{bias + gate * n.H + p * P, 0}, NONE, {}, {ahead.data() + gate * width + p * P, row}, columns_of(p, n.H)});
+      for (std::int64_t t = first; t < first + steps; t++) {
+        const float* before = t ? out + (t - 1) * n.B * n.H : h0;
+        const float* made = ahead.data() + (t - first) * n.B * row;
+        for (std::int64_t p = me; p < count; p += team) {
+          const int columns = columns_of(p, n.H);
+          for (int gate = 0; gate < 3; gate++)
+            product({before, n.H, 1}, n.B, w_hh + gate * of_state + p * n.H * P, n.H,
+                    {gate < 2 ? In{made + gate * width + p * P, row} : In{b_hn + p * P, 0}, NONE, {},
+                     {sums.data() + gate * width + p * P, row}, columns});
+          for (std::int64_t b = 0; b < n.B; b++) {
+            const float* sum = sums.data() + b * row + p * P;
+            const std::int64_t where = (t * n.B + b) * n.H + p * P;
+            for (int c = 0; c * V < columns; c++) {
+              const Vec r = sigmoid_of(columns_at(sum, c, columns)), z = sigmoid_of(columns_at(sum + width, c, columns));
+              const Vec m = columns_at(sum + 2 * width, c, columns);
+              const Vec n_t = tanh_of(columns_at(made + b * row + 2 * width + p * P, c, columns) + r * m);
+              const Vec state = columns_at(before + b * n.H + p * P, c, columns);
+              put(out + where, c, columns, n_t + z * (state - n_t));
+              if (kept.at) {
+                put(kept.gate(0, where), c, columns, r);
+                put(kept.gate(1, where), c, columns, z);
+                put(kept.gate(2, where), c, columns, n_t);
+                put(kept.gate(3, where), c, columns, m);
+              }
+            }
+          }
+        }
+        if (team > 1) barrier.wait();
+      }
+    }
+  });
+}
+
+// Backward of a GRU: d loss / d out (T, B, H), the states that steps began with (T, B, H), what was kept, and W_hh as it
+// is (3 H, H) in panels -> the gradients of the sums before the gates, of the input's and of the state's products
+// (T, B, 3 H) each, and d loss / d h0 (B, H). `rnn_impls/stacked_gru.py` has the formulas.
+static void gru_backward_layer(const float* of_out, const float* before, Kept kept, const float* w_hh, float* of_input,
+                               float* of_state, float* of_first, Sizes n, int threads) {
+  const std::int64_t count = panels(n.H), step = n.B * n.H;
+  std::vector<float> carried(static_cast<std::size_t>(step), 0.0f), later(static_cast<std::size_t>(step));
+  in_threads(threads, [&](int me, int team, Barrier& barrier) {
+    for (std::int64_t t = n.T - 1; t >= -1; t--) {
+      const std::int64_t depth = t + 1 < n.T ? 3 * n.H : 0;
+      for (std::int64_t p = me; p < count; p += team) {
+        const int columns = columns_of(p, n.H);
+        float* to = t >= 0 ? later.data() : of_first;
+        product({of_state + (t + 1) * 3 * step, 3 * n.H, 1}, n.B, w_hh + p * 3 * n.H * P, depth,
+                {{carried.data() + p * P, n.H}, NONE, {}, {to + p * P, n.H}, columns});
+        for (std::int64_t b = 0; t >= 0 && b < n.B; b++) {
+          const std::int64_t at = b * n.H + p * P, where = t * step + at;
+          float* input = of_input + (t * n.B + b) * 3 * n.H + p * P;
+          float* state = of_state + (t * n.B + b) * 3 * n.H + p * P;
+          for (int c = 0; c * V < columns; c++) {
+            const auto gate = [&](int which) { return columns_at(kept.gate(which, where), c, columns); };
+            const Vec r = gate(0), z = gate(1), n_t = gate(2), m = gate(3);
+            const Vec g = columns_at(later.data() + at, c, columns) + columns_at(of_out + where, c, columns);
+            const Vec d_n = g * (1.0f - z) * (1.0f - n_t * n_t), d_r = d_n * m * r * (1.0f - r);
+            const Vec d_z = g * (columns_at(before + where, c, columns) - n_t) * z * (1.0f - z);
+            put(input, c, columns, d_r), put(input + n.H, c, columns, d_z), put(input + 2 * n.H, c, columns, d_n);
+            put(state, c, columns, d_r), put(state + n.H, c, columns, d_z), put(state + 2 * n.H, c, columns, d_n * r);
+            put(carried.data() + at, c, columns, g * z);
+          }
+        }
+      }
+      if (team > 1) barrier.wait();
+    }
+  });
+}
+
 // What Python calls, by ctypes; every pointer is to contiguous numbers. W is float, or bfloat16 as uint16.
 extern "C" {
 
@@ -309,6 +413,16 @@ void forward(const float* x, const float* h0, const void* w_ih, const void* w_hh
 void backward(const float* of_out, const float* out, const float* w_hh, float* g, std::int64_t T, std::int64_t B,
               std::int64_t H, int relu, int threads) {
   backward_layer(of_out, out, w_hh, g, Sizes{T, B, 0, H}, relu ? RELU_GRADIENT : TANH_GRADIENT, threads);
+}
+
+void gru_forward(const float* x, const float* h0, const float* w_ih, const float* w_hh, const float* bias, const float* b_hn,
+                 float* out, float* kept, std::int64_t T, std::int64_t B, std::int64_t I, std::int64_t H, int threads) {
+  gru_forward_layer(x, h0, w_ih, w_hh, bias, b_hn, out, {kept, T * B * H}, Sizes{T, B, I, H}, threads);
+}
+
+void gru_backward(const float* of_out, const float* before, float* kept, const float* w_hh, float* of_input,
+                  float* of_state, float* of_first, std::int64_t T, std::int64_t B, std::int64_t H, int threads) {
+  gru_backward_layer(of_out, before, {kept, T * B * H}, w_hh, of_input, of_state, of_first, Sizes{T, B, 0, H}, threads);
 }
 
 // g (M, H) and what entered each step, (M, I) in panels -> g^T entered (H, I): a weight's gradient, all steps at once.

@@ -5,7 +5,8 @@ whatever it computes; at hidden 64 the products of a step take a hundredth of th
 weights that were laid out once in the order in which they are read, in vectors as wide as the machine's; the input
 product runs ahead in pieces that stay in the cache; tanh is applied while the sums are still in registers. In training
 the backward loop is the same kernel with W_hh the other way round, and each weight's gradient is one product for all
-steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the kernel, `fused_kernel.py` builds it.
+steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the kernel, `fused_kernel.py` builds it;
+`fused_gru.py` has the function of a GRU.
 
 Where a library's product is better (large batches on a CPU whose BLAS uses the whole vector unit; calls of a few steps
 in training, where weights that change have to be laid out anew for each), `prepare` finds it out and hands over to the
@@ -24,6 +25,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from rnn_impls import fused_gru
 from rnn_impls.choice import fastest
 from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import NetworkShape, Unavailable
@@ -82,9 +84,7 @@ class FusedCPU(StackedGrad):
     hands_over: ClassVar[bool] = True
 
     def __init__(self, shape: NetworkShape) -> None:
-        kind = shape.nonlinearity  # raises Unavailable for networks that the kernel is not written for
         super().__init__(shape)
-        self.nonlinearity = kind
         self.compile_seconds = kernel().built_in
         self._packed: list[tuple[Tensor, Tensor]] = []
 
@@ -95,14 +95,20 @@ class FusedCPU(StackedGrad):
         self._packed = []
         if not self.training:
             for layer in range(self.shape.num_layers):
-                w_ih, w_hh, _ = (tensor.detach() for tensor in self.elman(layer))
-                halved = self.rounds_weights_to == "bfloat16"
-                self._packed.append((kernel().packed(w_ih, halved=halved), kernel().packed(w_hh, halved=halved)))
+                own = (getattr(self, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh"))
+                w_ih, w_hh = (self._laid_out(matrix) for matrix in own)
+                self._packed.append((w_ih, w_hh))
         self.chosen = OWN
         if self.hands_over:
             few = inputs[:TRIED_STEPS]
             self.chosen = fastest({name: partial(self._try, name, few, hidden) for name in (OWN, STACKED, WHOLE)})
             self.zero_grad(set_to_none=True)
+
+    def _laid_out(self, matrix: Tensor) -> Tensor:
+        """A matrix of the network in panels."""
+        if self.shape.network.name == "gru":
+            return kernel().packed_gates(matrix)
+        return kernel().packed(matrix, halved=self.rounds_weights_to == "bfloat16")
 
     def _try(self, name: str, inputs: Tensor, hidden: Tensor) -> None:
         """One call as it would be made: with this choice, and in training with its backward pass."""
@@ -120,19 +126,35 @@ class FusedCPU(StackedGrad):
         """One call of the kernel, or of what was chosen instead."""
         if self.chosen == STACKED:
             return super().layer(number, inputs, state)
+        threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
+        if self.shape.network.name == "gru":
+            return self._gru(number, inputs, state, threads)
         w_ih, w_hh, bias = self.elman(number)
-        relu = self.nonlinearity == "relu"
+        relu = self.shape.nonlinearity == "relu"
         if self.chosen == WHOLE:
             whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)
             every: Tensor = whole(
                 inputs, state.unsqueeze(0), (w_ih, w_hh, bias, none), True, 1, 0.0, self.training, False, False
             )[0]
             return every, every[-1]
-        threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
         if self.training:
             found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
             return found, found[-1]
         states: Tensor = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
+        return states, states[-1]
+
+    def _gru(self, number: int, inputs: Tensor, state: Tensor, threads: int) -> tuple[Tensor, Tensor]:
+        """The same of a GRU."""
+        w_ih, w_hh, b_ih, b_hh = self.gru(number)
+        if self.chosen == WHOLE:
+            weights = (w_ih, w_hh, b_ih, b_hh)
+            states: Tensor = torch.gru(inputs, state.unsqueeze(0), weights, True, 1, 0.0, self.training, False, False)[
+                0
+            ]
+        elif self.training:
+            states = fused_gru.Layer.apply(inputs, state, w_ih, w_hh, b_ih, b_hh, threads)
+        else:
+            states, _ = kernel().gru_forward(inputs, state, *self._packed[number], (b_ih, b_hh), False, threads)
         return states, states[-1]
 
 
@@ -141,6 +163,7 @@ class FusedCPUHalved(FusedCPU):
 
     rounds_weights_to = "bfloat16"
     hands_over = False
+    networks = ("rnn-tanh", "rnn-relu")
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """The same, for inference alone: half as many bytes are read, and that is all there is to win."""

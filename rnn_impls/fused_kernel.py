@@ -33,6 +33,8 @@ class Kernel:
             "packed": (_POINTER, _SIZE, _SIZE, _FLAG, _FLAG, _POINTER),
             "forward": (*[_POINTER] * 6, *[_SIZE] * 4, *[_FLAG] * 3),
             "backward": (*[_POINTER] * 4, *[_SIZE] * 3, *[_FLAG] * 2),
+            "gru_forward": (*[_POINTER] * 8, *[_SIZE] * 4, _FLAG),
+            "gru_backward": (*[_POINTER] * 7, *[_SIZE] * 3, _FLAG),
             "weight_gradient": (*[_POINTER] * 3, *[_SIZE] * 3, _FLAG),
             "packed_items": (_SIZE, _SIZE),
         }.items():
@@ -74,6 +76,45 @@ class Kernel:
             threads,
         )  # fmt: skip
         return found
+
+    def packed_gates(self, matrix: Tensor) -> Tensor:
+        """The three matrices of a GRU, (3 H, I), each laid out as the transpose by itself, one after the other."""
+        return torch.cat([self.packed(gate) for gate in matrix.chunk(3)])
+
+    def gru_forward(
+        self, inputs: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, biases: tuple[Tensor, Tensor], keep: bool,
+        threads: int,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """inputs (T, B, I), state (B, H), the panels of W_ih and W_hh, b_ih and b_hh (3 H) -> states (T, B, H); and
+        with `keep` r, z, n and W_hn h' + b_hn of every step, (4, T, B, H)."""
+        inputs, state = inputs.contiguous(), state.contiguous()
+        steps, batch, width = inputs.shape
+        hidden = state.shape[1]
+        states = torch.empty(steps, batch, hidden)
+        kept = torch.empty(4, steps, batch, hidden) if keep else None
+        b_ih, b_hh = biases
+        bias, b_hn = b_ih.clone(), b_hh[2 * hidden :].contiguous()
+        bias[: 2 * hidden] += b_hh[: 2 * hidden]
+        self._library.gru_forward(
+            inputs.data_ptr(), state.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr(), bias.data_ptr(), b_hn.data_ptr(),
+            states.data_ptr(), kept.data_ptr() if kept is not None else None, steps, batch, width, hidden, threads,
+        )  # fmt: skip
+        return states, kept
+
+    def gru_backward(
+        self, of_states: Tensor, before: Tensor, kept: Tensor, w_hh: Tensor, threads: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """d loss / d states (T, B, H), the states that steps began with (T, B, H), what forward kept, W_hh in panels as
+        it is -> the gradients of the sums before the gates, of the input's and the state's products (T, B, 3 H) each,
+        and of the first state (B, H)."""
+        of_states, (steps, batch, hidden) = of_states.contiguous(), before.shape
+        of_input, of_state = (torch.empty(steps, batch, 3 * hidden) for _ in range(2))
+        of_first = torch.empty(batch, hidden)
+        self._library.gru_backward(
+            of_states.data_ptr(), before.data_ptr(), kept.data_ptr(), w_hh.data_ptr(), of_input.data_ptr(),
+            of_state.data_ptr(), of_first.data_ptr(), steps, batch, hidden, threads,
+        )  # fmt: skip
+        return of_input, of_state, of_first
 
     def weight_gradient(self, g: Tensor, entered: Tensor, threads: int) -> Tensor:
         """g (T B, H), what entered each step (T B, I) -> g^T entered (H, I): the gradient of a weight."""

@@ -81,6 +81,5 @@ class StackedGrad(Hoisted):
         if kind := self.shape.network.nonlinearity:
             states: Tensor = Layer.apply(inputs, state, *self.elman(number), kind)
         else:
-            own = (getattr(self, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-            states = stacked_gru.Layer.apply(inputs, state, *own)
+            states = stacked_gru.Layer.apply(inputs, state, *self.gru(number))
         return states, states[-1]

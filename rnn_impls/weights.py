@@ -41,6 +41,12 @@ class Plain(Implementation):
         w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
         return w_ih, w_hh, bias
 
+    def gru(self, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W_ih (3 H, I or H), W_hh (3 H, H) and their biases (3 H) of a layer of a GRU."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in names)
+        return w_ih, w_hh, b_ih, b_hh
+
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Run one layer: inputs (T, B, I or H), state (B, H) -> its outputs (T, B, H) and last state (B, H)."""
         raise NotImplementedError

@@ -38,7 +38,6 @@ MADE_FOR = {
     **dict.fromkeys(("looped", "whole", "rnncell"), "made for rnn-tanh, rnn-relu and gru, which torch has modules for"),
     "hoisted": "does not say what of its step needs no state",
     "stacked-grad": "does not say what of its step needs no state",
-    "fused-cpu": "made for rnn-tanh and rnn-relu",
 }
 
 
