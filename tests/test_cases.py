@@ -166,5 +166,6 @@ def test_fields_of_before_are_read() -> None:
 @pytest.mark.parametrize("name", ["lstms", "my_cell.py", "my_cell.py:1x", ""])
 def test_an_unknown_network_is_answered_with_the_known(name: str) -> None:
     """And with how one's own is named."""
-    with pytest.raises(ValueError, match=r"unknown network .*; known are rnn-tanh, rnn-relu, gru, and path/to/file.py:Name"):
+    known = r"known are rnn-tanh, rnn-relu, gru, and path/to/file.py:Name"
+    with pytest.raises(ValueError, match=rf"unknown network .*; {known}"):
         Case(network=name)
