@@ -106,9 +106,8 @@ class FusedCPU(StackedGrad):
 
     def _laid_out(self, matrix: Tensor) -> Tensor:
         """A matrix of the network in panels."""
-        if self.shape.network.name == "gru":
-            return kernel().packed_gates(matrix)
-        return kernel().packed(matrix, halved=self.rounds_weights_to == "bfloat16")
+        gates = len(self.shape.network.gates)
+        return kernel().packed_gates(matrix, gates, halved=self.rounds_weights_to == "bfloat16")
 
     def _try(self, name: str, inputs: Tensor, hidden: Tensor) -> None:
         """One call as it would be made: with this choice, and in training with its backward pass."""
@@ -127,7 +126,7 @@ class FusedCPU(StackedGrad):
         if self.chosen == STACKED:
             return super().layer(number, inputs, state)
         threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
-        if self.shape.network.name == "gru":
+        if not self.shape.network.nonlinearity:
             return self._gru(number, inputs, state, threads)
         w_ih, w_hh, bias = self.elman(number)
         relu = self.shape.nonlinearity == "relu"

@@ -19,7 +19,7 @@ class Layer(torch.autograd.Function):
     ) -> Tensor:
         """inputs (T, B, I), state (B, H), W_ih (3 H, I), W_hh (3 H, H), their biases (3 H) -> states (T, B, H)."""
         own = kernel()
-        packed = own.packed_gates(w_ih), own.packed_gates(w_hh)
+        packed = own.packed_gates(w_ih, 3), own.packed_gates(w_hh, 3)
         states, kept = own.gru_forward(inputs, state, *packed, (b_ih, b_hh), True, threads)
         ctx.save_for_backward(inputs, state, w_ih, w_hh, states, kept)
         ctx.threads = threads

@@ -77,9 +77,9 @@ class Kernel:
         )  # fmt: skip
         return found
 
-    def packed_gates(self, matrix: Tensor) -> Tensor:
-        """The three matrices of a GRU, (3 H, I), each laid out as the transpose by itself, one after the other."""
-        return torch.cat([self.packed(gate) for gate in matrix.chunk(3)])
+    def packed_gates(self, matrix: Tensor, gates: int, *, halved: bool = False) -> Tensor:
+        """A matrix (gates x H, I), the transpose of each gate's laid out by itself, one after the other."""
+        return torch.cat([self.packed(gate, halved=halved) for gate in matrix.chunk(gates)])
 
     def gru_forward(
         self, inputs: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, biases: tuple[Tensor, Tensor], keep: bool,

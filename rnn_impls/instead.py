@@ -40,6 +40,8 @@ def build(name: str, rnn: RNNBase) -> Implementation:
     if rnn.mode not in modes:
         raise ValueError(f"implementations here are made for an nn.RNN or nn.GRU, not for an nn.{rnn.mode}")
     network = modes[rnn.mode]
+    if found.networks and network not in found.networks:
+        raise Unavailable(f"{name} computes only {', '.join(found.networks)}")
     shape = NetworkShape(rnn.input_size, rnn.hidden_size, rnn.num_layers, network=network)
     built = found(shape).to(device=place.device, dtype=place.dtype)
     built.load(weights)

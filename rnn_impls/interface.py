@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from rnn_impls import networks
 from rnn_impls.networks import Network, Products
 from rnn_impls.networks.network import counted_products
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Unavailable(Exception):
@@ -61,7 +63,7 @@ class NetworkShape:
             raise Unavailable("made for rnn-tanh and rnn-relu")
         return self.network.nonlinearity
 
-    def library(self) -> nn.Module:
+    def library(self) -> nn.RNNBase:
         """The module of torch's that computes the network, all its layers. Raises Unavailable where torch has none."""
         return self._of_torch(self.network({}).library(self.input_size, self.hidden_size, self.num_layers))
 
@@ -70,7 +72,8 @@ class NetworkShape:
         widths = [self.layer_input_size(layer) for layer in range(self.num_layers)]
         return [self._of_torch(self.network({}).cell(width, self.hidden_size)) for width in widths]
 
-    def _of_torch(self, module: nn.Module | None) -> nn.Module:
+    @staticmethod
+    def _of_torch(module: Module | None) -> Module:
         if module is None:
             *first, last = networks.BUILTIN
             raise Unavailable(f"made for {', '.join(first)} and {last}, which torch has modules for")

@@ -22,7 +22,7 @@ class RNN(nn.Module):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 1, rnn: nn.Module | None = None
+        self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 1, rnn: nn.RNNBase | None = None
     ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
@@ -62,7 +62,7 @@ class Looped(Implementation):
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
-        self.model.rnn.flatten_parameters()  # type: ignore[operator] # as all of torch's modules for sequences
+        self.model.rnn.flatten_parameters()
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """One Python loop over the steps; `nn.RNN` runs the layers."""

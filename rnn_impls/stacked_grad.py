@@ -23,7 +23,6 @@ from torch.nn import functional
 
 from rnn_impls import stacked_gru
 from rnn_impls.hoisted import IN_PLACE, Hoisted
-from rnn_impls.interface import NetworkShape, Unavailable
 
 
 class Layer(torch.autograd.Function):
@@ -69,10 +68,7 @@ class StackedGrad(Hoisted):
 
     same_in: ClassVar[Mapping[str, str]] = {"inference": "hoisted"}
 
-    def __init__(self, shape: NetworkShape) -> None:
-        super().__init__(shape)
-        if shape.network.name != "gru" and not shape.network.nonlinearity:
-            raise Unavailable("its backward pass is written out for rnn-tanh, rnn-relu and gru")
+    networks: ClassVar[tuple[str, ...]] = ("rnn-tanh", "rnn-relu", "gru")
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The function above where a gradient is wanted; a single step has nothing to stack."""

@@ -30,7 +30,7 @@ class Whole(Implementation):
 
     def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
-        self.rnn.flatten_parameters()  # type: ignore[operator] # as all of torch's modules for sequences
+        self.rnn.flatten_parameters()
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """No loop in sight: the head, too, runs once over all steps."""

@@ -15,20 +15,14 @@ from bench.table.reading import read_run
 from bench.why.floor import CHAIN, COMPUTE, LAUNCH, MARGIN, MEMORY, floor, levels, peak, read_seconds
 from bench.why.limits.limits import Limits, read_limits
 from bench.why.work import NoFloor, work
+from tests.synthetic import LIMITS
 
 KIB, MIB = 2**10, 2**20
 
 
 def planted(**more: list[float]) -> Limits:
     """A machine of round numbers: 100 GFLOP/s, L1 32 KiB, L2 1 MiB at 100 GB/s, L3 16 MiB at 50, memory at 10 GB/s."""
-    values = {
-        "cpu.peak.float32.t1": [1e11],
-        "cpu.stream.L1.t1": [1e11],
-        "cpu.stream.L2.t1": [1e11],
-        "cpu.stream.L3.t1": [5e10],
-        "cpu.stream.memory.t1": [1e10],
-        "cpu.chain.add": [1e-9],
-    }
+    values = {name: found for name, found in LIMITS.values.items() if name.startswith("cpu.")}
     facts = {"cpu.cache.L1": 32 * KIB, "cpu.cache.L2": MIB, "cpu.cache.L3": 16 * MIB}
     return Limits({}, "", values | {name.replace("__", "."): v for name, v in more.items()}, facts)
 

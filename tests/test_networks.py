@@ -37,7 +37,7 @@ ANY_NETWORK = ("manual", "compiled-step", "compiled-chunk", "scripted", "scan")
 MADE_FOR = {
     **dict.fromkeys(("looped", "whole", "rnncell"), "made for rnn-tanh, rnn-relu and gru, which torch has modules for"),
     "hoisted": "does not say what of its step needs no state",
-    "stacked-grad": "does not say what of its step needs no state",
+    **dict.fromkeys(("stacked-grad", "fused-cpu"), "computes only rnn-tanh, rnn-relu, gru"),
 }
 
 

@@ -100,9 +100,7 @@ def _answer(context: Context, of: str, most: int) -> Answer:
         for name in names
         if name in kept
     }
-    first = rows.iloc[0].drop("mode")
-    case = context.place(pd.concat([first, pd.Series({"mode": MODES[0]})]))
-    case = ", ".join(word for word in case.split(", ") if word not in MODES)
+    case = context.place(rows.iloc[0], without=["mode"])
     rounded = {context.short[row["implementation"]] for _, row in rows.iterrows() if row["weights_dtype"]}
     where = device(of) if len(context.devices) > 1 else ""
     return Answer(case, where, modes, shown, len(names) - len(shown), tuple(name for name in shown if name in rounded))
@@ -175,9 +173,9 @@ def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]
 def trouble(cells: pd.DataFrame) -> list[str]:
     """What failed: each reason once, with whom it met and in how many cells."""
     found = []
+    short = short_names(cells["implementation"])
     for each in skipped(cells):
         if each.outcome == FAILED:
-            short = short_names(cells["implementation"])
             who = listed([short[name] for name in each.implementations])
             found.append(f"{who} failed in {each.count} of {len(cells)} cells: {each.reason}")
     return found

@@ -55,11 +55,10 @@ class Context:
         """` on this CPU` where a sentence has to say so: with several devices."""
         return f" {on_device(device)}" if len(self.devices) > 1 else ""
 
-    def place(self, row: pd.Series) -> str:
+    def place(self, row: pd.Series, without: Sequence[str] = ()) -> str:
         """Which case a sentence quotes: besides what `place` says, whatever else is unusual of it."""
-        return place(
-            row, [*self.varying, *(axis for axis in _TOLD if axis not in self.varying and _unusual(axis, row))]
-        )
+        unusual = [axis for axis in _TOLD if axis not in self.varying and _unusual(axis, row)]
+        return place(row, [*self.varying, *unusual], without)
 
     def of_torch(self, text: str) -> str:
         """A text about `nn.RNN`, said of what computes the networks here."""

@@ -60,7 +60,7 @@ class Words:
 class Mark(NamedTuple):
     """A field of a grid: each line says where, which is empty for everywhere, and what; and the leads behind it."""
 
-    lines: list[tuple[str, str]] = []  # noqa: RUF012 # never changed
+    lines: Sequence[tuple[str, str]] = ()
     leads: tuple[Lead, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from bench.cases.case import Case, Cell
 from bench.report.labels import Labels
+from bench.report.markdown import one_line
 from bench.report.names import capital, phrase, short_names
 from bench.report.terminal import WIDTH, columns, wrapped
 from bench.report.warned import shared, short, told
@@ -201,7 +202,7 @@ def noted(verdict: CellVerdict, common: Iterable[str] = ()) -> str:
 
 
 def _one_line(reason: str) -> str:
-    return " ".join(reason.split()).removesuffix(".")
+    return one_line(reason).removesuffix(".")
 
 
 def _compared(outcome: Outcome) -> str:

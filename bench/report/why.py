@@ -70,7 +70,7 @@ def _largest(context: Context, cells: pd.DataFrame, records: Records) -> list[Fi
         name = max(parts, key=lambda part: parts[part])
         takes, cure = PARTS[name]
         where = f"in {mode}{context.on_several(slowest['device'])} at "
-        where += place(slowest, context.varying, without=["mode"])
+        where += context.place(slowest, without=["mode"])
         share = (
             f"{whole_percent(parts[name] / record.seconds)} of a step of {context.phrase(slowest['implementation'])}"
         )

@@ -63,7 +63,7 @@ class Elman(Network):
         """W_ih x, and W_hh h."""
         return Products(hidden_size * input_size, hidden_size * hidden_size)
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.Module:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase:
         """`nn.RNN`."""
         from torch import nn
 

@@ -60,7 +60,7 @@ class Gru(Network):
         """Three matrices each, of x and of h."""
         return Products(3 * hidden_size * input_size, 3 * hidden_size * hidden_size)
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.Module:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase:
         """`nn.GRU`."""
         from torch import nn
 

@@ -89,7 +89,7 @@ class Network:
         """Multiply-adds of a step, each of which reads a weight; None has them counted (`counted_products`)."""
         return None
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.Module | None:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase | None:
         """The module of torch's that computes the whole sequence, with its weights under these names and the number of
         their layer, on a device and in a dtype; None where torch has none."""
         return None
