@@ -65,7 +65,7 @@ def run(
     baseline: Annotated[str, typer.Option(help="What speed-ups are relative to; default: manual.")] = "",
     axes: Overrides,
     effort: Effort,
-    explain: Annotated[bool, typer.Option(help="Say why: floors, and a profile of every cell; half a minute.")] = True,
+    explain: Annotated[bool, typer.Option(help="Say why: floors, and where the time goes; takes seconds.")] = True,
     resume: Annotated[str, typer.Option(help="Go on with this run folder, or with `latest`, the one begun last.")] = "",
     reports: RunsFolder = REPORTS,
 ) -> None:
