@@ -4,12 +4,14 @@ What is adapted is a class derived from `nn.Module`, or a function that builds o
 parameters for, by name:
 
 - either `shape`, a `NetworkShape`, where it has a parameter of that name;
-- or `input_size` and `hidden_size`, and of `num_layers`, `nonlinearity` and `output_size` those that it has. One
-  without `num_layers` has one layer, one without `nonlinearity` is a tanh network or one of your own; others are
-  unavailable to it. One without `output_size` computes hidden states alone, and is given the head that `whole` has.
+- or `input_size` and `hidden_size`, and of `num_layers`, `bidirectional`, `nonlinearity` and `output_size` those that
+  it has. One without `num_layers` has one layer, one without `bidirectional` one direction, one without `nonlinearity`
+  is no relu network; others are unavailable to it. One without `output_size` computes hidden states alone, and is given
+  the head that `whole` has.
 
-Its forward takes inputs (T, B, I) and hidden (L, B, H), and returns outputs (T, B, O or H) and hidden (L, B, H). A line
-in the class says what is otherwise:
+Its forward takes inputs (T, B, I) and hidden (L, B, H), and returns outputs (T, B, O or H) and hidden (L, B, H); an
+LSTM's hidden is (h, c), two such. What derives from `nn.RNN`, `nn.GRU` or `nn.LSTM` computes that. A line in the class
+says what is otherwise:
 
     batch_first = True                       inputs and outputs are (B, T, ...), as torch.nn.RNN has it
     takes_hidden = False                     it is called with the inputs alone, begins with zeros, and may return the
@@ -18,7 +20,8 @@ in the class says what is otherwise:
     networks = ("my_cell.py:Leaky",)         the networks that it computes; without it any is tried
 
 Its `weight_map` is a dict, or a method that returns one, from the names of the weights to where each lives: the dotted
-path of a parameter, such as "cell.weight_ih", or the parameter itself or a view of a part of one. Where the parameters
+path of a parameter, such as "cell.weight_ih", or the parameter itself or a view of a part of one; a tuple of such where
+the rows of a weight lie in several, as with a matrix for each gate. Where the parameters
 have the network's own names, also inside a submodule, nothing has to be declared; of one layer they may leave out its
 number.
 """
@@ -34,11 +37,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from rnn_impls.interface import Head, Implementation, NetworkShape, Unavailable
+from rnn_impls import networks
+from rnn_impls.arguments import arguments
+from rnn_impls.interface import Head, Implementation, NetworkShape, Place
+from rnn_impls.states import State
 
-SIZES = ("input_size", "hidden_size")
-USUAL = {"num_layers": 1, "nonlinearity": "tanh"}
-"""What a network has whose constructor does not ask."""
 OTHERWISE = ("batch_first", "takes_hidden", "sizes")
 """Attributes by which a class says that it is called in another way."""
 
@@ -48,6 +51,8 @@ class Adapter(Implementation):
 
     build: ClassVar[Callable[..., object]]
 
+    bidirectional = True
+
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         given = arguments(self.build, shape)
@@ -56,6 +61,8 @@ class Adapter(Implementation):
         self.adapted_seconds = time.perf_counter() - start
         if not isinstance(module, nn.Module):
             raise ValueError(f"{self.name} builds a {type(module).__name__}, which is not a torch.nn.Module")
+        if projected := next((part for part in module.modules() if getattr(part, "proj_size", 0)), None):
+            raise ValueError(f"{self.name} has proj_size={projected.proj_size}, and no network here projects its state")
         self.module = module
         has_own_head = "shape" in given or "output_size" in given
         self.head = Head(shape) if shape.output_size and not has_own_head else None
@@ -65,30 +72,30 @@ class Adapter(Implementation):
         """What it is called in its file."""
         return getattr(self.build, "__name__", "the module")
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """The module's own, with the head on top where it has none."""
         results = self.call(inputs, hidden)
-        if self.head is None or not isinstance(results, tuple):
+        if self.head is None or not isinstance(results, tuple) or len(results) != 2:
             return results
         outputs, hidden = results
         return self.head(outputs), hidden
 
-    def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def call(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """The module, called as it wants to be: inputs (T, B, I), hidden (L, B, H) -> (T, B, O or H), (L, B, H)."""
         results: Any = self.module(inputs, hidden)
         return results  # type: ignore[no-any-return] # whatever it returns: parity looks at it
 
-    def __call__(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Straight to forward: going through two modules would make it slower than an `Implementation`."""
         return self.forward(inputs, hidden)
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """The module's own `prepare`, where it has one."""
         prepare = getattr(self.module, "prepare", None)
         if callable(prepare):
             prepare(inputs, hidden)
 
-    def weight_map(self) -> dict[str, Tensor]:
+    def weight_map(self) -> dict[str, Place]:
         """What the module declares, or its parameters of `nn.RNN`'s names; raises ValueError for a wrong one."""
         declared = getattr(self.module, "weight_map", None)
         if callable(declared):
@@ -96,11 +103,19 @@ class Adapter(Implementation):
         if declared is None:
             found = self._by_name()
         elif isinstance(declared, Mapping):
-            found = {str(name): self._lookup(str(name), place) for name, place in declared.items()}
+            found = {str(name): self._place(str(name), place) for name, place in declared.items()}
         else:
             told = type(declared).__name__
             raise ValueError(f"weight_map of {self.name} must be a dict, or a method that returns one, not a {told}")
-        return found if self.head is None else found | self.head.weight_map()
+        if self.head is not None:
+            found |= self.head.weight_map()
+        return found
+
+    def _place(self, name: str, place: object) -> Place:
+        """The tensor that is meant, or each of those that are."""
+        if isinstance(place, tuple | list) and place:
+            return tuple(self._lookup(name, part) for part in place)
+        return self._lookup(name, place)
 
     def _lookup(self, name: str, place: object) -> Tensor:
         """The tensor at a dotted path, or the tensor given."""
@@ -115,10 +130,10 @@ class Adapter(Implementation):
             raise ValueError(f"weight_map of {self.name}: {place!r}, where {name} should be, is no parameter")
         return found
 
-    def _by_name(self) -> dict[str, Tensor]:
+    def _by_name(self) -> dict[str, Place]:
         """Parameters whose own name, whatever submodule they are in, is that of a weight."""
         wanted = [name for name in self.shape.weight_shapes() if self.head is None or not name.endswith("_ho")]
-        found: dict[str, Tensor] = {}
+        found: dict[str, Place] = {}
         for path, parameter in self.module.named_parameters():
             name = self._with_layer(path.rpartition(".")[2], wanted)
             if name in found:
@@ -149,7 +164,7 @@ class Otherwise(Adapter):
 
     takes_hidden: ClassVar[bool] = True
 
-    def call(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def call(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """With the batch first or no hidden state, as it has it; the results as everybody else's."""
         batch_first = bool(getattr(self.build, "batch_first", getattr(self.module, "batch_first", False)))
         given = inputs.transpose(0, 1) if batch_first else inputs
@@ -159,51 +174,6 @@ class Otherwise(Adapter):
         if batch_first and isinstance(results, tuple) and len(results) == 2:
             results = results[0].transpose(0, 1), results[1]
         return results  # type: ignore[no-any-return] # whatever it returns: parity looks at it
-
-
-def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, Any]:
-    """What to call a class or function with, to have it build a network.
-
-    Raises ValueError where it asks for something else, Unavailable for a network that it can't be told to build.
-    """
-    asked = inspect.signature(build).parameters
-    name = getattr(build, "__name__", "it")
-    if "shape" in asked:
-        return {"shape": shape}
-    called = _called(build)
-    kinds = {parameter.kind for parameter in asked.values()}
-    # `nn.RNN` itself and what derives from it take anything by name, but know of no head.
-    takes = set(asked) | ({*SIZES, *USUAL} if inspect.Parameter.VAR_KEYWORD in kinds else set())
-    unknown = [each for each in unclaimed(build) if asked[each].default is inspect.Parameter.empty]
-    if unknown or not takes.issuperset(called[size] for size in SIZES):
-        told = f"asks for {unknown[0]}" if unknown else f"takes no {next(s for s in SIZES if called[s] not in takes)}"
-        listed = ", ".join(called.values())
-        raise ValueError(
-            f"{name} {told}; what it can be given is {listed}, or shape alone; a size that it calls otherwise: "
-            'sizes = {"hidden_size": "..."}'
-        )
-    if called["num_layers"] not in takes and shape.num_layers > 1:
-        raise Unavailable(f"{name} takes no num_layers, and so has one layer")
-    kind = shape.network.nonlinearity
-    alone = called["nonlinearity"] not in takes and shape.network.name not in getattr(build, "networks", ())
-    if alone and kind not in ("", USUAL["nonlinearity"]):
-        raise Unavailable(f"{name} takes no nonlinearity, and so has {USUAL['nonlinearity']} alone")
-    given = {size: getattr(shape, size) for size in called if size != "nonlinearity"} | {"nonlinearity": kind}
-    return {called[size]: given[size] for size in called if called[size] in takes and given[size] != ""}
-
-
-def _called(build: Callable[..., object]) -> dict[str, str]:
-    """What a constructor calls each thing that it can be given."""
-    own = getattr(build, "sizes", {})
-    return {size: str(own.get(size, size)) for size in (*SIZES, *USUAL, "output_size")}
-
-
-def unclaimed(build: Callable[..., object]) -> list[str]:
-    """Parameters of a constructor that it is given nothing for."""
-    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    known = {*_called(build).values(), "shape"}
-    asked = inspect.signature(build).parameters.values()
-    return [each.name for each in asked if each.name not in known and each.kind not in variable]
 
 
 def adapted(found: object) -> type[Implementation]:
@@ -228,6 +198,7 @@ def _adapter(build: Any) -> type[Adapter]:
     """One class of adapters for each class or function."""
     about: dict[str, Any] = {"build": staticmethod(build), "__doc__": build.__doc__}
     about |= {name: tuple(getattr(build, name, ())) for name in ("devices", "networks")}
+    about["networks"] = about["networks"] or _of_torch(build)
     base: type[Adapter] = Adapter
     if any(hasattr(build, name) for name in OTHERWISE):
         base, takes_hidden = Otherwise, bool(getattr(build, "takes_hidden", True))
@@ -237,6 +208,13 @@ def _adapter(build: Any) -> type[Adapter]:
             "taken_as": tuple(_otherwise(build)),
         }
     return type(f"Adapted{getattr(build, '__name__', '')}", (base,), about)
+
+
+def _of_torch(build: Any) -> tuple[str, ...]:
+    """The networks that a class derived from one of torch's modules computes; nothing is known of any other."""
+    kinds = {nn.RNN: "RNN", nn.GRU: "GRU", nn.LSTM: "LSTM"}
+    known = next((name for kind, name in kinds.items() if isinstance(build, type) and issubclass(build, kind)), "")
+    return tuple(network for network, module in networks.MODULES.items() if module == known)
 
 
 def _otherwise(build: Any) -> Iterator[str]:

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from rnn_impls.interface import NetworkShape, Unavailable
+from rnn_impls.states import State
 from rnn_impls.weights import Plain
 
 CHUNK = 16
@@ -31,14 +32,14 @@ CHUNK = 16
 _spent: dict[tuple[object, ...], float] = {}
 """Seconds of the longest preparation in this process, by what was prepared."""
 
-Step = Callable[..., tuple[Tensor, Tensor]]
+Step = Callable[..., tuple[Tensor, State]]
 
 
 def steps_of(after: Step, count: int) -> Step:
-    """A function of so many steps: ahead (count, B, ...), state (B, H), and what each step reads -> outputs
-    (count, B, H), state (B, H). `after` is that of `rnn_impls.networks.network.Parts`."""
+    """A function of so many steps: ahead (count, B, ...), the state, and what each step reads -> outputs
+    (count, B, H), state. `after` is that of `rnn_impls.networks.network.Parts`."""
 
-    def steps(ahead: Tensor, state: Tensor, *read: Tensor) -> tuple[Tensor, Tensor]:
+    def steps(ahead: Tensor, state: State, *read: Tensor) -> tuple[Tensor, State]:
         outputs = []
         for number in range(count):
             output, state = after(ahead[number], state, *read)
@@ -60,12 +61,12 @@ class CompiledStep(Plain):
         if shutil.which("c++") is None and not torch.cuda.is_available():
             raise Unavailable("torch.compile needs a C++ compiler, and there is none (c++)")
         # Functions of this object's own: a compiled function that another size has used is compiled anew.
-        self._parts = [self.bound(layer).parts() for layer in range(shape.num_layers)]
+        self._parts = [self.bound(layer).parts() for layer in range(len(shape.layer_inputs()))]
         self._several = [self._compiled(parts.after, self.count) for parts in self._parts]
         self._one = [self._compiled(parts.after, 1) for parts in self._parts] if self.count > 1 else self._several
         self._ready = False
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Compile, forward and in training backward, by calling it; from then on nothing is compiled any more.
 
         What was compiled before for such inputs is found in torch's cache; the price is that of the first time.
@@ -84,7 +85,7 @@ class CompiledStep(Plain):
         _spent[key] = max(seconds, _spent.get(key, 0.0))
         self.compile_seconds = _spent[key] - seconds
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Layer after layer. Raises RuntimeError where that would have to compile again once it is prepared."""
         if not self._ready:
             return super().forward(inputs, hidden)
@@ -96,7 +97,7 @@ class CompiledStep(Plain):
         found: Step = torch.compile(steps_of(after, count), dynamic=False)
         return found
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """What needs no state for all inputs at once, then as many steps at a time as were compiled."""
         parts = self._parts[number]
         ahead, read = parts.ahead(inputs), parts.read()

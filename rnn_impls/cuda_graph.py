@@ -24,9 +24,10 @@ from torch import Tensor
 
 from rnn_impls.interface import Implementation, NetworkShape
 from rnn_impls.manual import Manual
+from rnn_impls.states import State, like, tensors
 from rnn_impls.whole import Whole
 
-Call = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Call = Callable[[Tensor, State], tuple[Tensor, State]]
 
 WARM_UP = 3
 """Calls before a capture, in which libraries choose algorithms and get their memory, as they may not while it lasts."""
@@ -36,57 +37,65 @@ class Recording:
     """A call captured: `forward` plays it, `backward` the backward pass that belongs to it."""
 
     def __init__(
-        self, call: Call, inputs: Tensor, hidden: Tensor, parameters: tuple[Tensor, ...], training: bool
+        self, call: Call, inputs: Tensor, hidden: State, parameters: tuple[Tensor, ...], training: bool
     ) -> None:
-        """Capture `call` for inputs like these: (T, B, I) and (L, B, H); with `training` its backward pass, too."""
-        self.inputs = inputs.detach().clone().requires_grad_(training and inputs.requires_grad)
-        self.hidden = hidden.detach().clone().requires_grad_(training and hidden.requires_grad)
+        """Capture `call` for inputs like these: (T, B, I) and (L, B, H), or (h, c) of an LSTM; with `training` its
+        backward pass, too."""
+        self.given = [
+            each.detach().clone().requires_grad_(training and each.requires_grad) for each in (inputs, *tensors(hidden))
+        ]
         self.training, self.replays = training, 0
-        self._of_results: tuple[Tensor, Tensor] | None = None
+        self._of_results: list[Tensor] = []
         self._gradients: list[Tensor | None] = []
-        arguments = (self.inputs, self.hidden, *parameters)
+        arguments = (*self.given, *parameters)
+
+        def flat() -> tuple[Tensor, ...]:
+            first, *states = self.given
+            outputs, last = call(first, like(hidden, states))
+            return outputs, *tensors(last)
+
         wanted = tuple(tensor for tensor in arguments if tensor.requires_grad)
         with torch.set_grad_enabled(training):
-            self._warm_up(call, wanted if training else ())
+            self._warm_up(flat, wanted if training else ())
             self._forward = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._forward):
-                results = call(self.inputs, self.hidden)
-            self._results = results[0].detach(), results[1].detach()
+                results = flat()
+            self._results = [result.detach() for result in results]
             if training:
-                self._of_results = torch.zeros_like(results[0]), torch.zeros_like(results[1])
+                self._of_results = [torch.zeros_like(result) for result in results]
                 self._backward = torch.cuda.CUDAGraph()
                 # From the same pool of memory, since it reads what the forward pass has left there.
                 with torch.cuda.graph(self._backward, pool=self._forward.pool()):
                     found = iter(torch.autograd.grad(results, wanted, self._of_results))
                 self._gradients = [next(found) if tensor.requires_grad else None for tensor in arguments]
 
-    def _warm_up(self, call: Call, wanted: tuple[Tensor, ...]) -> None:
+    def _warm_up(self, call: Callable[[], tuple[Tensor, ...]], wanted: tuple[Tensor, ...]) -> None:
         """On a stream beside the current one, as captures are."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
-                results = call(self.inputs, self.hidden)
+                results = call()
                 if wanted:
                     torch.autograd.grad(results, wanted, [torch.zeros_like(result) for result in results])
         torch.cuda.current_stream().wait_stream(stream)
 
     @torch.no_grad()
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs (T, B, O or H) and hidden (L, B, H). Raises ValueError for shapes other than the captured ones."""
-        for name, held, given in (("inputs", self.inputs, inputs), ("hidden", self.hidden, hidden)):
+    def forward(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """Inputs and states -> outputs (T, B, O or H) and states. Raises ValueError for shapes other than the captured
+        ones."""
+        for name, held, given in zip(("inputs", "hidden", "cell"), self.given, arguments, strict=False):
             if held.shape != given.shape:  # copying would broadcast
                 raise ValueError(f"captured for {name} of {tuple(held.shape)}, given {tuple(given.shape)}")
             held.copy_(given)
         self._forward.replay()
         self.replays += 1
-        return self._results[0].clone(), self._results[1].clone()
+        return tuple(result.clone() for result in self._results)
 
     @torch.no_grad()
-    def backward(self, of_outputs: Tensor | None, of_hidden: Tensor | None) -> list[Tensor | None]:
-        """Gradients of the two results, None for zeros -> those of inputs, hidden, and each parameter."""
-        assert self._of_results is not None
-        for held, given in zip(self._of_results, (of_outputs, of_hidden), strict=True):
+    def backward(self, *of_results: Tensor | None) -> list[Tensor | None]:
+        """Gradients of the results, None for zeros -> those of inputs, states, and each parameter."""
+        for held, given in zip(self._of_results, of_results, strict=True):
             if given is None:
                 held.zero_()
             else:
@@ -99,10 +108,10 @@ class Replay(torch.autograd.Function):
     """A recording as one node of autograd's graph."""
 
     @staticmethod
-    def forward(ctx: Any, recording: Recording, inputs: Tensor, hidden: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        """inputs (T, B, I), hidden (L, B, H), and the parameters, for autograd to know -> the recording's results."""
+    def forward(ctx: Any, recording: Recording, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """Inputs (T, B, I), states, and the parameters, for autograd to know -> the recording's results."""
         ctx.set_materialize_grads(False)
-        results = recording.forward(inputs, hidden)
+        results = recording.forward(*arguments[: len(recording.given)])
         ctx.recording, ctx.replay = recording, recording.replays
         return results
 
@@ -123,21 +132,22 @@ class Captured(Implementation):
         super().__init__(shape)
         self._recording: Recording | None = None
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Capture the call, in training with its backward pass."""
         super().prepare(inputs, hidden)
         self._recording = None  # lets go of its memory before another is made
         self._recording = Recording(super().forward, inputs, hidden, tuple(self.parameters()), self.training)
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Play it. Raises RuntimeError before `prepare`, which is what captures."""
         recording = self._recording
         if recording is None:
             raise RuntimeError("nothing is captured yet: call prepare first")
         if not (torch.is_grad_enabled() and recording.training):
-            return recording.forward(inputs, hidden)
-        outputs, last = Replay.apply(recording, inputs, hidden, *self.parameters())
-        return outputs, last
+            outputs, *last = recording.forward(inputs, *tensors(hidden))
+        else:
+            outputs, *last = Replay.apply(recording, inputs, *tensors(hidden), *self.parameters())
+        return outputs, like(hidden, last)
 
 
 class CudaGraph(Captured, Whole):

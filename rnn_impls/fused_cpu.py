@@ -94,9 +94,8 @@ class FusedCPU(StackedGrad):
             raise Unavailable("the kernel computes in float32")
         self._packed = []
         if not self.training:
-            for layer in range(self.shape.num_layers):
-                own = (getattr(self, f"{name}_l{layer}").detach() for name in ("weight_ih", "weight_hh"))
-                w_ih, w_hh = (self._laid_out(matrix) for matrix in own)
+            for layer in range(len(self.shape.layer_inputs())):
+                w_ih, w_hh = (self._laid_out(matrix.detach()) for matrix in self.own(layer)[:2])
                 self._packed.append((w_ih, w_hh))
         self.chosen = OWN
         if self.hands_over:
@@ -124,11 +123,12 @@ class FusedCPU(StackedGrad):
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One call of the kernel, or of what was chosen instead."""
         if self.chosen == STACKED:
-            return super().layer(number, inputs, state)
+            found: tuple[Tensor, Tensor] = super().layer(number, inputs, state)
+            return found
         threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
         if not self.shape.network.nonlinearity:
             return self._gru(number, inputs, state, threads)
-        w_ih, w_hh, bias = self.elman(number)
+        w_ih, w_hh, bias = self.own(number)
         relu = self.shape.nonlinearity == "relu"
         if self.chosen == WHOLE:
             whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)
@@ -137,14 +137,14 @@ class FusedCPU(StackedGrad):
             )[0]
             return every, every[-1]
         if self.training:
-            found: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
-            return found, found[-1]
-        states: Tensor = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
+            states: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
+            return states, states[-1]
+        states = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
         return states, states[-1]
 
     def _gru(self, number: int, inputs: Tensor, state: Tensor, threads: int) -> tuple[Tensor, Tensor]:
         """The same of a GRU."""
-        w_ih, w_hh, b_ih, b_hh = self.gru(number)
+        w_ih, w_hh, b_ih, b_hh = self.own(number)
         if self.chosen == WHOLE:
             weights = (w_ih, w_hh, b_ih, b_hh)
             states: Tensor = torch.gru(inputs, state.unsqueeze(0), weights, True, 1, 0.0, self.training, False, False)[

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.networks import Network
+from rnn_impls.states import State
 from rnn_impls.weights import Plain
 
 IN_PLACE = {"tanh": torch.tanh_, "relu": torch.relu_}
@@ -31,11 +32,11 @@ class Hoisted(Plain):
         if shape.network.parts is Network.parts:
             raise Unavailable(f"{shape.network.name} does not say what of its step needs no state")
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One product for all inputs, then one product a step."""
         if not self.shape.network.nonlinearity:
             return self._by_parts(number, inputs, state)
-        w_ih, w_hh, bias = self.elman(number)
+        w_ih, w_hh, bias = self.own(number)
         ahead = torch.nn.functional.linear(inputs, w_ih, bias)  # (T, B, H): the product that leaves the loop
         recurrent = w_hh.t()
         if torch.is_grad_enabled():
@@ -54,7 +55,7 @@ class Hoisted(Plain):
             states.append(state)
         return torch.stack(states), state
 
-    def _by_parts(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def _by_parts(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """What needs no state for all inputs at once, then the rest of each step."""
         parts = self.bound(number).parts()
         read, outputs = parts.read(), []

@@ -4,114 +4,28 @@ Shapes, here and everywhere: T steps, B sequences in a batch, I inputs, H hidden
 
 Which network that is, its formula and its weights, says `rnn_impls.networks`. On the last layer's outputs, and only
 where O > 0, comes a head, y_t = log_softmax(W_ho h_t + b_ho).
+
+A network that is bidirectional runs each layer a second time from the last step to the first, with weights of their own
+(`weight_ih_l0_reverse`). A step's output is then both of its results side by side, (T, B, 2 H), and the layer above
+reads that; states are (2 L, B, H), the two of a layer one after the other, as torch.nn.RNN has it.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from rnn_impls import networks
-from rnn_impls.networks import Network, Products
-from rnn_impls.networks.network import counted_products
+from rnn_impls.shape import NetworkShape, Unavailable
+from rnn_impls.states import State, tensors
 
-Module = TypeVar("Module", bound=nn.Module)
+__all__ = ["Head", "Implementation", "NetworkShape", "Place", "State", "Unavailable"]
 
-
-class Unavailable(Exception):
-    """Raised by an implementation that cannot run a network or a device; the text says why, for a reader."""
-
-
-@dataclass(frozen=True, init=False)
-class NetworkShape:
-    """The network an implementation has to build.
-
-    `output_size` 0 leaves the output head away: the outputs are then the last layer's. `network` is a class of
-    `rnn_impls.networks`; it can be given by its name, and by `nonlinearity="relu"`, what torch.nn.RNN calls it. Raises
-    ValueError for a network that there is not.
-    """
-
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    output_size: int
-    network: type[Network]
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        output_size: int = 0,
-        network: type[Network] | str = networks.DEFAULT,
-        nonlinearity: str = "",
-    ) -> None:
-        named = nonlinearity or network
-        fields = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        fields |= {"output_size": output_size}
-        self.__dict__.update(fields, network=networks.load(named) if isinstance(named, str) else named)
-
-    @property
-    def nonlinearity(self) -> str:
-        """What torch.nn.RNN calls the network. Raises Unavailable for those that it does not compute: who asks is made
-        for its formula, and has a row that says so."""
-        if not self.network.nonlinearity:
-            raise Unavailable("made for rnn-tanh and rnn-relu")
-        return self.network.nonlinearity
-
-    def library(self) -> nn.RNNBase:
-        """The module of torch's that computes the network, all its layers. Raises Unavailable where torch has none."""
-        return self._of_torch(self.network({}).library(self.input_size, self.hidden_size, self.num_layers))
-
-    def cells(self) -> list[nn.Module]:
-        """The module of torch's that computes one step, for each layer. Raises Unavailable where torch has none."""
-        widths = [self.layer_input_size(layer) for layer in range(self.num_layers)]
-        return [self._of_torch(self.network({}).cell(width, self.hidden_size)) for width in widths]
-
-    @staticmethod
-    def _of_torch(module: Module | None) -> Module:
-        if module is None:
-            *first, last = networks.BUILTIN
-            raise Unavailable(f"made for {', '.join(first)} and {last}, which torch has modules for")
-        return module
-
-    def layer_input_size(self, layer: int) -> int:
-        """Width of what `layer` reads: I for the first, H for the others."""
-        return self.input_size if layer == 0 else self.hidden_size
-
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every weight of the network and its shape, by the network's name for it and the number of the layer, as
-        torch.nn.RNN has it: `weight_ih_l0`; then those of the head."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for layer in range(self.num_layers):
-            own = self.network.shapes(self.layer_input_size(layer), self.hidden_size)
-            shapes |= {f"{name}_l{layer}": shape for name, shape in own.items()}
-        if self.output_size:
-            shapes["weight_ho"] = (self.output_size, self.hidden_size)
-            shapes["bias_ho"] = (self.output_size,)
-        return shapes
-
-    def layers(self, weights: Mapping[str, Tensor]) -> list[Network]:
-        """The layers, bound to weights that have the names above."""
-        names = list(self.network.shapes(self.input_size, self.hidden_size))
-        return [self.network.bound({name: weights[f"{name}_l{k}"] for name in names}) for k in range(self.num_layers)]
-
-    def products(self) -> list[Products]:
-        """Multiply-adds of a step of each layer for one sequence, as the network states them, or else counted."""
-        widths = [self.layer_input_size(layer) for layer in range(self.num_layers)]
-        stated = {width: self.network({}).products(width, self.hidden_size) for width in set(widths)}
-        found = {width: own or counted_products(self.network, width, self.hidden_size) for width, own in stated.items()}
-        return [found[width] for width in widths]
-
-    def summed(self, name: str) -> tuple[str, str] | None:
-        """The two biases that one of this name stands for, such as `bias_l0`; None for any other."""
-        bias, _, layer = name.rpartition("_l")
-        pair = self.network.sums.get(bias)
-        return (f"{pair[0]}_l{layer}", f"{pair[1]}_l{layer}") if pair else None
+Place = Tensor | tuple[Tensor, ...]
+"""Where a weight lives: a parameter, a view of a part of one, or the parts that its rows lie in, in order."""
 
 
 class Implementation(nn.Module):
@@ -129,6 +43,9 @@ class Implementation(nn.Module):
     rounds_weights_to: ClassVar[str] = ""
     """A dtype that the matrices W_ih and W_hh are rounded to, for one that says so; it is held against a reference of
     the rounded ones. Empty means that they are used as they are given."""
+
+    bidirectional: ClassVar[bool] = False
+    """Whether it runs networks in both directions, too. It is unavailable to them otherwise."""
 
     starts_at_zero: ClassVar[bool] = False
     """Whether it takes no notice of the state it is given; it is held against a reference that begins with zeros."""
@@ -155,21 +72,27 @@ class Implementation(nn.Module):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
+        if shape.bidirectional and not self.bidirectional:
+            raise Unavailable("made for one direction")
         self.shape = shape
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the whole sequence: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H), hidden (L, B, H)."""
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+        """Run the whole sequence: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H), hidden (L, B, H). The
+        hidden state of an LSTM is a tuple of two such, (h, c): a `State`. One that runs networks of a single state
+        alone says Tensor here."""
         raise NotImplementedError
 
-    def weight_map(self) -> dict[str, Tensor]:
+    def weight_map(self) -> Mapping[str, Place]:
         """Where each weight lives: its name -> your parameter, or a view of the part of one that holds it.
 
         Names and shapes are those of `NetworkShape.weight_shapes`. torch.nn.RNN has two bias vectors; a cell with
-        only one gives it as `bias_l0`, `bias_l1` ... and gets their sum (`Network.sums`).
+        only one gives it as `bias_l0`, `bias_l1` ... and gets their sum (`Network.sums`). A weight whose rows lie in
+        several parameters, such as an LSTM's with a matrix for each gate, is a tuple of them; a part that two weights
+        name, such as the one bias of a gate, gets their sum.
         """
         raise NotImplementedError
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Hook: what is done once, before the first call and untimed, such as compiling or capturing a graph."""
 
     @torch.no_grad()
@@ -179,13 +102,17 @@ class Implementation(nn.Module):
         Raises ValueError when `weight_map` leaves a weight out, invents one, or gives one another shape.
         """
         wanted = dict(weights)
-        for name, destination in self.weight_map().items():
+        places = {name: tensors(place) for name, place in self.weight_map().items()}
+        for part in itertools.chain.from_iterable(places.values()):
+            part.zero_()
+        for name, parts in places.items():
             value = self._take(wanted, name)
-            if tuple(destination.shape) != tuple(value.shape):
-                raise ValueError(
-                    f"weight_map gives {name} the shape {tuple(destination.shape)}, it must be {tuple(value.shape)}"
-                )
-            destination.copy_(value)
+            given, counts = [tuple(part.shape) for part in parts], [*map(_rows, parts)]
+            if sum(counts) != len(value) or any(shape[1:] != value.shape[1:] for shape in given):
+                shown = f"shape {given[0]}" if len(given) == 1 else f"shapes {', '.join(map(str, given))}"
+                raise ValueError(f"weight_map gives {name} the {shown}, it must be {tuple(value.shape)}")
+            for part, rows in zip(parts, value.split(counts), strict=True):
+                part.add_(rows)
         if wanted:
             raise ValueError(f"weight_map leaves out {', '.join(wanted)}")
 
@@ -205,25 +132,34 @@ class Implementation(nn.Module):
         Raises ValueError for a weight that got no gradient, or that is no part of a parameter, such as a buffer.
         """
         parameters = {parameter.data_ptr(): parameter for parameter in self.parameters()}
-        found = {}
-        for name, view in self.weight_map().items():
-            base = view if view._base is None else view._base
-            parameter = parameters.get(base.data_ptr())
-            if parameter is None:
-                raise ValueError(f"weight_map gives for {name} neither a parameter of this module nor a view of one")
-            if parameter.grad is None:
-                raise ValueError(f"{name} got no gradient")
-            # The map's view, laid over the gradient instead of the parameter: both are dense and alike in layout.
-            gradient = torch.empty_like(parameter).copy_(parameter.grad)
-            found[name] = gradient.as_strided(view.shape, view.stride(), view.storage_offset() - base.storage_offset())
-        return found
+        return {
+            name: torch.cat([self._gradient(name, part, parameters) for part in tensors(place)])
+            for name, place in self.weight_map().items()
+        }
+
+    @staticmethod
+    def _gradient(name: str, view: Tensor, parameters: Mapping[int, Tensor]) -> Tensor:
+        """That of a part of a parameter; `parameters` by where their data lie."""
+        base = view if view._base is None else view._base
+        parameter = parameters.get(base.data_ptr())
+        if parameter is None:
+            raise ValueError(f"weight_map gives for {name} neither a parameter of this module nor a view of one")
+        if parameter.grad is None:
+            raise ValueError(f"{name} got no gradient")
+        # The map's view, laid over the gradient instead of the parameter: both are dense and alike in layout.
+        gradient = torch.empty_like(parameter).copy_(parameter.grad)
+        return gradient.as_strided(view.shape, view.stride(), view.storage_offset() - base.storage_offset())
+
+
+def _rows(part: Tensor) -> int:
+    return part.shape[0] if part.dim() else 0
 
 
 class Head(nn.Sequential):
     """The output head, log-probabilities from hidden states: (..., H) -> (..., O)."""
 
     def __init__(self, shape: NetworkShape) -> None:
-        super().__init__(nn.Linear(shape.hidden_size, shape.output_size), nn.LogSoftmax(dim=-1))
+        super().__init__(nn.Linear(shape.features, shape.output_size), nn.LogSoftmax(dim=-1))
 
     def weight_map(self) -> dict[str, Tensor]:
         """Its two weights by name, for the `weight_map` of the implementation that holds it."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnn_impls.interface import Implementation, NetworkShape
+from rnn_impls.interface import Implementation, NetworkShape, Unavailable
+from rnn_impls.states import State
 
 
 class RNN(nn.Module):
@@ -31,8 +32,9 @@ class RNN(nn.Module):
         self.input_to_output = nn.Linear(hidden_size, output_size) if output_size else None
         self.softmax = nn.LogSoftmax(dim=-1)
 
-    def forward(self, current_input: Tensor, prev_hidden_state: Tensor) -> tuple[Tensor, Tensor]:
-        """current_input (B, I), prev_hidden_state (L, B, H) -> log-probabilities (1, B, O), hidden (L, B, H)."""
+    def forward(self, current_input: Tensor, prev_hidden_state: State) -> tuple[Tensor, State]:
+        """current_input (B, I), prev_hidden_state (L, B, H) -> log-probabilities (1, B, O), hidden (L, B, H); an
+        `nn.LSTM` has (h, c) for the hidden state."""
         sequence = current_input.unsqueeze(0)  # (1, B, I): a sequence of one step
         output, hidden = self.rnn(sequence, prev_hidden_state)
         if self.input_to_output is None:
@@ -48,6 +50,8 @@ class Looped(Implementation):
     """`nn.RNN`, called once for every step"""
 
     def __init__(self, shape: NetworkShape) -> None:
+        if shape.bidirectional:
+            raise Unavailable("steps one by one can't run backward: that begins at the end of the sequence")
         super().__init__(shape)
         sizes = (shape.input_size, shape.hidden_size, shape.output_size, shape.num_layers)
         self.model = RNN(*sizes, rnn=shape.library())
@@ -60,11 +64,11 @@ class Looped(Implementation):
             found |= {"weight_ho": head.weight, "bias_ho": head.bias}
         return found
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
         self.model.rnn.flatten_parameters()
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """One Python loop over the steps; `nn.RNN` runs the layers."""
         outputs = []
         for current in inputs.unbind(0):  # T times (B, I)

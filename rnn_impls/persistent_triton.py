@@ -241,7 +241,8 @@ class PersistentTriton(PlainElman):
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One launch; another for the backward pass."""
-        own = (*self.elman(number), self.nonlinearity == "relu")
+        w_ih, w_hh, bias = self.own(number)
+        own = (w_ih, w_hh, bias, self.nonlinearity == "relu")
         if torch.is_grad_enabled():
             states: Tensor = Layer.apply(inputs, state, *own)
         else:

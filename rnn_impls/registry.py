@@ -27,6 +27,7 @@ BUILTIN = {
     "looped": "rnn_impls.looped:Looped",
     "whole": "rnn_impls.whole:Whole",
     "whole-no-cudnn": "rnn_impls.whole:WholeNoCudnn",
+    "whole-no-onednn": "rnn_impls.whole:WholeNoOnednn",
     "rnncell": "rnn_impls.rnncell:RNNCell",
     "hoisted": "rnn_impls.hoisted:Hoisted",
     "stacked-grad": "rnn_impls.stacked_grad:StackedGrad",

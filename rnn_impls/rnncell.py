@@ -1,4 +1,4 @@
-"""With the API's cell, step by step: `nn.RNNCell` or `nn.GRUCell` in a Python loop.
+"""With the API's cell, step by step: `nn.RNNCell`, `nn.GRUCell` or `nn.LSTMCell` in a Python loop.
 
 `nn.RNNCell` is what `nn.RNN` is made of, one step at a time: two products, an addition, a tanh, called by one operator.
 It takes the input and the state apart, where the cell written by hand joins them first, so that nothing is copied; but
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_impls.interface import Head, Implementation, NetworkShape
+from rnn_impls.states import State, apart, tensors, together
 
 
 class RNNCell(Implementation):
@@ -34,14 +35,15 @@ class RNNCell(Implementation):
         }
         return found | (self.head.weight_map() if self.head is not None else {})
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """One Python loop over the steps, and inside it one over the layers."""
-        states = list(hidden.unbind(0))  # L times (B, H)
+        states = apart(hidden)  # L times (B, H), of an LSTM (h, c)
         outputs = []
         for current in inputs.unbind(0):  # T times (B, I)
             below = current
             for layer, cell in enumerate(self.cells):
-                below = states[layer] = cell(below, states[layer])
+                states[layer] = cell(below, states[layer])
+                below = tensors(states[layer])[0]  # h
             outputs.append(below)
         found = torch.stack(outputs)  # (T, B, H)
-        return found if self.head is None else self.head(found), torch.stack(states)
+        return found if self.head is None else self.head(found), together(states)

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from rnn_impls.interface import NetworkShape, Unavailable
+from rnn_impls.states import State
 from rnn_impls.weights import Plain
 
 
@@ -36,12 +37,12 @@ class Scan(Plain):
         super().__init__(shape)
         self._scan = scan_of_torch()
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """What needs no state for all inputs at once, then the scan."""
         parts = self.bound(number).parts()
         read = parts.read()
 
-        def step(state: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
+        def step(state: State, ahead: Tensor) -> tuple[State, Tensor]:
             output, state = parts.after(ahead, state, *read)
             return state, output.clone()  # what is kept may not be what is handed on
 

@@ -92,6 +92,8 @@ class Scripted(Plain):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
+        if len(shape.network.states) > 1:
+            raise Unavailable("the script is written for one state")
         # Lists are no modules: what is in them is not taken for a part of this one.
         self._elman: list[Steps] = []
         self._loops: list[nn.Module] = []
@@ -104,18 +106,18 @@ class Scripted(Plain):
         the program for what it saw."""
         if not self._elman:
             with making_scripts():
-                self._loops = [self._traced(layer, inputs, hidden) for layer in range(self.shape.num_layers)]
+                self._loops = [self._traced(number, inputs, state) for number, state in enumerate(hidden)]
         for _ in range(3):
             with torch.set_grad_enabled(self.training):
                 self(inputs, hidden)
 
-    def _traced(self, layer: int, inputs: Tensor, hidden: Tensor) -> nn.Module:
-        """The loop of a layer, for sequences like these."""
-        width = self.shape.layer_input_size(layer)
+    def _traced(self, number: int, inputs: Tensor, state: Tensor) -> nn.Module:
+        """The loop of a layer in one direction, for sequences like these."""
+        width = list(self.shape.layer_inputs().values())[number]
         held = self.shape.network.held(width, self.shape.hidden_size)
-        step = Step(self.bound(layer), {name: getattr(self, f"{name}_l{layer}") for name in held})
+        step = Step(self.bound(number), dict(zip(held, self.own(number), strict=True)))
         x = inputs.new_zeros(inputs.shape[1], width)
-        loop: nn.Module = torch.jit.script(Loop(torch.jit.trace(step, (x, hidden[layer].detach()))))
+        loop: nn.Module = torch.jit.script(Loop(torch.jit.trace(step, (x, state.detach()))))
         return loop
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,5 +125,5 @@ class Scripted(Plain):
         if not self._elman:
             found: tuple[Tensor, Tensor] = self._loops[number](inputs, state)
             return found
-        w_ih, w_hh, bias = self.elman(number)
+        w_ih, w_hh, bias = self.own(number)
         return self._elman[0](functional.linear(inputs, w_ih, bias), state, w_hh.t())

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from rnn_impls import stacked_gru
 from rnn_impls.hoisted import IN_PLACE, Hoisted
+from rnn_impls.states import State
 
 
 class Layer(torch.autograd.Function):
@@ -70,12 +71,12 @@ class StackedGrad(Hoisted):
 
     networks: ClassVar[tuple[str, ...]] = ("rnn-tanh", "rnn-relu", "gru")
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """The function above where a gradient is wanted; a single step has nothing to stack."""
         if not torch.is_grad_enabled() or len(inputs) == 1:
             return super().layer(number, inputs, state)
         if kind := self.shape.network.nonlinearity:
-            states: Tensor = Layer.apply(inputs, state, *self.elman(number), kind)
+            states: Tensor = Layer.apply(inputs, state, *self.own(number), kind)
         else:
-            states = stacked_gru.Layer.apply(inputs, state, *self.gru(number))
+            states = stacked_gru.Layer.apply(inputs, state, *self.own(number))
         return states, states[-1]

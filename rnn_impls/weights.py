@@ -7,23 +7,28 @@ from torch import Tensor, nn
 
 from rnn_impls.interface import Head, Implementation, NetworkShape
 from rnn_impls.networks import Network
+from rnn_impls.states import State, apart, together
 
 
 class Plain(Implementation):
     """An implementation whose weights are its own parameters: `weight_ih_l0`, `weight_hh_l0`, `bias_l0`, and so on.
 
-    There is one bias for each two whose sum counts. Subclasses write `layer`, which runs one layer over all steps; the
-    head comes after the last one, for all steps at once.
+    There is one bias for each two whose sum counts. Subclasses write `layer`, which runs one layer over all steps; in a
+    bidirectional network each direction is one, and the second gets its inputs from the last to the first. The head
+    comes after the last one, for all steps at once.
     """
+
+    bidirectional = True
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         self._bound: list[Network] = []
-        for layer in range(shape.num_layers):
-            held = shape.network.held(shape.layer_input_size(layer), shape.hidden_size)
+        self._ends = list(shape.layer_inputs())  # of the weights' names
+        for end, width in shape.layer_inputs().items():
+            held = shape.network.held(width, shape.hidden_size)
             own = {name: nn.Parameter(torch.empty(size)) for name, size in held.items()}
             for name, parameter in own.items():
-                self.register_parameter(f"{name}_l{layer}", parameter)
+                self.register_parameter(f"{name}_{end}", parameter)
             self._bound.append(shape.network(own))
         self.head = Head(shape) if shape.output_size else None
 
@@ -36,28 +41,30 @@ class Plain(Implementation):
         """A layer's formula, bound to its parameters."""
         return self._bound[layer]
 
-    def elman(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """W_ih (H, I or H), W_hh (H, H) and the bias (H) of a layer of an Elman network."""
-        w_ih, w_hh, bias = (getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias"))
-        return w_ih, w_hh, bias
+    def own(self, layer: int) -> list[nn.Parameter]:
+        """A layer's parameters, in the order of `Network.held`: of a GRU W_ih (3 H, I), W_hh (3 H, H) and their biases
+        (3 H); of an Elman network and an LSTM, with G gates, W_ih (G H, I), W_hh (G H, H) and the one bias (G H)."""
+        names = self.shape.network.held(self.shape.input_size, self.shape.hidden_size)
+        return [getattr(self, f"{name}_{self._ends[layer]}") for name in names]
 
-    def gru(self, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """W_ih (3 H, I or H), W_hh (3 H, H) and their biases (3 H) of a layer of a GRU."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in names)
-        return w_ih, w_hh, b_ih, b_hh
-
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one layer: inputs (T, B, I or H), state (B, H) -> its outputs (T, B, H) and last state (B, H)."""
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run one layer in one direction: inputs (T, B, I), state (B, H) -> its outputs (T, B, H) and last state
+        (B, H); an LSTM's state is (h, c)."""
         raise NotImplementedError
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Layer after layer, each over the whole sequence."""
-        last = []
-        for number in range(self.shape.num_layers):
-            inputs, state = self.layer(number, inputs, hidden[number])
+        last: list[State] = []
+        for number, first in enumerate(apart(hidden)):
+            if not self.shape.bidirectional:
+                inputs, state = self.layer(number, inputs, first)
+            elif number % 2 == 0:
+                ahead, state = self.layer(number, inputs, first)
+            else:
+                back, state = self.layer(number, inputs.flip(0), first)
+                inputs = torch.cat((ahead, back.flip(0)), dim=-1)  # (T, B, 2 H)
             last.append(state)
-        return inputs if self.head is None else self.head(inputs), torch.stack(last)
+        return inputs if self.head is None else self.head(inputs), together(last)
 
 
 class PlainElman(Plain):

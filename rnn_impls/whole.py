@@ -1,8 +1,9 @@
-"""With the API, at once: one `nn.RNN` or `nn.GRU` call for the whole sequence.
+"""With the API, at once: one `nn.RNN`, `nn.GRU` or `nn.LSTM` call for the whole sequence.
 
 Knowing all inputs beforehand, it multiplies them with W_ih for all steps in one large product, and only W_hh h stays
 in the loop over steps, which runs in C++. On CUDA the call goes to cuDNN, which picks among kernels that keep weights
-on the chip between steps. What it cannot do is let you look at, or change, a step from Python.
+on the chip between steps; on the CPU an `nn.LSTM` goes to oneDNN. What it
+cannot do is let you look at, or change, a step from Python.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import torch
 from torch import Tensor
 
 from rnn_impls.interface import Head, Implementation, NetworkShape
+from rnn_impls.states import State
 
 
 class Whole(Implementation):
     """one `nn.RNN` call for the whole sequence"""
 
+    bidirectional = True
+
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
-        self.rnn = shape.library()  # nn.RNN(input_size, hidden_size, num_layers, nonlinearity="tanh"), or nn.GRU
+        self.rnn = shape.library()  # nn.RNN(input_size, hidden_size, num_layers, nonlinearity="tanh"), or nn.LSTM
         self.head = Head(shape) if shape.output_size else None
 
     def weight_map(self) -> dict[str, Tensor]:
@@ -28,13 +32,13 @@ class Whole(Implementation):
         found: dict[str, Tensor] = dict(self.rnn.named_parameters())
         return found if self.head is None else found | self.head.weight_map()
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
         self.rnn.flatten_parameters()
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """No loop in sight: the head, too, runs once over all steps."""
-        outputs, hidden = self.rnn(inputs, hidden)  # (T, B, H), (L, B, H)
+        outputs, hidden = self.rnn(inputs, hidden)  # (T, B, H), (L, B, H), of an LSTM (h, c)
         return (outputs if self.head is None else self.head(outputs)), hidden
 
 
@@ -43,7 +47,7 @@ class WholeNoCudnn(Whole):
 
     devices: ClassVar[tuple[str, ...]] = ("cuda",)
 
-    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Backward follows the graph that forward recorded, so the switch is needed only here."""
         was_enabled = torch.backends.cudnn.enabled
         torch.backends.cudnn.enabled = False
@@ -51,3 +55,19 @@ class WholeNoCudnn(Whole):
             return super().forward(inputs, hidden)
         finally:
             torch.backends.cudnn.enabled = was_enabled
+
+
+class WholeNoOnednn(Whole):
+    """one `nn.LSTM` call with oneDNN switched off: ATen's own loop"""
+
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    networks: ClassVar[tuple[str, ...]] = ("lstm",)  # all others go without it anyway
+
+    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+        """The same. Not `torch.backends.mkldnn.flags`, which sets four more switches at every call."""
+        was_enabled = torch.backends.mkldnn.enabled
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module, set through C
+        try:
+            return super().forward(inputs, hidden)
+        finally:
+            torch.backends.mkldnn.enabled = was_enabled

@@ -19,7 +19,8 @@ from bench.measure.reference import Reference
 from bench.measure.spotcheck import SpotChecks
 from bench.measure.workload import Workload
 from rnn_impls import registry
-from rnn_impls.adapter import adapted, arguments
+from rnn_impls.adapter import adapted
+from rnn_impls.arguments import arguments
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.whole import Whole
 

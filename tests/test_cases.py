@@ -26,7 +26,7 @@ def any_case() -> Any:
 
 def test_id_is_readable() -> None:
     """The id spells out every field, sizes padded with zeros."""
-    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, 64, 1024, 2, 8)
+    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, False, 64, 1024, 2, 8)
     assert case.id == "cuda-bfloat16-training-relu-I0768-H0128-L02-B0064-T1024-O0002-t08"
 
 
@@ -35,7 +35,7 @@ def test_short_leaves_out_what_is_usual() -> None:
     assert Case().short == "inference-H0128-T0064"
     assert Case(hidden_size=64, input_size=64, mode="training").short == "training-H0064-T0064"
     assert Case(hidden_size=64).short == "inference-I0128-H0064-T0064"
-    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, 64, 1024, 2, 8)
+    case = Case("cuda", "bfloat16", "training", "relu", 768, 128, 2, False, 64, 1024, 2, 8)
     assert case.short == case.id
     assert Case(network="relu", batch_size=16, threads=2).short == "inference-relu-H0128-B0016-T0064-t02"
 

@@ -444,7 +444,7 @@ def test_the_kernel_compiles_for_gpus(
 @pytest.mark.parametrize("hidden", [64, 100, 256, 512, 1024])
 def test_parity_on_a_gpu(hidden: int, batch: int, nonlinearity: str, mode: str, dtype: str, name: str) -> None:
     """Outputs, hidden states and gradients, 32 steps of two layers."""
-    case = Case("cuda", dtype, mode, nonlinearity, hidden, hidden, 2, batch, 32)
+    case = Case("cuda", dtype, mode, nonlinearity, hidden, hidden, 2, False, batch, 32)
     if name == "persistent-triton":
         pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
     try:

@@ -136,8 +136,7 @@ class _Liar(FusedCPU):
         """Lay out weights of half the width."""
         super().prepare(inputs, hidden)
         self._packed = [
-            (kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True))
-            for w_ih, w_hh, _ in [self.elman(0)]
+            (kernel().packed(w_ih, halved=True), kernel().packed(w_hh, halved=True)) for w_ih, w_hh, _ in [self.own(0)]
         ]
 
 

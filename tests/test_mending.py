@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from bench.run.checkup import cases
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
 from bench.worker.checker import Mend, examine, mend
-from rnn_impls.adapter import Adapter, adapted, arguments
+from rnn_impls.adapter import Adapter, adapted
+from rnn_impls.arguments import arguments
 from rnn_impls.interface import NetworkShape, Unavailable
 from tests.command import bench
 

@@ -3,7 +3,8 @@
 A new field of `Case` is an axis without a word here. What is particular to one, such as an older name that its option
 still answers to, is said in its line of `AXES`.
 
-Values are written as a list, `64,128`, as a product, `1:1024:x2`, as a sum, `10:50:10`, or mixed.
+Values are written as a list, `64,128`, as a product, `1:1024:x2`, as a sum, `10:50:10`, or mixed. A field that is true
+or false is an option without a value, which makes it true.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from bench.cases.presets import HIDDEN, Grid
 from rnn_impls import networks
 
 FORMS = "64,128 or 1:1024:x2"
+YES = "yes"
+"""What an option without a value stands for."""
+
 MUST_BE_SAID = ("hidden_size", "seq_len")
 """Axes without which no single case is meant; the others have a usual value."""
 
@@ -38,9 +42,14 @@ class Axis:
         return tuple(map(as_option, (self.name, *self.aliases)))
 
     @property
+    def flag(self) -> bool:
+        """Whether its option has no value."""
+        return isinstance(getattr(Case, self.name), bool)
+
+    @property
     def usual(self) -> str:
-        """Its value, as typed, in a single case where none is given; nothing where it must be said."""
-        if self.name in MUST_BE_SAID:
+        """Its value, as typed, in a single case where none is given; nothing where it must be said, or is a flag."""
+        if self.name in MUST_BE_SAID or self.flag:
             return ""
         return HIDDEN if self.name == "input_size" else str(getattr(Case, self.name))
 
@@ -72,7 +81,8 @@ class Axes:
         if lacking := [as_option(axis) for axis in MUST_BE_SAID if not self.typed[axis]]:
             raise ValueError(f"say {' and '.join(lacking)}: an answer is for one case")
         tied = self.typed["input_size"] == HIDDEN
-        fields = {axis: _one(axis, text) for axis, text in self.typed.items() if axis != "input_size" or not tied}
+        typed = {axis: text for axis, text in self.typed.items() if text or not AXES[axis].flag}
+        fields = {axis: _one(axis, text) for axis, text in typed.items() if axis != "input_size" or not tied}
         case = Case.from_dict(Case().as_dict() | fields)
         return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
 
@@ -82,7 +92,9 @@ def asked(case: Case) -> str:
     values = {name: str(getattr(case, name)) for name in dict.fromkeys((*MUST_BE_SAID, "mode", *FIELDS))}
     if case.input_size == case.hidden_size:
         values["input_size"] = HIDDEN
-    return " ".join(f"{as_option(name)} {value}" for name, value in values.items() if value != AXES[name].usual)
+    flags = [as_option(name) for name in values if AXES[name].flag and getattr(case, name)]
+    said = [f"{as_option(n)} {value}" for n, value in values.items() if not AXES[n].flag and value != AXES[n].usual]
+    return " ".join(said + flags)
 
 
 def as_option(name: str) -> str:
@@ -92,6 +104,10 @@ def as_option(name: str) -> str:
 
 def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
     """The values of an axis as written on the command line, each once. Raises ValueError naming the axis."""
+    if AXES[axis].flag:
+        if text not in (YES, "True"):
+            raise ValueError(f"{as_option(axis)} takes no value, such as {text!r}")
+        return (True,)
     values: list[Any] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         if axis not in SIZES or (axis == "input_size" and part == HIDDEN):
@@ -126,9 +142,9 @@ def _numbers(axis: str, part: str) -> list[int]:
     raise wrong
 
 
-def _one(axis: str, text: str) -> str | int:
+def _one(axis: str, text: str) -> str | int | bool:
     """The one value of an axis. Raises ValueError naming the option for none or several."""
     values = parse_axis(axis, text)
     if len(values) != 1:
         raise ValueError(f"{as_option(axis)} {text}: one value is needed here, an answer is for one case")
-    return int(values[0]) if axis in SIZES else str(values[0])
+    return values[0] if AXES[axis].flag else int(values[0]) if axis in SIZES else str(values[0])

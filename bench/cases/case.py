@@ -21,6 +21,7 @@ Cell = tuple[str, str]
 class Case:
     """One network, its input and what is done with it; sizes are counts, never bytes.
 
+    `bidirectional` runs each layer a second time, from the last step to the first (`rnn_impls.shape`).
     Modes: `inference` is the forward pass without a graph, `training` is forward, loss and backward with the
     gradients cleared first. `network` is a name of `rnn_impls.networks`, or the file and class of one's own. Raises
     ValueError naming the field when a value is not possible.
@@ -33,6 +34,7 @@ class Case:
     input_size: int = 128
     hidden_size: int = 128
     num_layers: int = 1
+    bidirectional: bool = False
     batch_size: int = 1
     seq_len: int = 64
     output_size: int = 0
@@ -41,7 +43,7 @@ class Case:
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known are {', '.join(known)}")
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known are {', '.join(map(str, known))}")
         object.__setattr__(self, "network", networks.spelled(self.network))
         for name in SIZES:
             value = getattr(self, name)
@@ -65,12 +67,17 @@ class Case:
         usual = Case(hidden_size=self.hidden_size, input_size=self.hidden_size).as_dict()
         always = ("mode", "hidden_size", "seq_len")
         parts = self._parts().items()
+        if self.bidirectional:
+            usual["num_layers"] = 0  # it stands there
         return "-".join(part for name, part in parts if name in always or getattr(self, name) != usual[name])
 
     def _parts(self) -> dict[str, str]:
         network = _IN_IDS.get(self.network, self.network)
         words = {"device": self.device, "dtype": self.dtype, "mode": self.mode, "network": network}
-        return words | {name: f"{letter}{getattr(self, name):0{width}}" for name, (letter, width) in _LETTERS.items()}
+        sizes = {name: f"{letter}{getattr(self, name):0{width}}" for name, (letter, width) in _LETTERS.items()}
+        if self.bidirectional:
+            sizes["num_layers"] += f"-{_BOTH_WAYS}"
+        return words | sizes
 
     @classmethod
     def parse(cls, text: str) -> Case:
@@ -79,6 +86,7 @@ class Case:
         if match is None:
             raise ValueError(f"{text!r} is not the id of a case")
         found: dict[str, Any] = {name: int(v) if name in SIZES else v for name, v in match.groupdict().items() if v}
+        found["bidirectional"] = "bidirectional" in found
         usual = dataclasses.asdict(cls(input_size=found["hidden_size"]))
         case = cls.from_dict(usual | found)
         if text not in (case.id, case.short):  # other padding: two names of one case would not be found equal
@@ -91,9 +99,9 @@ class Case:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Case:
-        """The Case with these fields; files of earlier versions have `nonlinearity` where `network` is now. Raises
-        ValueError naming a field that is missing or too many."""
-        fields = {ALIASES.get(name, name): value for name, value in fields.items()}
+        """The Case with these fields; files of earlier versions have `nonlinearity` where `network` is now, and no
+        `bidirectional`. Raises ValueError naming a field that is missing or too many."""
+        fields = {"bidirectional": False} | {ALIASES.get(name, name): value for name, value in fields.items()}
         if wrong := set(FIELDS) ^ set(fields):
             raise ValueError(f"a case has exactly the fields {', '.join(FIELDS)}; wrong: {', '.join(sorted(wrong))}")
         return cls(**fields)
@@ -102,8 +110,13 @@ class Case:
 FIELDS = tuple(field.name for field in dataclasses.fields(Case))
 ALIASES = {"nonlinearity": "network"}
 """What a field was called before, and may be still."""
-CHOICES = {"device": DEVICES, "dtype": DTYPES, "mode": MODES}
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "device": DEVICES, "dtype": DTYPES, "mode": MODES, "bidirectional": (False, True)
+}  # fmt: skip
 SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network"))
+
+_BOTH_WAYS = "both"
+"""What follows the layers in the id of a bidirectional case."""
 
 _LETTERS = {
     "input_size": ("I", 4), "hidden_size": ("H", 4), "num_layers": ("L", 2), "batch_size": ("B", 4),
@@ -114,7 +127,7 @@ _LETTERS = {
 _ID = re.compile(
     rf"(?:(?P<device>{'|'.join(DEVICES)})-)?(?:(?P<dtype>{'|'.join(DTYPES)})-)?(?P<mode>{'|'.join(MODES)})-"
     r"(?:(?P<network>[a-z][\w-]*?|.+?\.py:\w+)-)?(?:I(?P<input_size>\d+)-)?H(?P<hidden_size>\d+)"
-    r"(?:-L(?P<num_layers>\d+))?(?:-B(?P<batch_size>\d+))?-T(?P<seq_len>\d+)(?:-O(?P<output_size>\d+))?"
+    rf"(?:-L(?P<num_layers>\d+)(?:-(?P<bidirectional>{_BOTH_WAYS}))?)?(?:-B(?P<batch_size>\d+))?-T(?P<seq_len>\d+)(?:-O(?P<output_size>\d+))?"
     r"(?:-t(?P<threads>\d+))?"
 )
 

@@ -34,6 +34,8 @@ def axis_value(axis: str, value: Any) -> str:
         return device(str(value))
     if axis == "output_size" and value == 0:
         return "no output head"
+    if axis == "bidirectional":
+        return "bidirectional" if value else "one direction"
     text = _FORMS.get(axis, "{}").format(value)
     return text + "s" if axis in ("threads", "num_layers", "seq_len") and value != 1 else text
 
@@ -68,5 +70,7 @@ def _exactly(wanted: set[Case], everything: set[Case]) -> str:
 def _either(axis: str, values: Collection[Any]) -> str:
     """`hidden 8`, `batch 3 or 5`, `1 or 7 steps`."""
     *others, last = sorted(values)
+    if axis == "bidirectional" and others:
+        return "either direction"
     before = "".join(f"{value} or " for value in others)
     return axis_value(axis, last).replace(str(last), f"{before}{last}", 1)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from bench.cases.axes import AXES, FORMS, MUST_BE_SAID, OVERRIDES, Axes, Axis
+from bench.cases.axes import AXES, FORMS, MUST_BE_SAID, OVERRIDES, YES, Axes, Axis
 from bench.cases.settings import Settings, parse_devices
 
 PresetName = Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")]
@@ -26,6 +26,7 @@ Implementations = Annotated[
 ]
 MaxCall = Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")]
 Timeout = Annotated[str, typer.Option(help="Silence after which a worker is given up.")]
+BOTH_WAYS = "Run each layer in both directions."
 RunsFolder = Annotated[Path, typer.Option(help="Where runs/ and latest lie.")]
 
 
@@ -84,10 +85,17 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def _axis_options(axes: Iterable[tuple[Axis, str, str]]) -> Group:
     """Of (axis, help, default)."""
     options = tuple(
-        _option(axis.name, Annotated[str, typer.Option(*axis.options, help=told, rich_help_panel="Axes")], default)
+        _option(axis.name, Annotated[bool, typer.Option(*axis.options, help=BOTH_WAYS, rich_help_panel="Axes")], False)
+        if axis.flag
+        else _option(axis.name, Annotated[str, typer.Option(*axis.options, help=told, rich_help_panel="Axes")], default)
         for axis, told, default in axes
     )
-    return Group(options, lambda **typed: Axes(typed))
+    return Group(options, lambda **typed: Axes({axis: _as_typed(value) for axis, value in typed.items()}))
+
+
+def _as_typed(value: str | bool) -> str:
+    """A flag as the text that stands for it."""
+    return value if isinstance(value, str) else YES if value else ""
 
 
 def _group(hint: Any) -> Group | None:

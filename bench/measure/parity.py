@@ -13,10 +13,11 @@ from torch import Tensor
 from bench.cases.case import Case
 from bench.measure import state
 from bench.measure.fault import Fault
-from bench.measure.problem import Problem
+from bench.measure.problem import Problem, network_of
 from bench.measure.reference import TURNED_STEPS, Reference
 from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
+from rnn_impls.states import State, mapped, tensors
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2}
 """Largest error allowed, relative to the size of what is compared. Several hundred units of rounding for float64 and
@@ -43,8 +44,8 @@ class Expected(Protocol):
         """(T, B, O or H)."""
 
     @property
-    def hidden(self) -> Tensor:
-        """(L, B, H)."""
+    def hidden(self) -> State:
+        """(L, B, H), or a tuple of such."""
 
     @property
     def gradients(self) -> dict[str, Tensor]:
@@ -75,7 +76,7 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     first, second, turned = _copy(problem), _copy(problem), _copy(problem)
     workload = Workload(case, implementation, first)
     worst = compare(reference, _call(workload, first, problem), workload, tolerance)
-    for tensor in (first.inputs, first.hidden, turned.inputs, turned.hidden):
+    for tensor in (first.inputs, *tensors(first.hidden), turned.inputs, *tensors(turned.hidden)):
         tensor.neg_()
     try:
         worst = max(worst, compare(reference, _call(workload, second, problem), workload, tolerance))
@@ -90,7 +91,7 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
 
 
 def _copy(problem: Problem) -> Problem:
-    return dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=problem.hidden.clone())
+    return dataclasses.replace(problem, inputs=problem.inputs.clone(), hidden=mapped(Tensor.clone, problem.hidden))
 
 
 def _call(workload: Workload, given: Problem, before: Problem, backward: bool = True) -> object:
@@ -103,27 +104,37 @@ def _call(workload: Workload, given: Problem, before: Problem, backward: bool = 
         else:
             with torch.inference_mode(not training):
                 results = workload.module(given.inputs, given.hidden)
-    for name, now, then in (("inputs", given.inputs, before.inputs), ("hidden", given.hidden, before.hidden)):
-        if not torch.equal(now, then):
-            raise ParityError(f"changes its {name} in place")
+    if not torch.equal(given.inputs, before.inputs):
+        raise ParityError("changes its inputs in place")
+    if not all(map(torch.equal, tensors(given.hidden), tensors(before.hidden))):
+        raise ParityError("changes its hidden in place")
     return results
 
 
 def _compare_turned(reference: Reference, results: object) -> float:
     """The largest relative error of the first steps for inputs of the opposite sign."""
-    outputs, _ = _two_tensors(results)
+    outputs, _ = _outputs_and_hidden(results, network_of(reference.case.network).states)
     _check_shape("outputs", outputs, reference.outputs)
     got, tolerance = outputs[:TURNED_STEPS].detach().double(), TOLERANCE[reference.case.dtype]
     return _elementwise("outputs", "step", got, reference.turned, tolerance, _unit(reference.case))
 
 
-def _two_tensors(results: object) -> tuple[Tensor, Tensor]:
-    if not (isinstance(results, tuple) and len(results) == 2 and all(isinstance(r, Tensor) for r in results)):
-        raise ParityError("forward must return the two tensors (outputs, hidden)")
-    for result in results:
+def _outputs_and_hidden(results: object, names: tuple[str, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """What a call of a network with these states returned, the states as a tuple, of one as of several."""
+    wanted = "hidden" if len(names) == 1 else f"({', '.join(names)})"
+    if not (isinstance(results, tuple) and len(results) == 2):
+        raise ParityError(f"forward must return (outputs, {wanted})")
+    outputs, hidden = results
+    found = hidden if isinstance(hidden, tuple) else (hidden,)
+    if len(found) != len(names) or isinstance(hidden, tuple) != (len(names) > 1):
+        told = f"a tuple of {len(found)}" if isinstance(hidden, tuple) else "one state"
+        raise ParityError(f"forward must return (outputs, {wanted}); it returns {told} in place of {wanted}")
+    if not all(isinstance(result, Tensor) for result in (outputs, *found)):
+        raise ParityError(f"forward must return tensors, (outputs, {wanted})")
+    for result in (outputs, *found):
         if type(result) is not Tensor:  # one that computes when it is looked at would be timed without its work
             raise ParityError(f"forward must return plain tensors, not a {type(result).__name__}")
-    return results
+    return outputs, found
 
 
 def _unit(case: Case) -> float:
@@ -134,11 +145,13 @@ def _unit(case: Case) -> float:
 def compare(expected: Expected, results: object, workload: Workload, tolerance: Tolerance) -> float:
     """The largest relative error of one call's results, in training also of the gradients that it left in the
     workload's module. Raises ParityError beyond the tolerance."""
-    outputs, hidden = _two_tensors(results)
+    names = network_of(workload.case.network).states
+    outputs, states = _outputs_and_hidden(results, names)
+    told = ["hidden"] if len(names) == 1 else [f"hidden {name}" for name in names]
     worst = 0.0
     for name, axis, got, wanted in (
         ("outputs", "step", outputs, expected.outputs),
-        ("hidden", "layer", hidden, expected.hidden),
+        *zip(told, ["layer"] * len(told), states, tensors(expected.hidden), strict=True),
     ):
         error = _elementwise(name, axis, got.detach().double(), wanted, tolerance.state, _unit(workload.case))
         worst = max(worst, error)

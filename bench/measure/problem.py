@@ -19,13 +19,15 @@ from bench.measure.fault import Fault
 from rnn_impls import networks
 from rnn_impls.interface import NetworkShape
 from rnn_impls.networks import Network
+from rnn_impls.states import State, like, tensors
 
 SEED = 20261123
 
 
 def network_shape(case: Case) -> NetworkShape:
     """The network a Case asks for. Raises Fault."""
-    return NetworkShape(case.input_size, case.hidden_size, case.num_layers, case.output_size, network_of(case.network))
+    sizes = case.input_size, case.hidden_size, case.num_layers, case.output_size
+    return NetworkShape(*sizes, network=network_of(case.network), bidirectional=case.bidirectional)
 
 
 def network_of(name: str) -> type[Network]:
@@ -42,8 +44,8 @@ class Problem:
 
     weights: dict[str, Tensor]
     inputs: Tensor  # (T, B, I)
-    hidden: Tensor  # (L, B, H)
-    target: Tensor  # (T, B) class indices with a head, else (T, B, H)
+    hidden: State  # (L, B, H), of several states a tuple; 2 L where it runs in both directions
+    target: Tensor  # (T, B) class indices with a head, else (T, B, H or 2 H)
 
     @classmethod
     def of(cls, case: Case) -> Problem:
@@ -56,18 +58,19 @@ class Problem:
             return torch.empty(shape).uniform_(-width, width, generator=draw).to(device, dtype)
 
         steps, batch = case.seq_len, case.batch_size
-        shapes = network_shape(case).weight_shapes()
-        weights = {name: uniform(*shape, width=bound) for name, shape in shapes.items()}
+        network = network_shape(case)
+        weights = {name: uniform(*shape, width=bound) for name, shape in network.weight_shapes().items()}
         inputs = torch.empty(steps, batch, case.input_size).normal_(generator=draw).to(device, dtype)
-        hidden = uniform(case.num_layers, batch, case.hidden_size)
+        states = [uniform(len(network.layer_inputs()), batch, case.hidden_size) for _ in network.network.states]
+        hidden = states[0] if len(states) == 1 else tuple(states)
         if case.output_size:
             target = torch.randint(case.output_size, (steps, batch), generator=draw).to(device)
         else:
-            target = uniform(steps, batch, case.hidden_size)
+            target = uniform(steps, batch, network.features)
         return cls(weights, inputs, hidden, target)
 
 
-Given = tuple[Tensor, Tensor]
+Given = tuple[Tensor, State]
 """What a call is given: inputs (T, B, I) and hidden (L, B, H)."""
 
 
@@ -84,11 +87,12 @@ class Feed:
 
     def __init__(self, problem: Problem) -> None:
         self._draw = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), "little"))
-        inputs, hidden = problem.inputs, problem.hidden
-        self._first = inputs, hidden
+        inputs, self._hidden = problem.inputs, problem.hidden
+        states = tensors(self._hidden)
+        self._first = (inputs, *states)
         self._other = (
             torch.empty(inputs.shape).normal_(generator=self._draw).to(inputs.device, inputs.dtype),
-            torch.empty(hidden.shape).uniform_(-1, 1, generator=self._draw).to(hidden.device, hidden.dtype),
+            *(torch.empty(h.shape).uniform_(-1, 1, generator=self._draw).to(h.device, h.dtype) for h in states),
         )
         self._rows: tuple[Tensor, ...] = ()
         self._given: list[Given] = []
@@ -113,11 +117,11 @@ class Feed:
     def _grow(self, calls: int) -> None:
         """Buffers for more calls: a row each, aligned."""
         self._rows = tuple(self._buffer(calls, tensor) for tensor in self._first)
-        inputs, hidden = self._rows
-        # `data`: a tensor of its own for autograd and for compilers, no view of the buffer.
-        self._given = [
-            (inputs[k].view_as(self._first[0]).data, hidden[k].view_as(self._first[1]).data) for k in range(calls)
-        ]
+        self._given = []
+        for k in range(calls):
+            # `data`: a tensor of its own for autograd and for compilers, no view of the buffer.
+            inputs, *states = (row[k].view_as(first).data for row, first in zip(self._rows, self._first, strict=True))
+            self._given.append((inputs, like(self._hidden, states)))
 
     def _buffer(self, calls: int, like: Tensor) -> Tensor:
         """Memory for so many tensors like this one, a row each: (calls, number of values)."""
@@ -131,7 +135,7 @@ def loss(outputs: Tensor, target: Tensor) -> Tensor:
 
     A sum, as back-propagation through time adds it up, keeps the size of the gradients independent of T, so that
     they neither underflow nor overflow float16; for the same reason it is taken in float32 at least.
-    outputs (T, B, O or H), target (T, B) or (T, B, H) -> a scalar.
+    outputs (T, B, O or H), target (T, B) or as the outputs -> a scalar.
     """
     batch = outputs.shape[1]
     if outputs.dtype in (torch.bfloat16, torch.float16):

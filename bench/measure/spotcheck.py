@@ -25,6 +25,7 @@ from bench.measure.problem import Feed, Problem, loss, network_of
 from bench.measure.reference import forward, head, rounded
 from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
+from rnn_impls.states import State, mapped
 
 ALLOWED = {
     "float64": Tolerance(1e-8, 1e-3),
@@ -42,7 +43,7 @@ class Results:
     """What must come out, as `bench.measure.parity.Expected` has it."""
 
     outputs: Tensor
-    hidden: Tensor
+    hidden: State
     gradients: dict[str, Tensor]
 
 
@@ -74,9 +75,10 @@ class SpotChecks:
 
     def _expected(self, number: int, own: Implementation) -> Results:
         training = self._case.mode == "training"
-        inputs, hidden = (given.to(self._dtype) for given in self._feed.fill(1, 0, self.angle(number))[0])
+        inputs, hidden = self._feed.fill(1, 0, self.angle(number))[0]
+        inputs, hidden = inputs.to(self._dtype), mapped(lambda state: state.to(self._dtype), hidden)
         if own.starts_at_zero:
-            hidden = torch.zeros_like(hidden)
+            hidden = mapped(torch.zeros_like, hidden)
         weights = {
             name: rounded(name, weight, own.rounds_weights_to).to(self._dtype, copy=True).requires_grad_(training)
             for name, weight in self._problem.weights.items()
@@ -89,14 +91,19 @@ class SpotChecks:
                     loss(outputs, self._target()), list(weights.values()), materialize_grads=True
                 )
                 gradients = {name: gradient.double() for name, gradient in zip(weights, found, strict=True)}
-        return Results(outputs.detach().double(), last.detach().double(), gradients)
+        return Results(outputs.detach().double(), mapped(lambda state: state.detach().double(), last), gradients)
 
-    def _network(self, weights: dict[str, Tensor], inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _network(self, weights: dict[str, Tensor], inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """By torch's own module, where it has one: it costs one call. Else by the network's step. The module's own
         parameters take the place of the weights that it has."""
         case = self._case
         module = network_of(case.network)({}).library(
-            case.input_size, case.hidden_size, case.num_layers, device=case.device, dtype=self._dtype
+            case.input_size,
+            case.hidden_size,
+            case.num_layers,
+            bidirectional=case.bidirectional,
+            device=case.device,
+            dtype=self._dtype,
         )
         if module is None:
             return forward(case, weights, inputs, hidden)
@@ -121,7 +128,7 @@ def check_forgets(case: Case, implementation: type[Implementation]) -> None:
     for _ in range(2):  # what is done once, at a first call, is no sign
         workload.renew(1)
         new = _operators(workload)
-    workload.given = [(inputs.clone(), hidden.clone()) for inputs, hidden in workload.given]
+    workload.given = [(inputs.clone(), mapped(Tensor.clone, hidden)) for inputs, hidden in workload.given]
     if _operators(workload) < new:
         raise Remembers("remembers its results: it runs fewer operators for inputs that it was given before")
 

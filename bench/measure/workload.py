@@ -14,6 +14,7 @@ from bench.host.clock import Reading, clock_for
 from bench.measure.alternate import check_reading
 from bench.measure.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
+from rnn_impls.states import State
 
 
 class Workload:
@@ -71,7 +72,7 @@ class Workload:
             if keep is not None:
                 keep.append(call(*next(given)))
 
-    def train_once(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def train_once(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Clear the gradients, forward, loss, backward: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H),
         hidden (L, B, H)."""
         self.module.zero_grad(set_to_none=True)

@@ -22,7 +22,8 @@ class NoFloor(Exception):
 
 
 Counted = Sequence[Sequence[int]] | None
-"""Products of each layer, (free, chained), that were counted when a Case was measured; None where they are stated."""
+"""Products of each layer and direction, (free, chained), that were counted when a Case was measured; None where they
+are stated."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def layers_of(case: Case, counted: Counted = None) -> list[Products]:
     if networks.is_own(case.network):
         raise NoFloor(f"the operations of {case.network} were not counted")
     network = networks.load(case.network)({})
-    widths = [case.input_size, *[case.hidden_size] * (case.num_layers - 1)]
+    ways = 2 if case.bidirectional else 1  # each direction is a layer: the two run side by side
+    widths = [case.input_size] * ways + [ways * case.hidden_size] * ways * (case.num_layers - 1)
     found = [network.products(width, case.hidden_size) for width in widths]
     return [each for each in found if each is not None]
 
@@ -71,7 +73,8 @@ def work(case: Case, weights_dtype: str = "", counted: Counted = None) -> Work:
     free ones, but none to the inputs and the initial state, which nobody asks for; the gradients of the weights, as
     much as the products of each. The head: 2 B H O forward, twice that backward. Raises NoFloor.
     """
-    steps, batch, hidden, layers = case.seq_len, case.batch_size, case.hidden_size, layers_of(case, counted)
+    steps, batch, layers = case.seq_len, case.batch_size, layers_of(case, counted)
+    hidden = case.hidden_size * (2 if case.bidirectional else 1)  # of the last layer's outputs
     item = ITEM_BYTES[case.dtype]
     rounded = ITEM_BYTES[weights_dtype or case.dtype]
     recurrent = 2.0 * batch * sum(layer.chained for layer in layers)
@@ -82,7 +85,7 @@ def work(case: Case, weights_dtype: str = "", counted: Counted = None) -> Work:
     recurrent_bytes, once = layers[-1].chained * rounded, states * item + weights * rounded
     if case.mode == "inference":
         return Work(steps * (inputs + head), steps * recurrent, steps, len(layers), recurrent_bytes, once)
-    below = 2.0 * batch * sum(layer.free for layer in layers[1:])
+    below = 2.0 * batch * sum(layer.free for layer in layers[2 if case.bidirectional else 1 :])
     backward = inputs + recurrent + below + 2 * head
     links = 2 * steps - 1
     gradients = (weights + sum(layer.chained for layer in layers)) * item

@@ -26,7 +26,8 @@ from bench.measure.reference import Reference
 from bench.store.manifest import DIFFERS, EQUAL, FAILED, UNAVAILABLE
 from bench.worker.surveyor import failure
 from rnn_impls import networks
-from rnn_impls.adapter import SIZES, USUAL, Adapter, adapted, unclaimed
+from rnn_impls.adapter import Adapter, adapted
+from rnn_impls.arguments import SIZES, USUAL, unclaimed
 from rnn_impls.interface import Implementation
 
 MOST_TRIED = 24

@@ -47,7 +47,8 @@ def check(desk: Desk) -> None:
     from bench.store.manifest import DIFFERS, FAILED, UNAVAILABLE
     from bench.worker import checker
     from rnn_impls import networks, registry
-    from rnn_impls.adapter import Adapter, unclaimed
+    from rnn_impls.adapter import Adapter
+    from rnn_impls.arguments import unclaimed
 
     name = desk.job["implementation"]
     before, cases = state.now(), [Case.parse(text) for text in desk.job["cases"]]

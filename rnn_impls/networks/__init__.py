@@ -3,6 +3,7 @@
     network.py    what a network has to say of itself, and what follows from that
     elman.py      `rnn-tanh` and `rnn-relu`
     gru.py        `gru`
+    lstm.py       `lstm`
     template.py   what `python -m bench new --network` writes: a leaky integrator
 
 To add a network, write its file and put its name into `BUILTIN`. One of your own is named by its file and class,
@@ -23,12 +24,13 @@ BUILTIN = {
     "rnn-tanh": "rnn_impls.networks.elman:Tanh",
     "rnn-relu": "rnn_impls.networks.elman:Relu",
     "gru": "rnn_impls.networks.gru:Gru",
+    "lstm": "rnn_impls.networks.lstm:Lstm",
 }
 """Name -> module:class, in the order in which reports list them."""
 
 DEFAULT = "rnn-tanh"
 
-MODULES = {"rnn-tanh": "RNN", "rnn-relu": "RNN", "gru": "GRU"}
+MODULES = {"rnn-tanh": "RNN", "rnn-relu": "RNN", "gru": "GRU", "lstm": "LSTM"}
 """What torch.nn calls the module that computes a network; its cell is called `RNNCell`, and so on."""
 
 ALIASES = {"tanh": "rnn-tanh", "relu": "rnn-relu"}

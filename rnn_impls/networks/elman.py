@@ -63,11 +63,11 @@ class Elman(Network):
         """W_ih x, and W_hh h."""
         return Products(hidden_size * input_size, hidden_size * hidden_size)
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **how: Any) -> nn.RNNBase:
         """`nn.RNN`."""
         from torch import nn
 
-        return nn.RNN(input_size, hidden_size, num_layers, nonlinearity=self.nonlinearity, **where)
+        return nn.RNN(input_size, hidden_size, num_layers, nonlinearity=self.nonlinearity, **how)
 
     def cell(self, input_size: int, hidden_size: int) -> nn.Module:
         """`nn.RNNCell`."""

@@ -60,11 +60,11 @@ class Gru(Network):
         """Three matrices each, of x and of h."""
         return Products(3 * hidden_size * input_size, 3 * hidden_size * hidden_size)
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **how: Any) -> nn.RNNBase:
         """`nn.GRU`."""
         from torch import nn
 
-        return nn.GRU(input_size, hidden_size, num_layers, **where)
+        return nn.GRU(input_size, hidden_size, num_layers, **how)
 
     def cell(self, input_size: int, hidden_size: int) -> nn.Module:
         """`nn.GRUCell`."""

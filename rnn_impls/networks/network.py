@@ -1,7 +1,8 @@
 """What a network says of itself: its weights and one step. All else follows, or has a default that holds for any.
 
 Shapes: B sequences in a batch, I inputs, H hidden units; a step gets x_t (B, I) and the state (B, H) and returns its
-output (B, H) and the next state (B, H). In a network of several layers the output of one is the input of the next.
+output (B, H) and the next state (B, H), or a tuple of states where it has several. In a network of several layers the
+output of one is the input of the next.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ class Parts(NamedTuple):
     """A step in two parts, for implementations that run the first for all steps at once.
 
     `ahead(inputs)` is what needs no state: (T, B, I) -> (T, B, ...). `after(ahead_t, state, *read)` is the rest of a
-    step -> (output, state); `read()` gives the tensors that every step reads, once a call.
+    step -> (output, state), the state as `Network.step` has it; `read()` gives the tensors that every step reads, once
+    a call.
     """
 
     ahead: Callable[[Tensor], Tensor]
-    after: Callable[..., tuple[Tensor, Tensor]]
+    after: Callable[..., tuple[Tensor, Any]]
     read: Callable[[], tuple[Tensor, ...]]
 
 
@@ -51,9 +53,7 @@ class Network:
     """What the rows of the weights are, in blocks of H."""
 
     states: ClassVar[tuple[str, ...]] = ("h",)
-    """What is handed from step to step."""
-
-    directions: ClassVar[int] = 1
+    """What is handed from step to step; of several the state is a tuple, in this order."""
 
     sums: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Bias -> the two weights that only count as their sum: who holds one bias instead calls it so. `step` sees the
@@ -77,8 +77,8 @@ class Network:
         """The weights of one layer by name, in the order in which they are drawn."""
         raise NotImplementedError
 
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One step: x (B, I), state (B, H) -> output (B, H), state (B, H)."""
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One step: x (B, I), state -> output (B, H), state; the state is (B, H), or a tuple of such."""
         raise NotImplementedError
 
     def parts(self) -> Parts:
@@ -89,9 +89,9 @@ class Network:
         """Multiply-adds of a step, each of which reads a weight; None has them counted (`counted_products`)."""
         return None
 
-    def library(self, input_size: int, hidden_size: int, num_layers: int, **where: Any) -> nn.RNNBase | None:
+    def library(self, input_size: int, hidden_size: int, num_layers: int, **how: Any) -> nn.RNNBase | None:
         """The module of torch's that computes the whole sequence, with its weights under these names and the number of
-        their layer, on a device and in a dtype; None where torch has none."""
+        their layer; `how` are further arguments of its: device, dtype, bidirectional. None where torch has none."""
         return None
 
     def cell(self, input_size: int, hidden_size: int) -> nn.Module | None:
@@ -147,11 +147,11 @@ def counted_products(network: type[Network], input_size: int, hidden_size: int) 
     from torch.utils.flop_counter import FlopCounterMode
 
     layer = network.bound({name: torch.zeros(size) for name, size in network.shapes(input_size, hidden_size).items()})
-    state = torch.zeros(1, hidden_size, requires_grad=True)
+    states = tuple(torch.zeros(1, hidden_size, requires_grad=True) for _ in network.states)
     with torch.enable_grad():
         with FlopCounterMode(display=False) as forward:
-            output, last = layer.step(torch.zeros(1, input_size), state)
+            output, last = layer.step(torch.zeros(1, input_size), states if len(states) > 1 else states[0])
         with FlopCounterMode(display=False) as backward:
-            (output.sum() + last.sum()).backward()
+            sum((state.sum() for state in (last if isinstance(last, tuple) else (last,))), output.sum()).backward()
     every, chained = forward.get_total_flops() // 2, backward.get_total_flops() // 2
     return Products(max(0, every - chained), min(every, chained))
