@@ -43,7 +43,8 @@ def arguments(build: Callable[..., object], shape: NetworkShape) -> dict[str, An
     if alone and kind not in ("", USUAL["nonlinearity"]):
         raise Unavailable(f"{name} takes no nonlinearity, and so has {USUAL['nonlinearity']} alone")
     given = {size: getattr(shape, size) for size in called if size != "nonlinearity"} | {"nonlinearity": kind}
-    return {called[size]: given[size] for size in called if called[size] in takes and given[size] != ""}
+    asked_for = {size: value for size, value in given.items() if called[size] in takes}
+    return {called[size]: value for size, value in asked_for.items() if value != "" and value is not False}
 
 
 def _called(build: Callable[..., object]) -> dict[str, str]:

@@ -113,7 +113,7 @@ def test_parse_refuses_any_other_text(text: str) -> None:
 @pytest.mark.parametrize("name", CHOICES)
 def test_unknown_choice_names_the_field_and_lists_the_known(name: str) -> None:
     """A device, dtype or mode that does not exist is answered with those that do."""
-    with pytest.raises(ValueError, match=f"unknown {name} 'abacus'; known are {', '.join(CHOICES[name])}"):
+    with pytest.raises(ValueError, match=f"unknown {name} 'abacus'; known are {', '.join(map(str, CHOICES[name]))}"):
         Case.from_dict(Case().as_dict() | {name: "abacus"})
 
 
@@ -166,6 +166,6 @@ def test_fields_of_before_are_read() -> None:
 @pytest.mark.parametrize("name", ["lstms", "my_cell.py", "my_cell.py:1x", ""])
 def test_an_unknown_network_is_answered_with_the_known(name: str) -> None:
     """And with how one's own is named."""
-    known = r"known are rnn-tanh, rnn-relu, gru, and path/to/file.py:Name"
+    known = r"known are rnn-tanh, rnn-relu, gru, lstm, and path/to/file.py:Name"
     with pytest.raises(ValueError, match=rf"unknown network .*; {known}"):
         Case(network=name)

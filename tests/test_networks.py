@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,9 +36,11 @@ LEAKY = f"{TEMPLATE}:Leaky"
 ANY_NETWORK = ("manual", "compiled-step", "compiled-chunk", "scripted", "scan")
 """What needs nothing but a step, and runs on a CPU."""
 MADE_FOR = {
-    **dict.fromkeys(("looped", "whole", "rnncell"), "made for rnn-tanh, rnn-relu and gru, which torch has modules for"),
+    **dict.fromkeys(
+        ("looped", "whole", "rnncell"), "made for rnn-tanh, rnn-relu, gru and lstm, which torch has modules for"
+    ),
     "hoisted": "does not say what of its step needs no state",
-    **dict.fromkeys(("stacked-grad", "fused-cpu"), "computes only rnn-tanh, rnn-relu, gru"),
+    **dict.fromkeys(("stacked-grad", "fused-cpu"), "computes only rnn-tanh, rnn-relu, gru, lstm"),
 }
 
 
@@ -73,7 +76,8 @@ def test_a_step_in_two_parts_is_the_step(name: str) -> None:
     network = networks.load(name)
     draw = torch.Generator().manual_seed(0)
     layer = network.bound({k: torch.randn(size, generator=draw) for k, size in network.shapes(3, 4).items()})
-    inputs, state = torch.randn(5, 2, 3, generator=draw), torch.randn(2, 4, generator=draw)
+    inputs, states = torch.randn(5, 2, 3, generator=draw), torch.randn(2, 2, 4, generator=draw).unbind(0)
+    state: Any = states if len(network.states) == 2 else states[0]
     parts = layer.parts()
     ahead, other = parts.ahead(inputs), state
     for x, a in zip(inputs, ahead, strict=True):

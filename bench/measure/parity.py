@@ -122,15 +122,16 @@ def _compare_turned(reference: Reference, results: object) -> float:
 def _outputs_and_hidden(results: object, names: tuple[str, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
     """What a call of a network with these states returned, the states as a tuple, of one as of several."""
     wanted = "hidden" if len(names) == 1 else f"({', '.join(names)})"
+    contract = f"forward must return the {'two ' if len(names) == 1 else ''}tensors (outputs, {wanted})"
     if not (isinstance(results, tuple) and len(results) == 2):
-        raise ParityError(f"forward must return (outputs, {wanted})")
+        raise ParityError(contract)
     outputs, hidden = results
     found = hidden if isinstance(hidden, tuple) else (hidden,)
     if len(found) != len(names) or isinstance(hidden, tuple) != (len(names) > 1):
         told = f"a tuple of {len(found)}" if isinstance(hidden, tuple) else "one state"
-        raise ParityError(f"forward must return (outputs, {wanted}); it returns {told} in place of {wanted}")
+        raise ParityError(f"{contract}; it returns {told} in place of {wanted}")
     if not all(isinstance(result, Tensor) for result in (outputs, *found)):
-        raise ParityError(f"forward must return tensors, (outputs, {wanted})")
+        raise ParityError(contract)
     for result in (outputs, *found):
         if type(result) is not Tensor:  # one that computes when it is looked at would be timed without its work
             raise ParityError(f"forward must return plain tensors, not a {type(result).__name__}")

@@ -18,7 +18,7 @@ from pathlib import Path
 import rnn_impls
 from rnn_impls import registry
 
-SHARED = ("interface", "registry", "importing", "networks")
+SHARED = ("interface", "shape", "states", "registry", "importing", "networks")
 """Of `rnn_impls`, what counts for nobody."""
 NATIVE = (".cpp", ".cc", ".cu", ".h", ".hpp", ".cuh")
 """Endings of what is written in C++ or CUDA."""
