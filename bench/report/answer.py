@@ -1,28 +1,33 @@
 """The answer of a run: every implementation in the usual case, both modes side by side, and who wins where.
 
-The terminal, the page and the README show the same table. Rows are in the order of their times, the fastest first.
+The terminal, the page and the README show the same table. Rows are in the order of their times, the fastest first. A
+run of several networks has a second one: who is the fastest in that case, a line for each network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 import pandas as pd
 
 from bench.cases.case import FIELDS, MODES
-from bench.report.comparisons import Context
+from bench.report.comparisons import Context, won_by
 from bench.report.facets import skipped, usual_case
 from bench.report.findings import WHAT, who_wins
-from bench.report.names import capital, device, listed, of_torch, short_names
-from bench.report.terminal import WIDTH, wrapped
+from bench.report.names import capital, device, in_order, listed, of_torch, short_names
+from bench.report.terminal import WIDTH, columns, wrapped
 from bench.report.units import NOTHING, duration, missing, times
 from bench.store.manifest import FAILED, MEASURED, Manifest
 from bench.table.cells import REFERENCE
+from bench.table.winners import Winner, winners
 
 HEIGHT = 15
-"""Lines that the whole table fits into."""
+"""Lines that the tables fit into."""
+
+FASTEST_OF = "Fastest"
+"""What heads the lines of the networks."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Figure:
 @dataclass(frozen=True)
 class Answer:
     """The table of one device: the case, its modes, by implementation a Figure for each mode, how many
-    implementations it has no room for, and which of them compute another network, of rounded weights."""
+    implementations it has no room for, which of them compute another network, of rounded weights; and by network, where
+    there are several, who is the fastest in each mode."""
 
     case: str
     device: str
@@ -44,6 +50,7 @@ class Answer:
     rows: dict[str, list[Figure]]
     left: int = 0
     rounded: tuple[str, ...] = ()
+    networks: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def head(self) -> str:
@@ -57,10 +64,39 @@ def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
     if measured.empty:
         return []
     context = Context(measured, manifest.baseline)
-    found = [_answer(context, device, HEIGHT // len(context.devices) - 3) for device in context.devices]
+    networks = [fastest_by_network(context, device) for device in context.devices]
+    height = (HEIGHT - sum(len(found) + 2 for found in networks if found)) // len(context.devices)
+    found = [_answer(context, device, height - 3) for device in context.devices]
     if not all(map(_fits, found)):  # one mode below the other takes twice as many lines
-        found = [_answer(context, device, HEIGHT // len(context.devices) // 2 - 2) for device in context.devices]
+        found = [_answer(context, device, height // 2 - 2) for device in context.devices]
+    return [replace(each, networks=by_network) for each, by_network in zip(found, networks, strict=True)]
+
+
+def fastest_by_network(context: Context, of: str) -> dict[str, list[str]]:
+    """Of the usual case on a device: network -> for each mode who is the fastest, or who ties, and the gain over
+    REFERENCE; nothing where all cells are of one network."""
+    here = context.on(of)
+    usual = here[here["case"] == usual_case(here)].iloc[0]
+    same = [name for name in FIELDS if name not in ("mode", "network")]
+    rows = here[(here[same] == usual[same]).all(axis=1)]
+    if rows["network"].nunique() < 2:
+        return {}
+    modes, known = [mode for mode in MODES if (rows["mode"] == mode).any()], winners(rows)
+    found: dict[str, list[str]] = {}
+    for network in in_order(rows["network"].unique()):
+        cases = rows[rows["network"] == network].drop_duplicates("mode").set_index("mode")["case"]
+        found[network] = [_winner(context, known.get(str(cases.get(mode, "")))) for mode in modes]
     return found
+
+
+def _winner(context: Context, winner: Winner | None) -> str:
+    """`stacked-grad 3.6× [3.5, 3.7]`; without a figure where it is REFERENCE itself, or none is known."""
+    if winner is None:
+        return NOTHING
+    names, row = won_by(winner, context.short), winner.rows.iloc[0]
+    if not winner.decided or winner.names[0] == REFERENCE or missing(row["gain_low"]):
+        return names
+    return f"{names}  {times(row['gain'], row['gain_low'], row['gain_high'], most=2)}"
 
 
 def _fits(answer: Answer, head: str = "") -> bool:
@@ -126,8 +162,11 @@ def text(cells: pd.DataFrame, manifest: Manifest) -> str:
     if any(figure.speedup == "1" for figure in figures) and any("×" in figure.speedup for figure in figures):
         base = short_names(cells["implementation"])[manifest.baseline]
         notes.append(f"Speed-ups are over {base}, with 95 % intervals over passes.")
+    if any(each.networks for each in found):
+        notes.append(f"The fastest of each network with its gain over {REFERENCE}, in the same case.")
     notes += [f"{name} rounds its weights, and does not compete." for name in rounding(found)]
     parts = [[line for each in found for line in _table(each)]]
+    parts += [_networks(each) for each in found if each.networks]
     parts += [
         [line for sentence in told for line in wrapped(sentence.replace("`", ""))]
         for told in (filter(None, notes), who_wins(cells, manifest.baseline))
@@ -154,6 +193,22 @@ def _table(answer: Answer) -> list[str]:
             lines += _side_by_side(answer.head, [mode], rows)
     more = f"{answer.left} more, between these or slower: see the report." if answer.left else ""
     return [*lines, *filter(None, [more])]
+
+
+def _networks(answer: Answer) -> list[str]:
+    """Its line for each network; one mode below the other where they have no room beside each other."""
+    head = f"{FASTEST_OF}{f', {answer.device}' if answer.device else ''}"
+    modes = [*map(capital, answer.modes)]
+    rows = [[network, *told] for network, told in answer.networks.items()]
+    lines = columns([head, *modes], rows, left=range(len(modes) + 1), width=10**4)
+    if max(map(len, lines)) <= WIDTH:
+        return lines
+    by_mode = [[[row[0], row[k + 1]] for row in rows] for k in range(len(modes))]
+    return [
+        line
+        for mode, part in zip(modes, by_mode, strict=True)
+        for line in columns([f"{head}: {mode}", ""], part, left=(0, 1))
+    ]
 
 
 def _side_by_side(head: str, modes: Sequence[str], rows: dict[str, list[Figure]]) -> list[str]:

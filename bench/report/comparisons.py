@@ -89,7 +89,7 @@ class Context:
 WITHIN = f"within ±{percent(TIE)}"
 """What makes a tie."""
 
-_REGION_AXES = ("seq_len", "hidden_size", "mode", "batch_size", "dtype", "num_layers", "device")
+_REGION_AXES = ("seq_len", "hidden_size", "mode", "batch_size", "dtype", "num_layers", "device", "network")
 
 
 def side(row: pd.Series) -> str:
@@ -129,7 +129,9 @@ def place(row: pd.Series, varying: Sequence[str], without: Sequence[str] = ()) -
     return ", ".join(axis_value(axis, row[axis]) for axis in said)
 
 
-_TOLD = ("mode", "batch_size", "num_layers", "input_size", "output_size", "network", "dtype", "threads")
+_TOLD = (
+    "mode", "batch_size", "num_layers", "bidirectional", "input_size", "output_size", "network", "dtype", "threads"
+)  # fmt: skip
 """What of a case changes its figures so much that a sentence says it, even where a whole run has the same."""
 
 
@@ -141,7 +143,7 @@ def _unusual(axis: str, row: pd.Series) -> bool:
 def _goes_without_saying(axis: str, row: pd.Series) -> bool:
     """An input as wide as the hidden state, and no output head: what a plain recurrence has."""
     return (axis == "input_size" and row["input_size"] == row["hidden_size"]) or (
-        axis == "output_size" and row["output_size"] == 0
+        axis in ("output_size", "bidirectional") and not row[axis]
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.cases.case import FIELDS
-from bench.report.names import axis_value, device, listed
+from bench.report.names import axis_value, device, in_order, listed
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import with_input, with_outcome
 from bench.table.reasons import reasons
@@ -79,7 +79,8 @@ def pick(values: Sequence[int], most: int = 3) -> list[int]:
 
 
 def usual_case(cells: pd.DataFrame) -> str:
-    """The id of the case that sentences quote: measured by most, inference, nearest to the usual sizes."""
+    """The id of the case that sentences quote: of the first network, measured by most, inference, nearest to the
+    usual sizes."""
 
     def distance(case: pd.Series) -> float:
         return sum(abs(math.log2(case[axis] / value)) for axis, value in USUAL.items())
@@ -87,7 +88,14 @@ def usual_case(cells: pd.DataFrame) -> str:
     cases = cells.groupby("case", sort=True).first()
     counts = cells.groupby("case", sort=True)["implementation"].nunique()
     keys = [
-        (-int(counts[name]), row["mode"] != "inference", row["dtype"] != "float32", distance(row), str(name))
+        (
+            in_order(cells["network"]).index(row["network"]),
+            -int(counts[name]),
+            row["mode"] != "inference",
+            row["dtype"] != "float32",
+            distance(row),
+            str(name),
+        )
         for name, row in cases.iterrows()
     ]
     return min(keys)[-1]

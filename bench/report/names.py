@@ -11,8 +11,8 @@ axis_value, device, steps = words.axis_value, words.device, words.steps
 """Cases are worded where they are made, so that what runs them names them by the same words."""
 
 _CODES = {
-    "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "rnncell": "R", "hoisted": "H",
-    "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
+    "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "whole-no-onednn": "Wo", "rnncell": "R",
+    "hoisted": "H", "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
     "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
 }  # fmt: skip
 
@@ -53,8 +53,14 @@ def phrase(name: str, short: Mapping[str, str]) -> str:
 
 def of_torch(text: str, computed: Iterable[str]) -> str:
     """A text about `nn.RNN`, said of the modules that compute these networks: `nn.GRU`, or `nn.RNN/GRU`."""
-    modules = list(dict.fromkeys(networks.MODULES.get(name, "RNN") for name in computed)) or ["RNN"]
+    modules = list(dict.fromkeys(networks.MODULES.get(name, "RNN") for name in in_order(computed))) or ["RNN"]
     return text.replace("nn.RNN", f"nn.{'/'.join(modules)}")
+
+
+def in_order(computed: Iterable[str]) -> list[str]:
+    """Each network once: torch's in the order in which reports list them, then others as they come."""
+    found = dict.fromkeys(computed)
+    return [*(name for name in networks.BUILTIN if name in found), *(n for n in found if n not in networks.BUILTIN)]
 
 
 def capital(text: str) -> str:

@@ -52,12 +52,12 @@ class Entry:
 
 AXES = {
     "mode": "Mode", "device": "Device", "dtype": "Dtype", "network": "Network", "input_size": "Input",
-    "hidden_size": "Hidden", "num_layers": "Layers", "batch_size": "Batch", "seq_len": "Steps",
-    "output_size": "Output", "threads": "Threads",
+    "hidden_size": "Hidden", "num_layers": "Layers", "bidirectional": "Directions", "batch_size": "Batch",
+    "seq_len": "Steps", "output_size": "Output", "threads": "Threads",
 }  # fmt: skip
 _ALWAYS = ("mode", "hidden_size", "seq_len")
 _LEVELS = {"seconds": 0, "speedup": 0, "fastest": 1, "gap": 1, "label": 2, "peak_bytes": 2, "warnings": 2}
-_FILTERED = ("mode", "device", "dtype", "hidden_size", "seq_len", "batch_size")
+_FILTERED = ("mode", "device", "dtype", "network", "hidden_size", "seq_len", "batch_size")
 
 
 def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
@@ -173,6 +173,8 @@ def plain(name: str) -> Callable[[pd.Series], str]:
 
 def axis_text(axis: str) -> Callable[[pd.Series], str]:
     """What shows an axis of Case."""
+    if axis == "bidirectional":
+        return lambda row: "both" if row[axis] else "one"
     return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 
