@@ -33,13 +33,15 @@ import inspect
 import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from rnn_impls import networks
 from rnn_impls.arguments import arguments
-from rnn_impls.interface import Head, Implementation, NetworkShape, Place
+from rnn_impls.interface import Head, Implementation, NetworkShape, Place, Unavailable
 from rnn_impls.states import State
 
 OTHERWISE = ("batch_first", "takes_hidden", "sizes")
@@ -94,6 +96,27 @@ class Adapter(Implementation):
         prepare = getattr(self.module, "prepare", None)
         if callable(prepare):
             prepare(inputs, hidden)
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """The same; a network that its weights don't fit is one that it does not run, where they fit another."""
+        try:
+            super().load(weights)
+        except ValueError:
+            asked, shape = self.shape.network.name, self.shape
+            others = [name for name in networks.BUILTIN if name != asked and self._fits(name)]
+            self.shape = shape
+            if others:
+                raise Unavailable(f"{self.name} has the weights of {' or '.join(others)}") from None
+            raise
+
+    def _fits(self, network: str) -> bool:
+        """Whether it has the weights of another network of these sizes."""
+        self.shape = replace(self.shape, network=networks.load(network))
+        try:
+            super().load({name: torch.zeros(size) for name, size in self.shape.weight_shapes().items()})
+        except ValueError:
+            return False
+        return True
 
     def weight_map(self) -> dict[str, Place]:
         """What the module declares, or its parameters of `nn.RNN`'s names; raises ValueError for a wrong one."""

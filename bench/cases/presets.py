@@ -14,10 +14,13 @@ from functools import partial
 from typing import Any
 
 from bench.cases.case import FIELDS, Case
+from rnn_impls import networks
 
 HIDDEN = "hidden"
 Grid = dict[str, tuple[Any, ...]]
 BOTH_MODES = ("inference", "training")
+OTHERS = tuple(name for name in networks.BUILTIN if name != networks.DEFAULT)
+"""Torch's networks beside the tutorial's."""
 
 
 PASSES = 5
@@ -76,9 +79,13 @@ def find(name: str) -> Preset:
 
 @partial(preset, case_seconds=0.2)
 def quick() -> Iterable[Grid]:
-    """The default: short and long sequences, small and large hidden states, batch 1, inference and training, in
-    about a minute. Source: the sizes at which the three implementations differ most in the pilot runs of this suite."""
-    return [{"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 512), "mode": BOTH_MODES}]
+    """The default: the tutorial's network with short and long sequences, small and large hidden states, batch 1,
+    inference and training; and every other network of torch's at one size; in a minute and a half. Source: the sizes at
+    which the three implementations differ most in the pilot runs of this suite."""
+    return [
+        {"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 256), "mode": BOTH_MODES},
+        {"network": OTHERS, "hidden_size": (128,), "seq_len": (64,), "mode": BOTH_MODES},
+    ]
 
 
 @partial(preset, passes=2, case_seconds=0.05)
@@ -90,9 +97,14 @@ def smoke() -> Iterable[Grid]:
 
 @preset
 def gate() -> Iterable[Grid]:
-    """What `python -m bench gate` compares: hidden 64 and 256, 16 and 64 steps, batch 1, inference and training.
-    Source: as many cells as have a verdict within a minute on two cores. `python -m bench trust` measures its rates."""
-    return [{"hidden_size": (64, 256), "seq_len": (16, 64), "mode": BOTH_MODES}]
+    """What `python -m bench gate` compares: an RNN at hidden 64 and 16 steps, and at hidden 256 and 64 steps; a GRU and
+    an LSTM at hidden 128 and 32 steps; batch 1, inference and training. Source: as many cells as have a verdict within
+    a minute on two cores. `python -m bench trust` measures its rates."""
+    return [
+        {"hidden_size": (64,), "seq_len": (16,), "mode": BOTH_MODES},
+        {"hidden_size": (256,), "seq_len": (64,), "mode": BOTH_MODES},
+        {"network": ("gru", "lstm"), "hidden_size": (128,), "seq_len": (32,), "mode": BOTH_MODES},
+    ]
 
 
 @preset
