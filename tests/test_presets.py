@@ -39,9 +39,12 @@ def product(**axes: tuple[Any, ...]) -> set[Case]:
 
 
 CONTENTS = {
-    "quick": product(hidden_size=(32, 128, 512), seq_len=(1, 8, 64, 512), mode=BOTH),
+    "quick": product(hidden_size=(32, 128, 512), seq_len=(1, 8, 64, 256), mode=BOTH)
+    | product(network=("rnn-relu", "gru", "lstm"), hidden_size=(128,), seq_len=(64,), mode=BOTH),
     "smoke": product(hidden_size=(8, 16), seq_len=(2, 8), mode=BOTH),
-    "gate": product(hidden_size=(64, 256), seq_len=(16, 64), mode=BOTH),
+    "gate": product(hidden_size=(64,), seq_len=(16,), mode=BOTH)
+    | product(hidden_size=(256,), seq_len=(64,), mode=BOTH)
+    | product(network=("gru", "lstm"), hidden_size=(128,), seq_len=(32,), mode=BOTH),
     "seed": product(
         input_size=(768,), hidden_size=(128,), output_size=(2,), batch_size=(1,), mode=BOTH,
         seq_len=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),

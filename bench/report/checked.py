@@ -52,7 +52,9 @@ def checked(name: str, found: Checkup, width: int) -> Iterator[Line]:
         yield from _wrapped(f"Held against the network in float64: {words}.", width, "dim")
     if found.is_sound:
         yield Line("What does it cost, beside the others?")
-        yield Line(f"    rnn-bench run --impl default,{name}")
+        computed = sorted({outcome.case.network for outcome in found.outcomes if outcome.status == EQUAL})
+        asked = "" if Case.network in computed else f" --network {','.join(computed)}"
+        yield Line(f"    rnn-bench run --impl default,{name}{asked}")
 
 
 def verdict(own: str, counts: Counter[str]) -> str:

@@ -21,7 +21,7 @@ from bench.table.reasons import alike
 
 KINDS = Preset(
     "checkup",
-    "One of each kind: a step and several, a sequence and several, both networks, a head, layers.",
+    "One of each kind: a step and several, a sequence and several, tanh and relu, a head, layers.",
     (
         {"seq_len": (1, 7)},
         {"seq_len": (1, 7), "batch_size": (3,), "network": ("rnn-tanh", "rnn-relu")},
