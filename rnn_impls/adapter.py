@@ -106,7 +106,9 @@ class Adapter(Implementation):
             others = [name for name in networks.BUILTIN if name != asked and self._fits(name)]
             self.shape = shape
             if others:
-                raise Unavailable(f"{self.name} has the weights of {' or '.join(others)} (--network {others[0]})") from None
+                raise Unavailable(
+                    f"{self.name} has the weights of {' or '.join(others)} (--network {others[0]})"
+                ) from None
             raise
 
     def _fits(self, network: str) -> bool:

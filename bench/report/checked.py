@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.cases.case import Case
 from bench.cases.words import apart, axis_value, in_words
 from bench.report.names import listed
 from bench.run.checkup import Checkup, Outcome, varying
