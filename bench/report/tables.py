@@ -102,6 +102,8 @@ def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
                       hint=f"time per call over the floor, which has {100 * MARGIN:.0f} % taken off"),
         "label": Column("Bound", plain("label"), "label", False, True,
                         hint="what most of the time goes into, by profile and limits"),
+        "kernel": Column("Kernel", plain("kernel"), "kernel", False, True,
+                         hint="what really ran, and why no faster kernel of torch's did"),
         "operators": Column("Operators a step", lambda row: per_step(row["operators"]), "operators",
                             hint="calls that compute or move data"),
         "event_seconds": Column("GPU events", lambda row: duration(row["event_seconds"]), "event_seconds",
