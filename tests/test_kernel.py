@@ -136,6 +136,19 @@ def test_switched_off_is_what_it_was_at_the_call(inside: bool) -> None:
 
 
 @needs_onednn
+def test_what_runs_once_alone_keeps_its_name() -> None:
+    """The second look, at the flag, may fail; what the first one saw stands."""
+    module, left = lstm(), iter([None])
+
+    def call() -> object:
+        next(left)  # raises StopIteration the second time
+        return module(INPUT)
+
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert seen(call) == "ATen's loop; oneDNN: refused"
+
+
+@needs_onednn
 def test_switched_off_in_a_script() -> None:
     """TorchScript's calls pass Python by; what is in force around them tells."""
 

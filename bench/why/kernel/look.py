@@ -55,8 +55,11 @@ def looked(
 
 def _by_the_flag(forward: Callable[[], object], device: str) -> str:
     """Whether the library was switched off as it was called: an implementation may do that for its own calls only."""
-    with _Flags(device) as flags:
-        forward()
+    try:
+        with _Flags(device) as flags:
+            forward()
+    except Exception:  # what is compiled may refuse to run under a mode; what ran is known all the same
+        return UNKNOWN
     return UNKNOWN if any(flags.seen or [flags.enabled()]) else OFF
 
 
