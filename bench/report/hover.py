@@ -1,7 +1,7 @@
 """What the page's pictures answer when they are pointed at: every measured cell in words, and its ratio over each
 baseline that can be chosen. The page's script only shows this.
 
-    {"cells": [[implementation, case, time, time per step, gap], ...],     by the rows of `Scene.cells`
+    {"cells": [[implementation, case, time, time per step, gap, kernel if it is known], ...],  as in `Scene.cells`
      "baselines": [name, ...],                                            the run's own first
      "over": [[[ratio with interval, ratio on a tile, colour role], ...], ...]}      by baseline, then by cell
 """
@@ -56,7 +56,8 @@ def _cell(context: Context, row: pd.Series) -> list[str]:
     step = "" if row["seq_len"] == 1 else f"{duration(row['seconds'] / row['seq_len'])} a step"
     least = "" if missing(row["gap"]) else f"{gap(row['gap'])} its floor"
     time = duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
-    return [context.short[row["implementation"]], context.place(row) + on, time, step, least]
+    kernel = [row["kernel"]] if row.get("kernel") else []
+    return [context.short[row["implementation"]], context.place(row) + on, time, step, least, *kernel]
 
 
 def _over(cell: Cell, base: str, found: dict[tuple[Cell, str], Comparison]) -> list[str] | None:

@@ -135,14 +135,18 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
     rows = cells[cells["why"] != ""] if "why" in cells and explained.findings else cells.iloc[:0]
     if len(rows):
         varying, short = varying_axes(cells), short_names(cells["implementation"])
-        lines = ["| Case | implementation | floor | gap | why |", "|---|---|---:|---:|---|"]
+        last = [name for name in ("kernel", "why") if name in rows]  # runs of earlier versions know no kernel
+        lines = [
+            f"| Case | implementation | floor | gap | {' | '.join(last)} |",
+            f"|---|---|---:|---:|{'---|' * len(last)}",
+        ]
         for _, row in rows.iterrows():
             fields = [
                 place(row, varying),
                 f"`{short[row['implementation']]}`",
                 duration(row["floor_seconds"]),
                 gap(row["gap"]),
-                row["why"],
+                *(row[name] for name in last),
             ]
             lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
         parts += ["<details><summary>Every cell</summary>\n", *lines, "\n</details>\n"]

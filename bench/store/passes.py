@@ -72,6 +72,7 @@ def extra_info(
         "build_seconds": record.build_seconds,
         "chosen": samples.get("chosen", ""),
         **({"products": record.products} if record.products else {}),
+        **({"kernel": record.kernel} if record.kernel else {}),
     }
 
 

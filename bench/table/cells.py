@@ -52,8 +52,8 @@ def cells(run: Run) -> pd.DataFrame:
     among those of its case, empty where nothing can be said or it doesn't compete (`bench.table.comparison.standings`);
     step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
-    weights_dtype; products, where any were counted; warnings, a tuple of what qualifies the estimates
-    (`bench.table.comparison`). NaN where nothing is to be said.
+    weights_dtype; products, where any were counted; kernel, where any was seen; warnings, a tuple of what qualifies the
+    estimates (`bench.table.comparison`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -90,6 +90,7 @@ def cells(run: Run) -> pd.DataFrame:
     wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
     wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "chosen", "warnings"]
     wanted += ["products"] if any(record.products for record in run.manifest.cells) else []
+    wanted += ["kernel"] if any(record.kernel for record in run.manifest.cells) else []
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 

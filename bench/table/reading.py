@@ -100,7 +100,7 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
             info = benchmark["extra_info"]
             key = (info["case"], info["implementation"])
             told = {name: info.get(name) for name in ("peak_bytes", "build_seconds", "products")}
-            cells[key] = CellRecord(*key, **told)
+            cells[key] = CellRecord(*key, **told, kernel=info.get("kernel", ""))
     manifest.cells = list(cells.values())
     names = list(dict.fromkeys(cell.implementation for cell in manifest.cells))
     manifest.settings |= {"passes": number, "baseline": "manual" if "manual" in names else (names or [""])[0]}

@@ -3,6 +3,7 @@
 work        operations and bytes of a call of a Case, by what its network says
 floor       the least time that any implementation needs for a Case, from its work and the machine's limits
 limits/     what the machine allows, measured
+kernel/     what really ran in a call, and why no faster one, by torch's profiler
 profile/    where the time of a call goes, by torch's profiler
 gradients/  how far back gradients reach
 

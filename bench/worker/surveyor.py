@@ -1,7 +1,7 @@
 """The survey: what must be known of a cell before it is timed.
 
 Is it available here, does it compute the network, about how long is a call, how long did building it take, how much
-memory does a call need, and does it give that back. None of these calls is a sample.
+memory does a call need, does it give that back, and what kernel ran. None of these calls is a sample.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from bench.measure.problem import Feed, Problem, network_shape
 from bench.measure.reference import Reference
 from bench.measure.workload import Workload, seconds_per_call
 from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
+from bench.why.kernel.look import kernel_of
+from bench.why.kernel.naming import Kernel
 from bench.worker.tree import outside
 from rnn_impls import networks, registry
 from rnn_impls.interface import Implementation, Unavailable
@@ -71,7 +73,7 @@ class Surveyor:
 
     def _survey(self, case: Case, implementation: type[Implementation], record: CellRecord) -> None:
         with self.ledger.on("survey"):
-            foreseen = self._foreseen_seconds(case, implementation)
+            foreseen, prefix = self._foreseen_seconds(case, implementation)
         if foreseen > self.max_call:
             record.status, record.call_seconds = LEFT_OUT, foreseen
             record.reason = f"one call would take about {foreseen:.1f} s, more than --max-call {self.max_call:g} s"
@@ -91,6 +93,8 @@ class Surveyor:
             record.build_seconds = workload.build_seconds
             record.chosen = getattr(workload.module, "chosen", "")  # another tree may not know of it
             record.call_seconds = seconds_per_call(workload, case.device)
+        with self.ledger.on("kernel"):
+            record.kernel = str(self._kernel(workload, prefix))
         if not self.memory:
             return
         with self.ledger.on("memory"):
@@ -101,14 +105,25 @@ class Surveyor:
             record.status = FAILED
             record.reason = f"leaks memory: each of {LEAKY_CALLS} calls in a row left {left} bytes or more behind"
 
-    def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> float:
-        """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out."""
+    def _foreseen_seconds(self, case: Case, implementation: type[Implementation]) -> tuple[float, Workload | None]:
+        """Length of a call by that of a short sequence, so that a call of minutes is never made to find that out; and
+        what was called, None for a sequence that is short itself."""
         if case.seq_len <= 2 * PREFIX_STEPS:
-            return 0.0
+            return 0.0, None
         short = dataclasses.replace(case, seq_len=PREFIX_STEPS)
         workload = Workload(short, implementation, Problem.of(short))
         with state.kept("when it is called"):
-            return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS
+            return seconds_per_call(workload, case.device, spend=0.0) * case.seq_len / PREFIX_STEPS, workload
+
+    @staticmethod
+    def _kernel(workload: Workload, prefix: Workload | None) -> Kernel:
+        """What runs, by a call of the whole sequence; by the short one where that goes step by step, since thousands of
+        steps alike take the profiler seconds to record. What was compiled for a length is called with no other."""
+        if prefix is not None and getattr(prefix.module, "chosen", "") == getattr(workload.module, "chosen", ""):
+            short = kernel_of(prefix)
+            if short.looping:
+                return short
+        return kernel_of(workload)
 
 
 def failure(error: Exception) -> tuple[str, str]:

@@ -24,11 +24,12 @@
   let pointed = null;
 
   const say = (cell) => {
-    const [name, place, time, step, gap] = asked.cells[cell];
+    const [name, place, time, step, gap, kernel] = asked.cells[cell];
     const over = asked.over[base][cell];
     const lines = [place, [time, step].filter(Boolean).join(", ")];
     if (over && name !== asked.baselines[base]) lines.push(`${over[0]} over ${asked.baselines[base]}`);
     if (gap) lines.push(gap);
+    if (kernel) lines.push(kernel);
     const head = document.createElement("strong");
     head.textContent = name;
     tip.replaceChildren(head, ...lines.map((line) => Object.assign(document.createElement("span"), { textContent: line })));
