@@ -20,9 +20,9 @@ from bench.measure.problem import Problem
 from bench.measure.reference import Reference
 from bench.measure.workload import Workload
 from bench.worker.surveyor import Surveyor
-from rnn_impls import building, registry
+from rnn_impls import building, networks, registry
 from rnn_impls.building import _alone, _key
-from rnn_impls.compiled import CHUNK, CompiledChunk
+from rnn_impls.compiled import CHUNK, CompiledChunk, steps_of
 from rnn_impls.fused_cpu import OWN, STACKED, WHOLE, FusedCPU
 from rnn_impls.fused_kernel import SOURCE, WIDTHS, Kernel, kernel
 from rnn_impls.hoisted import Hoisted
@@ -292,3 +292,10 @@ def test_compiled_ones_are_equal_and_compile_once(name: str, mode: str) -> None:
     assert counters["stats"]["unique_graphs"] == before > 0
     with pytest.raises(RuntimeError, match="recompile"):
         workload.module(torch.randn(CHUNK + 3, 5, 10), torch.randn(1, 5, 12))
+
+
+def test_every_compiled_object_has_a_code_of_its_own() -> None:
+    """torch.compile counts by code object, and runs the ninth of one as it is written, without a word."""
+    after = networks.load("rnn-tanh").bound({}).step
+    made = [steps_of(after, 1) for _ in range(3)]
+    assert len({id(each.__code__) for each in made}) == 3

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bench.cases.case import SIZES
 from bench.report.crossings import Crossings, Words, crossings
 from bench.report.names import capital, listed
 from bench.report.tables import AXES, Column, Entry, axis_text, entries, plain
@@ -48,7 +49,9 @@ class Scaling:
 
 
 def scaling(found: Laws) -> Scaling:
-    """All of it, in words."""
+    """All of it, in words. A setting of a single size has none that anybody would miss, beside others that have."""
+    if found.fits:
+        found = Laws(found.fits, [each for each in found.unfitted if each.cells > 1])
     words = Words(found)
     frame = _frame(words, found.fits)
     shown = _columns(words) if found.fits else []
@@ -68,7 +71,7 @@ def _columns(words: Words) -> list[Column]:
     """The table's: implementation, mode and what else varies, the three numbers, four errors, cells."""
     shown = [Column("Implementation", lambda row: words.short[row["implementation"]], "implementation", False)]
     for axis in dict.fromkeys(["mode", *words.varying]):
-        shown.append(Column(AXES[axis], axis_text(axis), axis, axis not in ("mode", "device", "dtype")))
+        shown.append(Column(AXES[axis], axis_text(axis), axis, axis in SIZES))
     shown += [Column(_TITLES[part], _part_text(part), part, hint=_HINTS[part]) for part in PARTS]
     shown += [Column(title, _share_text(name), name, hint=hint) for name, (title, hint) in _ERRORS.items()]
     return [*shown, Column("Cells", plain("cells"), "cells")]
