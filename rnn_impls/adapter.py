@@ -102,13 +102,12 @@ class Adapter(Implementation):
         try:
             super().load(weights)
         except ValueError:
-            asked, shape = self.shape.network.name, self.shape
-            others = [name for name in networks.BUILTIN if name != asked and self._fits(name)]
+            shape = self.shape
+            others = [name for name in networks.BUILTIN if name != shape.network.name and self._fits(name)]
             self.shape = shape
             if others:
-                raise Unavailable(
-                    f"{self.name} has the weights of {' or '.join(others)} (--network {others[0]})"
-                ) from None
+                known = " or ".join(others)
+                raise Unavailable(f"{self.name} has the weights of {known} (--network {others[0]})") from None
             raise
 
     def _fits(self, network: str) -> bool:
@@ -132,9 +131,7 @@ class Adapter(Implementation):
         else:
             told = type(declared).__name__
             raise ValueError(f"weight_map of {self.name} must be a dict, or a method that returns one, not a {told}")
-        if self.head is not None:
-            found |= self.head.weight_map()
-        return found
+        return {**found, **(self.head.weight_map() if self.head is not None else {})}
 
     def _place(self, name: str, place: object) -> Place:
         """The tensor that is meant, or each of those that are."""

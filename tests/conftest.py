@@ -47,6 +47,14 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+@pytest.fixture(autouse=True)
+def _what_is_registered_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that one test registers is no other's."""
+    from rnn_impls import registry
+
+    monkeypatch.setattr(registry, "REGISTERED", dict(registry.REGISTERED))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_processes() -> None:
     """Workers that a test starts from its own process are forked. One thread computes, so that pytest's workers don't

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases.case import Case
-from bench.cases.presets import find
+from bench.cases.presets import BOTH_MODES, Preset, find
 from bench.store.files import write_json
 from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, UNAVAILABLE, CellRecord, Manifest, write_manifest
 from bench.store.passes import benchmark_entry, extra_info
@@ -101,6 +101,13 @@ def true_parts(case: Case, implementation: str) -> tuple[float, float]:
     return calling * passes, case.seq_len * flops / (8e11 if gpu else 2e10) * passes
 
 
+GRID = Preset(
+    "quick",
+    "Twelve sizes of one network, in both modes, whatever the preset of that name has become.",
+    ({"hidden_size": (32, 128, 512), "seq_len": (1, 8, 64, 512), "mode": BOTH_MODES},),
+)
+
+
 def write_run(
     folder: Path,
     *,
@@ -131,8 +138,7 @@ def write_run(
         case
         for preset in presets
         for device in devices
-        for case in find(preset).cases(device)
-        if preset != "quick" or case.network == Case.network  # its other networks have runs of their own
+        for case in (GRID if preset == "quick" else find(preset)).cases(device)
     ]
     truth, build = truth or true_seconds, build or (lambda *_: 1e-3)
     records = [_record(case, name, broken or {}, truth, build) for case in cases for name in implementations]

@@ -296,6 +296,6 @@ def test_compiled_ones_are_equal_and_compile_once(name: str, mode: str) -> None:
 
 def test_every_compiled_object_has_a_code_of_its_own() -> None:
     """torch.compile counts by code object, and runs the ninth of one as it is written, without a word."""
-    after = networks.load("rnn-tanh").bound({}).step
+    after = networks.load("rnn-tanh")({}).step
     made = [steps_of(after, 1) for _ in range(3)]
     assert len({id(each.__code__) for each in made}) == 3

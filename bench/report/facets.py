@@ -60,6 +60,7 @@ def constants(cells: pd.DataFrame) -> str:
         return ""
     frame = with_input(cells)
     axes = [name if name != "input_size" else "input" for name in FIELDS]
+    axes = [axis for axis in axes if axis != "bidirectional" or frame[axis].any()]  # one direction is what all expect
     return ", ".join(axis_words(axis, frame[axis].iloc[0]) for axis in axes if frame[axis].nunique() == 1)
 
 

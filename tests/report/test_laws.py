@@ -177,7 +177,7 @@ def test_what_has_no_law_has_a_reason() -> None:
     """A line a reason; those that have a law elsewhere with where they lack it, or in how many settings."""
     gaps = (
         Unfitted("manual", setting(), 3, "too few"),
-        Unfitted("whole", setting(mode="training"), 1, "too few"),
+        Unfitted("whole", setting(mode="training"), 2, "too few"),
         Unfitted("looped", setting(), 7, "one length"),
         *(Unfitted("hoisted", setting(batch_size=size), 7, "one length") for size in (2, 3)),
     )
