@@ -28,17 +28,18 @@ typedef float Vec __attribute__((vector_size(V * 4)));
 typedef float Unaligned __attribute__((vector_size(V * 4), aligned(4), may_alias));
 typedef std::uint32_t Bits __attribute__((vector_size(V * 4)));
 typedef std::uint32_t UnalignedBits __attribute__((vector_size(V * 4), aligned(2), may_alias));
-static inline Vec load(const float* at) { return *reinterpret_cast<const Unaligned*>(at); }
-static inline void store(float* at, Vec value) { *reinterpret_cast<Unaligned*>(at) = value; }
+#define INLINE static inline __attribute__((always_inline))  // a call would spill every sum
+INLINE Vec load(const float* at) { return *reinterpret_cast<const Unaligned*>(at); }
+INLINE void store(float* at, Vec value) { *reinterpret_cast<Unaligned*>(at) = value; }
 
 // A vector of which the first `columns` are there; what lies beyond is not touched.
-static inline Vec load(const float* at, std::int64_t columns) {
+INLINE Vec load(const float* at, std::int64_t columns) {
   if (columns >= V) return load(at);
   Vec value{};
   if (columns > 0) std::memcpy(&value, at, columns * sizeof(float));
   return value;
 }
-static inline void store(float* at, std::int64_t columns, Vec value) {
+INLINE void store(float* at, std::int64_t columns, Vec value) {
   if (columns >= V)
     store(at, value);
   else if (columns > 0)
@@ -47,7 +48,7 @@ static inline void store(float* at, std::int64_t columns, Vec value) {
 
 // tanh(x) = x P(x^2) / Q(x^2), fitted to [-9, 9] by iteratively reweighted least squares; relative error 2e-8, below
 // float32's rounding. Beyond 9 tanh is 1 in float32.
-static inline Vec tanh_of(Vec x) {
+INLINE Vec tanh_of(Vec x) {
   const Vec limit = 9.0f - Vec{};
   x = x > limit ? limit : x;
   x = x < -limit ? -limit : x;
@@ -57,7 +58,7 @@ static inline Vec tanh_of(Vec x) {
   return x * p / q;
 }
 
-static inline Vec sigmoid_of(Vec x) { return 0.5f + 0.5f * tanh_of(0.5f * x); }
+INLINE Vec sigmoid_of(Vec x) { return 0.5f + 0.5f * tanh_of(0.5f * x); }
 
 // How weights lie in panels. A panel has C vectors of columns: so many of each gate, of the same units, gate after gate.
 // Weights are float, or bfloat16 as uint16. A bfloat16 is the upper half of a float; those of k and k + 1 lie in one
@@ -74,11 +75,11 @@ static std::int64_t panels(std::int64_t columns, std::int64_t wide) { return (co
 
 // Row k + s of a panel; k is even where two lie together.
 template <int C>
-static inline void load_row(const float* w, std::int64_t k, int s, Vec (&row)[C]) {
+INLINE void load_row(const float* w, std::int64_t k, int s, Vec (&row)[C]) {
   for (int c = 0; c < C; c++) row[c] = load(w + ((k + s) * C + c) * V);
 }
 template <int C>
-static inline void load_row(const std::uint16_t* w, std::int64_t k, int s, Vec (&row)[C]) {
+INLINE void load_row(const std::uint16_t* w, std::int64_t k, int s, Vec (&row)[C]) {
   for (int c = 0; c < C; c++) {
     const Bits both = *reinterpret_cast<const UnalignedBits*>(w + ((k + s / 2 * 2) * C + 2 * c) * V);
     row[c] = (Vec)(s % 2 ? both & 0xffff0000u : both << 16);
@@ -93,7 +94,7 @@ struct Factor {
 
 // sum[r] += a[r][k + s] * the panel's row k + s
 template <int ROWS, int C, typename W>
-static inline void multiply(Factor a, const W* w, std::int64_t k, int s, Vec (&sum)[ROWS][C]) {
+INLINE void multiply(Factor a, const W* w, std::int64_t k, int s, Vec (&sum)[ROWS][C]) {
   Vec weight[C];
   load_row(w, k, s, weight);
   for (int r = 0; r < ROWS; r++)
@@ -101,14 +102,14 @@ static inline void multiply(Factor a, const W* w, std::int64_t k, int s, Vec (&s
 }
 
 // Into how many parts a sum of a tile of so many rows is split: a sum waits for itself, four cycles or five each time,
-// and those of one row are too few for two additions a cycle to wait for each other.
+// and those of one row are too few for two additions a cycle to wait for each other. Even: two rows may lie together.
 template <int ROWS, int C>
-constexpr int PARTS = ROWS == 1 ? std::min(4, REGISTERS / C / 2 * 2) : 1;
+constexpr int PARTS = ROWS == 1 ? 12 / C / 2 * 2 : 1;
 
 // For ROWS rows, from `row` on, and the panel w: begin(row, sum) sets C vectors of sums, to which the products over all k
 // are added, and end(row, sum) makes of them what it likes.
 template <int ROWS, int C, typename W, typename Begin, typename End>
-static inline void tile(Factor a, std::int64_t row, const W* w, std::int64_t depth, const Begin& begin, const End& end) {
+INLINE void tile(Factor a, std::int64_t row, const W* w, std::int64_t depth, const Begin& begin, const End& end) {
   constexpr int S = PARTS<ROWS, C>, STRIDE = std::max(S, TOGETHER<W>);
   const Factor own{a.at + row * a.row_stride, a.row_stride, a.k_stride};
   Vec sum[S][ROWS][C];
@@ -132,7 +133,7 @@ static inline void tile(Factor a, std::int64_t row, const W* w, std::int64_t dep
 
 // The same for rows from `row` to `rows`: as many at a time as there are registers for, and what is left by smaller tiles.
 template <int C, int ROWS = REGISTERS / C, typename W, typename Begin, typename End>
-static inline void product(Factor a, std::int64_t rows, const W* w, std::int64_t depth, const Begin& begin,
+INLINE void product(Factor a, std::int64_t rows, const W* w, std::int64_t depth, const Begin& begin,
                            const End& end, std::int64_t row = 0) {
   for (; row + ROWS <= rows; row += ROWS) tile<ROWS, C>(a, row, w, depth, begin, end);
   if constexpr (ROWS > 1)

@@ -19,6 +19,14 @@ constexpr std::int64_t CHUNK_FLOATS = 1 << 16;  // of input products made ahead:
 // Numbers that are written before they are read: a vector's would be zeroed first.
 static std::unique_ptr<float[]> room(std::int64_t count) { return std::unique_ptr<float[]>(new float[count]); }
 
+// A thread's panels of so many, every team-th: up in one step and down in the next, so that a step begins with what the
+// caches still hold of the one before. Weights a little larger than a cache would else be gone whenever they are read.
+template <typename Each>
+static void own_panels(std::int64_t count, std::int64_t t, int me, int team, const Each& each) {
+  const std::int64_t own = (count - me + team - 1) / team;
+  for (std::int64_t i = 0; i < own; i++) each(me + (t % 2 ? own - 1 - i : i) * team);
+}
+
 // Forward: x (T, B, I), W_ih in panels, bias (GATES H). Calls step(t, p, ahead, row) for each step and panel of units:
 // ahead + b * row has the panel's sums W_ih x_t + bias of sequence b, and the state's product is the caller's. A thread
 // has panels of its own, of the input product as of the steps, so that it waits for the others once a step.
@@ -40,7 +48,9 @@ static void forward_steps(const float* x, const W* w_ih, const float* bias, Size
                      for (int c = 0; c < C; c++) store(ahead.get() + r * row + p * P + c * V, sum[c]);
                    });
       for (std::int64_t t = first; t < first + steps; t++) {
-        for (std::int64_t p = me; p < count; p += team) step(t, p, ahead.get() + (t - first) * n.B * row + p * P, row);
+        own_panels(count, t, me, team, [&](std::int64_t p) {
+          step(t, p, ahead.get() + (t - first) * n.B * row + p * P, row);
+        });
         if (team > 1) barrier.wait();
       }
     }
@@ -52,7 +62,7 @@ template <typename Step>
 static void backward_steps(Sizes n, std::int64_t last, int threads, const Step& step) {
   in_threads(threads, [&](int me, int team, Barrier& barrier) {
     for (std::int64_t t = n.T - 1; t >= last; t--) {
-      for (std::int64_t p = me; p < panels(n.H, PANEL<PLAIN>); p += team) step(t, p);
+      own_panels(panels(n.H, PANEL<PLAIN>), t, me, team, [&](std::int64_t p) { step(t, p); });
       if (team > 1) barrier.wait();
     }
   });

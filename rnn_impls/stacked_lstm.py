@@ -1,7 +1,7 @@
 """Stacked gradients of an LSTM: the backward pass that `stacked-grad` has for `lstm`.
 
-Of h = o tanh(c) with c = f c' + i g, where c' is the cell before, a gradient d_h of h adds to the cell's, d_c, which the
-step after has handed on; and the two give those of the sums before each gate
+Of h = o tanh(c) with c = f c' + i g, where c' is the cell before, a gradient d_h of h adds to the cell's, d_c, which
+the step after has handed on; and the two give those of the sums before each gate
 
     d_c += d_h o (1 - tanh(c)^2)
     d_i = d_c g i (1 - i),    d_f = d_c c' f (1 - f),    d_g = d_c i (1 - g^2),    d_o = d_h tanh(c) o (1 - o)

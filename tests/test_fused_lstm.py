@@ -208,7 +208,7 @@ def test_rounded_weights_of_a_gru(own: Kernel, size: tuple[int, ...]) -> None:
     )
     biases = module.bias_ih_l0.detach(), module.bias_hh_l0.detach()
     states, _ = own.gru_forward(inputs, hidden, *packed, biases, False, threads)
-    module.double()
+    module = module.double()
     round_weights(module)
     right = module(inputs.double(), hidden.unsqueeze(0).double())[0]
     close(states, right.detach())
