@@ -19,6 +19,8 @@ static void with_weights(const void* w_ih, const void* w_hh, int halved, const W
 
 template <int GATES, typename W>
 static void pack_gates(const float* matrix, std::int64_t rows, std::int64_t wide, bool as_is, W* to) {
+  if constexpr (GATES == 1 && sizeof(W) == 4)
+    if (as_is) return pack_rows<VECTORS<1>>(matrix, wide, rows, wide, to);
   if (as_is)
     pack<VECTORS<GATES>>(matrix, wide, 1, rows, GATES, wide / GATES, to);
   else
@@ -93,20 +95,11 @@ void lstm_backward(const float* of_out, const float* of_last, const float* kept,
   lstm_backward_steps(of_out, of_last, kept, cells, w_hh, found, of_hidden, of_cell, Sizes{T, B, 0, H}, threads);
 }
 
-// g (M, H), a part of rows that lie `stride` apart, and what entered each step, (M, I) in panels -> g^T entered (H, I): a
-// weight's gradient, all steps at once.
+// g (M, H), a part of rows that lie `stride` apart, and what entered each step (M, I) -> g^T entered (H, I): a weight's
+// gradient, all steps at once.
 void weight_gradient(const float* g, std::int64_t stride, const float* entered, float* found, std::int64_t M,
                      std::int64_t H, std::int64_t I, int threads) {
-  in_threads(threads, [&](int me, int team, Barrier&) {
-    for (std::int64_t p = me; p < panels(I, PANEL<PLAIN>); p += team) {
-      const std::int64_t first = p * PANEL<PLAIN>;
-      product<PLAIN>({g, 1, stride}, H, entered + first * M, M,
-                     [](std::int64_t, Vec (&sum)[PLAIN]) { for (Vec& each : sum) each = Vec{}; },
-                     [&](std::int64_t r, Vec (&sum)[PLAIN]) {
-                       for (int c = 0; c < PLAIN; c++) store(found + r * I + first + c * V, I - first - c * V, sum[c]);
-                     });
-    }
-  });
+  all_steps_product(g, stride, entered, found, M, H, I, threads);
 }
 
 }  // extern "C"

@@ -33,11 +33,13 @@ class Layer(torch.autograd.Function):
         before = torch.cat((state.unsqueeze(0), states[:-1]))  # (T, B, H): the state that each step began with
         found, of_first = own.gru_backward(of_states[0], before, kept, own.packed(w_hh, as_is=True), threads)
         flat, size = found.flatten(0, 1), state.shape[1]  # (T B, 4 H): d_n, d_r, d_z, r d_n
-        of_bias = flat.sum(0)
+        entered, of_bias, of_w_ih = inputs.flatten(0, 1), flat.sum(0), torch.empty_like(w_ih)
+        own.weight_gradient(flat[:, size : 3 * size], entered, threads, out=of_w_ih[: 2 * size])
+        own.weight_gradient(flat[:, :size], entered, threads, out=of_w_ih[2 * size :])
         return (
             _input_order(found, size) @ w_ih if asked[0] else None,
             of_first if asked[1] else None,
-            _input_order(own.weight_gradient(flat[:, : 3 * size], inputs.flatten(0, 1), threads).t(), size).t(),
+            of_w_ih,
             own.weight_gradient(flat[:, size:], before.flatten(0, 1), threads),
             _input_order(of_bias, size),
             of_bias[size:],
@@ -46,5 +48,5 @@ class Layer(torch.autograd.Function):
 
 
 def _input_order(found: Tensor, size: int) -> Tensor:
-    """(..., 3 H or more) in the order n, r, z -> r, z, n, that of the weights."""
+    """(..., 4 H) in the order d_n, d_r, d_z, r d_n -> d_r, d_z, d_n, (..., 3 H): that of the input's weights."""
     return torch.cat((found[..., size : 3 * size], found[..., :size]), dim=-1)

@@ -153,16 +153,16 @@ class Kernel:
         )  # fmt: skip
         return found, of_hidden, of_cell
 
-    def weight_gradient(self, g: Tensor, entered: Tensor, threads: int) -> Tensor:
+    def weight_gradient(self, g: Tensor, entered: Tensor, threads: int, out: Tensor | None = None) -> Tensor:
         """g (T B, H), whose rows may be parts of longer ones, and what entered each step (T B, I)
-        -> g^T entered (H, I): the gradient of a weight."""
+        -> g^T entered (H, I), the gradient of a weight, in `out` where it is given."""
         count, hidden = g.shape
         if g.stride(1) != 1:
             g = g.contiguous()
-        found = torch.empty(hidden, entered.shape[1])
-        panels = self.packed(entered, as_is=True)
+        found = torch.empty(hidden, entered.shape[1]) if out is None else out
+        entered = entered.contiguous()
         self._library.weight_gradient(
-            g.data_ptr(), g.stride(0), panels.data_ptr(), found.data_ptr(), count, hidden, entered.shape[1], threads
+            g.data_ptr(), g.stride(0), entered.data_ptr(), found.data_ptr(), count, hidden, entered.shape[1], threads
         )
         return found
 

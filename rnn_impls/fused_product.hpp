@@ -158,6 +158,7 @@ static void pack(const float* from, std::int64_t k_stride, std::int64_t column_s
       for (std::int64_t j = 0; j < PANEL<C>; j++) {
         const std::int64_t unit = p * wide + j % wide;
         const float* column = from + (j / wide * columns + unit) * column_stride;
+        __builtin_prefetch(column + (first + BLOCK) * k_stride);  // so many streams are beyond what a CPU notices
         for (std::int64_t k = first; k < std::min(first + BLOCK, stored<W>(depth)); k++) {
           const float value = unit < columns && k < depth ? column[k * k_stride] : 0.0f;
           if constexpr (sizeof(W) == 4)
@@ -166,6 +167,14 @@ static void pack(const float* from, std::int64_t k_stride, std::int64_t column_s
             to[(k / 2 * PANEL<C> + j) * 2 + k % 2] = rounded(value);
         }
       }
+}
+
+// The same of a matrix whose columns lie side by side, with rows `stride` apart.
+template <int C>
+static void pack_rows(const float* from, std::int64_t stride, std::int64_t depth, std::int64_t columns, float* to) {
+  for (std::int64_t k = 0; k < depth; k++)
+    for (std::int64_t v = 0; v < panels(columns, PANEL<C>) * C; v++)
+      store(to + ((v / C * depth + k) * C + v % C) * V, load(from + k * stride + v * V, columns - v * V));
 }
 
 // Threads wait for each other after every step: a few hundred nanoseconds, so they spin.

@@ -1,5 +1,5 @@
-// What the networks of `fused-cpu` have in common: the input's products, made ahead in pieces that stay in the cache, and
-// the loops over steps, forward and backward.
+// What the networks of `fused-cpu` have in common: the input's products, made ahead in pieces that stay in the cache, the
+// loops over steps, forward and backward, and the gradients of weights.
 
 #pragma once
 
@@ -64,6 +64,32 @@ static void backward_steps(Sizes n, std::int64_t last, int threads, const Step& 
     for (std::int64_t t = n.T - 1; t >= last; t--) {
       own_panels(panels(n.H, PANEL<PLAIN>), t, me, team, [&](std::int64_t p) { step(t, p); });
       if (team > 1) barrier.wait();
+    }
+  });
+}
+
+constexpr std::int64_t DEPTH = 128;  // steps of a weight's gradient at a time: 32 KiB of a panel, and of g what L2 holds
+
+// g (M, rows), a part of rows that lie `stride` apart, and what entered each step (M, I) -> g^T entered (rows, I).
+static void all_steps_product(const float* g, std::int64_t stride, const float* entered, float* found, std::int64_t M,
+                              std::int64_t rows, std::int64_t I, int threads) {
+  constexpr int C = PLAIN;
+  in_threads(threads, [&](int me, int team, Barrier&) {
+    const auto panel = room(DEPTH * PANEL<C>);
+    for (std::int64_t p = me; p < panels(I, PANEL<C>); p += team) {
+      const std::int64_t first = p * PANEL<C>, columns = std::min(I - first, PANEL<C>);
+      for (std::int64_t k = 0; k < M; k += DEPTH) {
+        const std::int64_t depth = std::min(DEPTH, M - k);
+        pack_rows<C>(entered + k * I + first, I, depth, columns, panel.get());
+        const auto at = [&](std::int64_t r, int c) { return found + r * I + first + c * V; };
+        product<C>({g + k * stride, 1, stride}, rows, panel.get(), depth,
+                   [&](std::int64_t r, Vec (&sum)[C]) {
+                     for (int c = 0; c < C; c++) sum[c] = k ? load(at(r, c), columns - c * V) : Vec{};
+                   },
+                   [&](std::int64_t r, Vec (&sum)[C]) {
+                     for (int c = 0; c < C; c++) store(at(r, c), columns - c * V, sum[c]);
+                   });
+      }
     }
   });
 }

@@ -202,13 +202,10 @@ def test_rounded_weights_of_a_gru(own: Kernel, size: tuple[int, ...]) -> None:
     torch.manual_seed(steps)
     module = nn.GRU(width, hidden_size)
     inputs, hidden = torch.randn(steps, batch, width), torch.randn(batch, hidden_size)
-    packed = (
-        own.packed_gates(module.weight_ih_l0, 3, halved=True),
-        own.packed_gates(module.weight_hh_l0, 3, halved=True),
-    )
-    biases = module.bias_ih_l0.detach(), module.bias_hh_l0.detach()
-    states, _ = own.gru_forward(inputs, hidden, *packed, biases, False, threads)
-    module = module.double()
+    w_ih, w_hh, b_ih, b_hh = (each.detach().clone() for each in module.parameters())
+    packed = own.packed_gates(w_ih, 3, halved=True), own.packed_gates(w_hh, 3, halved=True)
+    states, _ = own.gru_forward(inputs, hidden, *packed, (b_ih, b_hh), False, threads)
+    module.double()
     round_weights(module)
     right = module(inputs.double(), hidden.unsqueeze(0).double())[0]
     close(states, right.detach())
