@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rnn_impls.interface import Unavailable
+from rnn_impls.sources import with_headers
 
 FLAGS = ("-O3", "-fopenmp", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 NATIVE = ("-march=native",)
@@ -61,10 +62,11 @@ def built(source: Path, flags: tuple[str, ...] = NATIVE) -> tuple[Path, float]:
 
 
 def _key(source: Path, compiler: str, flags: tuple[str, ...]) -> str:
-    """Of the folder that it is built in: trees with other sources, flags or compilers never share a binary, nor do
-    machines with other CPUs that share a home folder."""
+    """Of the folder that it is built in: trees with other sources, headers, flags or compilers never share a binary,
+    nor do machines with other CPUs that share a home folder."""
     told = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
-    parts = [source.read_text(encoding="utf-8"), *FLAGS, *flags, compiler, told, _cpu()]
+    texts = [path.read_text(encoding="utf-8") for path in with_headers(source)]
+    parts = [*texts, *FLAGS, *flags, compiler, told, _cpu()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

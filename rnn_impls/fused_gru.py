@@ -31,16 +31,22 @@ class Layer(torch.autograd.Function):
         inputs, state, w_ih, w_hh, states, kept = ctx.saved_tensors
         own, threads, asked = kernel(), ctx.threads, ctx.needs_input_grad
         before = torch.cat((state.unsqueeze(0), states[:-1]))  # (T, B, H): the state that each step began with
-        of_input, of_state, of_first = own.gru_backward(
-            of_states[0], before, kept, own.packed(w_hh, as_is=True), threads
-        )
-        flat_input, flat_state = of_input.flatten(0, 1), of_state.flatten(0, 1)  # (T B, 3 H)
+        found, of_first = own.gru_backward(of_states[0], before, kept, own.packed(w_hh, as_is=True), threads)
+        flat, size = found.flatten(0, 1), state.shape[1]  # (T B, 4 H): d_n, d_r, d_z, r d_n
+        entered, of_bias, of_w_ih = inputs.flatten(0, 1), flat.sum(0), torch.empty_like(w_ih)
+        own.weight_gradient(flat[:, size : 3 * size], entered, threads, out=of_w_ih[: 2 * size])
+        own.weight_gradient(flat[:, :size], entered, threads, out=of_w_ih[2 * size :])
         return (
-            of_input @ w_ih if asked[0] else None,
+            _input_order(found, size) @ w_ih if asked[0] else None,
             of_first if asked[1] else None,
-            own.weight_gradient(flat_input, inputs.flatten(0, 1), threads),
-            own.weight_gradient(flat_state, before.flatten(0, 1), threads),
-            flat_input.sum(0),
-            flat_state.sum(0),
+            of_w_ih,
+            own.weight_gradient(flat[:, size:], before.flatten(0, 1), threads),
+            _input_order(of_bias, size),
+            of_bias[size:],
             None,
         )
+
+
+def _input_order(found: Tensor, size: int) -> Tensor:
+    """(..., 4 H) in the order d_n, d_r, d_z, r d_n -> d_r, d_z, d_n, (..., 3 H): that of the input's weights."""
+    return torch.cat((found[..., size : 3 * size], found[..., :size]), dim=-1)

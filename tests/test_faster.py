@@ -27,6 +27,7 @@ from rnn_impls.fused_cpu import OWN, STACKED, WHOLE, FusedCPU
 from rnn_impls.fused_kernel import SOURCE, WIDTHS, Kernel, kernel
 from rnn_impls.hoisted import Hoisted
 from rnn_impls.interface import Unavailable
+from rnn_impls.sources import with_headers
 from rnn_impls.stacked_grad import StackedGrad
 
 EAGER = ("rnncell", "hoisted", "stacked-grad", "scripted", "scan")
@@ -235,6 +236,11 @@ def test_other_sources_flags_compilers_and_cpus_build_elsewhere(
     assert _key(SOURCE, str(other), ("-O1",)) != before
     source = tmp_path / "fused_cpu.cpp"
     source.write_text(SOURCE.read_text() + "// another tree\n")
+    assert _key(source, "c++", ("-O1",)) != before
+    for path in with_headers(SOURCE):
+        (tmp_path / path.name).write_text(path.read_text())
+    assert _key(source, "c++", ("-O1",)) == before
+    (tmp_path / "fused_product.hpp").write_text("// another tree\n")
     assert _key(source, "c++", ("-O1",)) != before
     monkeypatch.setattr(building, "_cpu", lambda: "flags: fewer")
     assert _key(SOURCE, "c++", ("-O1",)) != before

@@ -82,14 +82,15 @@ def test_every_name_of_the_registry_has_lines(name: str) -> None:
 
 
 def test_a_file_of_ones_own_with_its_kernel(tmp_path: Path) -> None:
-    """C++ of the same stem counts, and what the file names; other files beside it do not."""
+    """C++ of the same stem counts, what the file names, and headers of these; other files beside it do not."""
     (tmp_path / "mine.py").write_text('import torch\nSOURCES = ["kernels.cu", "gone.cpp"]\n')
-    (tmp_path / "mine.cpp").write_text("int a;\n// no\nint b;\n")
+    (tmp_path / "mine.cpp").write_text('#include "mine.hpp"\n// no\nint b;\n')
+    (tmp_path / "mine.hpp").write_text('#include <vector>\n#include "gone.hpp"\n')
     (tmp_path / "kernels.cu").write_text("int c;\n")
     (tmp_path / "other.cpp").write_text("int d;\n" * 50)
     name = f"{tmp_path}/mine.py:Mine"
-    assert {path.name for path in parts_of(name)} == {"mine.py", "mine.cpp", "kernels.cu"}
-    assert lines_of(name) == 2 + 2 + 1
+    assert {path.name for path in parts_of(name)} == {"mine.py", "mine.cpp", "mine.hpp", "kernels.cu"}
+    assert lines_of(name) == 2 + 2 + 2 + 1
 
 
 def test_helpers_within_the_package_count_once(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import rnn_impls
 from rnn_impls import registry
+from rnn_impls.sources import with_headers
 
 SHARED = ("interface", "shape", "states", "registry", "importing", "networks")
 """Of `rnn_impls`, what counts for nobody."""
@@ -179,7 +180,8 @@ def _imported(node: ast.stmt) -> Iterator[tuple[Path, str]]:
 
 
 def _beside(path: Path, nodes: list[ast.stmt]) -> list[Path]:
-    """C++ that belongs to a Python file: of the same stem, or named in one of these statements."""
+    """C++ that belongs to a Python file: of the same stem, or named in one of these statements; and its headers."""
     texts = [each.value for node in nodes for each in ast.walk(node) if isinstance(each, ast.Constant)]
     named = [path.parent / text for text in texts if isinstance(text, str) and _NATIVE_FILE.fullmatch(text)]
-    return [each for each in dict.fromkeys([*map(path.with_suffix, NATIVE), *named]) if each.is_file()]
+    sources = [each for each in (*map(path.with_suffix, NATIVE), *named) if each.is_file()]
+    return list(dict.fromkeys(each for source in sources for each in with_headers(source)))
