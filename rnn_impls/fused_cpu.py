@@ -6,7 +6,7 @@ weights that were laid out once in the order in which they are read, in vectors 
 product runs ahead in pieces that stay in the cache; tanh is applied while the sums are still in registers. In training
 the backward loop is the same kernel with W_hh the other way round, and each weight's gradient is one product for all
 steps, as in `stacked-grad`. `fused_cpu.cpp`, beside this file, is the kernel, `fused_kernel.py` builds it;
-`fused_gru.py` has the function of a GRU.
+`fused_gru.py` and `fused_lstm.py` have the functions of a GRU and an LSTM.
 
 Where a library's product is better (large batches on a CPU whose BLAS uses the whole vector unit; calls of a few steps
 in training, where weights that change have to be laid out anew for each), `prepare` finds it out and hands over to the
@@ -25,11 +25,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from rnn_impls import fused_gru
+from rnn_impls import fused_gru, fused_lstm
 from rnn_impls.choice import fastest
 from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.stacked_grad import StackedGrad
+from rnn_impls.states import State, like, mapped
 
 THREADED = 512
 """Hidden size from which a step is long enough to be shared: waiting for each other costs a part of a microsecond."""
@@ -88,7 +89,7 @@ class FusedCPU(StackedGrad):
         self.compile_seconds = kernel().built_in
         self._packed: list[tuple[Tensor, Tensor]] = []
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Lay the weights out once, for inference; training changes them at every step. Then choose."""
         if inputs.dtype != torch.float32:
             raise Unavailable("the kernel computes in float32")
@@ -108,7 +109,7 @@ class FusedCPU(StackedGrad):
         gates = len(self.shape.network.gates)
         return kernel().packed_gates(matrix, gates, halved=self.rounds_weights_to == "bfloat16")
 
-    def _try(self, name: str, inputs: Tensor, hidden: Tensor) -> None:
+    def _try(self, name: str, inputs: Tensor, hidden: State) -> None:
         """One call as it would be made: with this choice, and in training with its backward pass."""
         self.chosen = name
         if not self.training:
@@ -120,41 +121,60 @@ class FusedCPU(StackedGrad):
             outputs, _ = self(inputs, hidden)
             outputs.sum().backward()
 
-    def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One call of the kernel, or of what was chosen instead."""
         if self.chosen == STACKED:
-            found: tuple[Tensor, Tensor] = super().layer(number, inputs, state)
+            found: tuple[Tensor, State] = super().layer(number, inputs, state)
             return found
-        threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
-        if not self.shape.network.nonlinearity:
-            return self._gru(number, inputs, state, threads)
-        w_ih, w_hh, bias = self.own(number)
-        relu = self.shape.nonlinearity == "relu"
         if self.chosen == WHOLE:
-            whole, none = (torch.rnn_relu if relu else torch.rnn_tanh), torch.zeros_like(bias)
-            every: Tensor = whole(
-                inputs, state.unsqueeze(0), (w_ih, w_hh, bias, none), True, 1, 0.0, self.training, False, False
-            )[0]
-            return every, every[-1]
-        if self.training:
-            states: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
-            return states, states[-1]
-        states = kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
+            return self._whole(number, inputs, state)
+        threads = torch.get_num_threads() if self.shape.hidden_size >= THREADED else 1
+        if not isinstance(state, Tensor):
+            return self._lstm(number, inputs, state, threads)
+        run = self._elman if self.shape.network.nonlinearity else self._gru
+        states = run(number, inputs, state, threads)
         return states, states[-1]
 
-    def _gru(self, number: int, inputs: Tensor, state: Tensor, threads: int) -> tuple[Tensor, Tensor]:
-        """The same of a GRU."""
+    def _elman(self, number: int, inputs: Tensor, state: Tensor, threads: int) -> Tensor:
+        w_ih, w_hh, bias = self.own(number)
+        relu = self.shape.nonlinearity == "relu"
+        if self.training:
+            states: Tensor = Layer.apply(inputs, state, w_ih, w_hh, bias, relu, threads)
+            return states
+        return kernel().forward(inputs, state, *self._packed[number], bias, relu, threads)
+
+    def _gru(self, number: int, inputs: Tensor, state: Tensor, threads: int) -> Tensor:
         w_ih, w_hh, b_ih, b_hh = self.own(number)
-        if self.chosen == WHOLE:
-            weights = (w_ih, w_hh, b_ih, b_hh)
-            states: Tensor = torch.gru(inputs, state.unsqueeze(0), weights, True, 1, 0.0, self.training, False, False)[
-                0
-            ]
-        elif self.training:
-            states = fused_gru.Layer.apply(inputs, state, w_ih, w_hh, b_ih, b_hh, threads)
+        if self.training:
+            states: Tensor = fused_gru.Layer.apply(inputs, state, w_ih, w_hh, b_ih, b_hh, threads)
+            return states
+        return kernel().gru_forward(inputs, state, *self._packed[number], (b_ih, b_hh), False, threads)[0]
+
+    def _lstm(self, number: int, inputs: Tensor, state: State, threads: int) -> tuple[Tensor, State]:
+        w_ih, w_hh, bias = self.own(number)
+        hidden, cell = state
+        if self.training:
+            states, cell = fused_lstm.Layer.apply(inputs, hidden, cell, w_ih, w_hh, bias, threads)
         else:
-            states, _ = kernel().gru_forward(inputs, state, *self._packed[number], (b_ih, b_hh), False, threads)
-        return states, states[-1]
+            states, cell, _ = kernel().lstm_forward(inputs, hidden, cell, *self._packed[number], bias, False, threads)
+        return states, (states[-1], cell)
+
+    def _whole(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One call of torch's for a layer."""
+        weights: list[Tensor] = [*self.own(number)]
+        if len(weights) == 3:  # one bias, where torch wants two
+            weights.append(torch.zeros_like(weights[2]))
+        of_torch: dict[str, Any] = {
+            "gru": torch.gru,
+            "lstm": torch.lstm,
+            "rnn-tanh": torch.rnn_tanh,
+            "rnn-relu": torch.rnn_relu,
+        }
+        first = mapped(lambda each: each.unsqueeze(0), state)
+        outputs, *last = of_torch[self.shape.network.name](
+            inputs, first, weights, True, 1, 0.0, self.training, False, False
+        )
+        return outputs, like(state, [each.squeeze(0) for each in last])
 
 
 class FusedCPUHalved(FusedCPU):
@@ -162,9 +182,8 @@ class FusedCPUHalved(FusedCPU):
 
     rounds_weights_to = "bfloat16"
     hands_over = False
-    networks = ("rnn-tanh", "rnn-relu")
 
-    def prepare(self, inputs: Tensor, hidden: Tensor) -> None:
+    def prepare(self, inputs: Tensor, hidden: State) -> None:
         """The same, for inference alone: half as many bytes are read, and that is all there is to win."""
         if self.training:
             raise Unavailable("made for inference: gradients are of weights that are not rounded")

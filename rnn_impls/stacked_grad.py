@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rnn_impls import stacked_gru
+from rnn_impls import stacked_gru, stacked_lstm
 from rnn_impls.hoisted import IN_PLACE, Hoisted
 from rnn_impls.states import State
 
@@ -69,7 +69,7 @@ class StackedGrad(Hoisted):
 
     same_in: ClassVar[Mapping[str, str]] = {"inference": "hoisted"}
 
-    networks: ClassVar[tuple[str, ...]] = ("rnn-tanh", "rnn-relu", "gru")
+    networks: ClassVar[tuple[str, ...]] = ("rnn-tanh", "rnn-relu", "gru", "lstm")
 
     def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """The function above where a gradient is wanted; a single step has nothing to stack."""
@@ -77,6 +77,9 @@ class StackedGrad(Hoisted):
             return super().layer(number, inputs, state)
         if kind := self.shape.network.nonlinearity:
             states: Tensor = Layer.apply(inputs, state, *self.own(number), kind)
-        else:
+        elif isinstance(state, Tensor):
             states = stacked_gru.Layer.apply(inputs, state, *self.own(number))
+        else:
+            states, cell = stacked_lstm.Layer.apply(inputs, *state, *self.own(number))
+            return states, (states[-1], cell)
         return states, states[-1]
