@@ -10,13 +10,10 @@ from torch import nn
 
 from bench.cases.case import Case
 from bench.measure.parity import check
-from bench.measure.problem import Problem
 from bench.measure.reference import Reference
-from bench.measure.workload import Workload
 from bench.report.names import of_torch
 from rnn_impls import build, networks, registry
 from rnn_impls.fused_cpu import FusedCPU
-from rnn_impls.interface import Unavailable
 
 NAMES = ("manual", "looped", "whole", "rnncell", "hoisted", "stacked-grad", "scripted", "scan")
 """Those that run on a CPU and compile nothing."""
@@ -50,12 +47,6 @@ def test_they_compute_it(name: str, mode: str) -> None:
 def test_they_compile_it(name: str, mode: str) -> None:
     """The same by torch.compile."""
     assert check(Reference.of(small(mode, num_layers=2, output_size=3)), registry.load(name)) < 1e-5
-
-
-def test_who_does_not_says_so() -> None:
-    """A row with the reason."""
-    with pytest.raises(Unavailable, match="computes only rnn-tanh, rnn-relu"):
-        Workload(small("inference"), registry.load("fused-cpu-bf16"), Problem.of(small("inference")))
 
 
 def test_it_can_be_put_in_the_stead_of_torchs_own() -> None:

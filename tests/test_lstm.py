@@ -21,6 +21,8 @@ from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.worker.surveyor import Surveyor
 from rnn_impls import build, networks, registry
 from rnn_impls.adapter import adapted
+from rnn_impls.fused_cpu import FusedCPU, FusedCPUHalved
+from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import Implementation
 from rnn_impls.states import apart, like, mapped, tensors, together
 
@@ -68,6 +70,69 @@ def test_they_compute_it(name: str, mode: str) -> None:
     """Outputs, both last states and every gradient, of one step, of several, of layers with a head."""
     for case in (small(mode), small(mode, seq_len=1), small(mode, num_layers=2, output_size=3)):
         assert check(Reference.of(case), registry.load(name)) < 1e-5
+
+
+class Own(FusedCPU):
+    """`fused-cpu` that never hands over"""
+
+    hands_over = False
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize(
+    ("hidden_size", "batch_size", "seq_len", "threads"), [(3, 1, 4, 1), (37, 5, 9, 1), (130, 2, 70, 1), (520, 3, 3, 2)]
+)
+def test_the_fused_kernel_computes_it(mode: str, hidden_size: int, batch_size: int, seq_len: int, threads: int) -> None:
+    """With less than a panel, with parts of one, beyond a piece of the input products, and shared by two threads."""
+    sizes = {"input_size": hidden_size + 2, "hidden_size": hidden_size, "batch_size": batch_size, "seq_len": seq_len}
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert check(Reference.of(small(mode, threads=threads, **sizes)), Own) < 1e-5
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("chosen", ["own kernel", "stacked-grad", "whole"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_whatever_is_chosen_computes_it(mode: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel, and both that it may hand over to."""
+    monkeypatch.setattr("rnn_impls.fused_cpu.fastest", lambda tried: chosen)
+    assert check(Reference.of(small(mode, num_layers=2, output_size=3)), FusedCPU) < 1e-5
+
+
+@pytest.mark.parametrize("network", ["rnn-tanh", "gru", "lstm"])
+def test_rounded_weights_are_those_of_the_reference(network: str) -> None:
+    """`fused-cpu-bf16` computes the network of rounded weights exactly, and the one that it was given not so."""
+    case = small(network=network, hidden_size=37, num_layers=2, output_size=3)
+    assert check(Reference.of(case), registry.load("fused-cpu-bf16")) < 1e-5
+    with pytest.raises(ParityError, match=" differs first at "):
+        check(Reference.of(case), Liar)
+
+
+class Liar(FusedCPUHalved):
+    """rounds its weights and doesn't say so where it is looked up"""
+
+    rounds_weights_to = ""
+
+    def _laid_out(self, matrix: Tensor) -> Tensor:
+        return kernel().packed_gates(matrix, len(self.shape.network.gates), halved=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "kernel_seen"),
+    [
+        ("whole", "inference", "oneDNN (inference)"),
+        ("whole", "training", "oneDNN (training)"),
+        ("whole-no-onednn", "inference", "ATen's loop; oneDNN: switched off"),
+        ("looped", "inference", "oneDNN (inference), a step a call"),
+        ("rnncell", "inference", "ATen's cell"),
+    ],
+)
+def test_each_names_its_kernel(name: str, mode: str, kernel_seen: str) -> None:
+    """As the survey saw it."""
+    record = Surveyor(max_call=5.0, ledger=Ledger(), memory=False).survey(small(mode, seq_len=12), name)
+    assert record.kernel == kernel_seen
 
 
 @pytest.mark.long
