@@ -33,7 +33,7 @@ class Setting:
 
 
 def settings(cells: pd.DataFrame) -> list[Setting]:
-    """The settings of these cells: by device with the CPU first, then the one with most cells first."""
+    """The settings of these cells: by device with the CPU first, then the one with most cells first, then by network."""
     if cells.empty:
         return []
     axes = [name if name != "input_size" else "input" for name in FIELDS if name not in SPANNED]
@@ -44,7 +44,8 @@ def settings(cells: pd.DataFrame) -> list[Setting]:
         fixed = dict(zip(axes, values, strict=True))
         words = [axis_words(axis, fixed[axis]) for axis in varying]
         found.append(Setting(" · ".join(words), str(fixed["device"]), group))
-    return sorted(found, key=lambda setting: (setting.device, -len(setting.cells)))
+    networks = in_order(cells["network"])
+    return sorted(found, key=lambda s: (s.device, -len(s.cells), networks.index(s.cells["network"].iloc[0])))
 
 
 def axis_words(axis: str, value: object) -> str:

@@ -24,7 +24,7 @@ from bench.report.comparisons import (
     time_of_call,
 )
 from bench.report.facets import usual_case
-from bench.report.names import capital, listed
+from bench.report.names import capital, listed, of_torch
 from bench.report.units import times
 from bench.store.manifest import MEASURED
 from bench.table.cells import REFERENCE
@@ -101,7 +101,8 @@ def looped(context: Context) -> list[Finding]:
 def _against(context: Context, row: pd.Series, first: bool = False) -> str:
     """How one implementation compares with the baseline in one case; `first` says what the two are."""
     name, base = row["implementation"], context.baseline
-    who, over = (_introduced(context, each) if first else context.phrase(each) for each in (name, base))
+    computed = [str(row["network"])]
+    who, over = (_introduced(context, each, computed) if first else context.phrase(each) for each in (name, base))
     if first and name == "looped":
         over = context.phrase(base)  # the sentence before has said it
     where = f"{context.on_several(row['device'])} at {context.place(row)}".strip()
@@ -117,9 +118,9 @@ def _against(context: Context, row: pd.Series, first: bool = False) -> str:
     return f"One pass gave {who} a speed-up of {times(row['speedup'])} over {over} {where}."
 
 
-def _introduced(context: Context, name: str) -> str:
+def _introduced(context: Context, name: str, computed: Sequence[str]) -> str:
     """An implementation with what it is, where it is one of the three: "`whole`, one `nn.RNN` call,"."""
-    return f"{context.phrase(name)}, {context.of_torch(WHAT[name])}," if name in WHAT else context.phrase(name)
+    return f"{context.phrase(name)}, {of_torch(WHAT[name], computed)}," if name in WHAT else context.phrase(name)
 
 
 def wins(context: Context) -> list[Finding]:
