@@ -33,7 +33,7 @@ class Setting:
 
 
 def settings(cells: pd.DataFrame) -> list[Setting]:
-    """The settings of these cells: by device with the CPU first, then the one with most cells first, then by network."""
+    """The settings of these cells: by device, the CPU first; then the one with most cells first; then by network."""
     if cells.empty:
         return []
     axes = [name if name != "input_size" else "input" for name in FIELDS if name not in SPANNED]
