@@ -32,7 +32,7 @@ from bench.why.profile.record import FAILED, Profile, ProfileRecord, from_dict, 
 USUAL_STEPS = 64
 """The length at which a step's time is explained; that of the case which sentences quote."""
 
-STEPS = 32
+STEPS = 16
 """Steps of a profiled call: enough to tell what a step does, and few enough for a trace that opens quickly."""
 
 

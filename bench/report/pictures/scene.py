@@ -71,6 +71,9 @@ class Scene:
         told = [of_torch(text, cells["network"]) for text in cells["about"].fillna("")]
         self.about = dict(zip(cells["implementation"], told, strict=True))
         self.settings: list[Setting] = settings(self.cells)
+        several = [each for each in self.settings if len(each.cells[["hidden_size", "seq_len"]].drop_duplicates()) > 1]
+        self.spread = several or self.settings
+        """Settings that were measured at several sizes, where there are such: one size is no picture beside them."""
 
     @property
     def legend(self) -> list[Entry]:
@@ -83,8 +86,8 @@ class Scene:
         ]
 
     def groups(self, panels: Callable[[Setting], Iterable[Panel]], columns: int = 2) -> list[Group]:
-        """A group of each setting."""
-        return [Group(each.title, list(panels(each)), columns, self.folded(each)) for each in self.settings]
+        """A group of each setting that has a picture to give."""
+        return [Group(each.title, list(panels(each)), columns, self.folded(each)) for each in self.spread]
 
     def folded(self, setting: Setting) -> bool:
         """With many settings, only the first of each device is open from the start."""

@@ -30,12 +30,12 @@ from bench.why.work import work
 from rnn_impls import registry
 from rnn_impls.interface import Unavailable
 
-ROUNDS = 15
+ROUNDS = 11
 """Rounds in which the call and its twin are timed without the profiler."""
 EVENTS = 400
 """Calls are traced in groups of about so many events, or one by one where a call has more."""
-MOST_EVENTS = 12_000
-WINDOWS = (3, 13)
+MOST_EVENTS = 4_000
+WINDOWS = (3, 7)
 """At least and at most so many groups; their medians count."""
 
 
