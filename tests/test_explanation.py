@@ -106,7 +106,7 @@ def test_only_what_was_measured_is_profiled(folder: Path, monkeypatch: pytest.Mo
     explained(folder)
     cells, log, steps, into = pieces.asked["profile"]
     assert {name for _, name in cells} == {"manual", "whole"} and len(cells) == 16
-    assert (log, steps, into) == (folder / "logs" / "profile.log", 32, None)
+    assert (log, steps, into) == (folder / "logs" / "profile.log", 16, None)
     assert not (folder / "traces").exists()
     explained(folder, traces=True, steps=5)
     assert pieces.asked["profile"][2:] == (5, folder / "traces")
