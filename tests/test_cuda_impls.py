@@ -167,6 +167,16 @@ def test_a_captured_call_is_equal(
 
 @pytest.mark.usefixtures("fake_cuda")
 @GRAPHS
+@pytest.mark.parametrize("network", ["gru", "lstm"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_captured_gru_and_lstm_are_equal(implementation: type[Implementation], network: str, mode: str) -> None:
+    """With one state and with two, which have buffers of their own."""
+    case = dataclasses.replace(CASE, mode=mode, network=network, output_size=3)
+    assert check(Reference.of(case), implementation) < 1e-5
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@GRAPHS
 def test_capture_is_done_once_and_before_the_first_call(implementation: type[Implementation]) -> None:
     """Calls only play; the forward pass is one graph, the backward pass another."""
     FakeGraph.made.clear()
@@ -439,12 +449,12 @@ def test_the_kernel_compiles_for_gpus(
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("mode", ["inference", "training"])
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("network", ["rnn-tanh", "rnn-relu", "gru", "lstm"])
 @pytest.mark.parametrize("batch", [1, 3, 64])
 @pytest.mark.parametrize("hidden", [64, 100, 256, 512, 1024])
-def test_parity_on_a_gpu(hidden: int, batch: int, nonlinearity: str, mode: str, dtype: str, name: str) -> None:
+def test_parity_on_a_gpu(hidden: int, batch: int, network: str, mode: str, dtype: str, name: str) -> None:
     """Outputs, hidden states and gradients, 32 steps of two layers."""
-    case = Case("cuda", dtype, mode, nonlinearity, hidden, hidden, 2, False, batch, 32)
+    case = Case("cuda", dtype, mode, network, hidden, hidden, 2, False, batch, 32)
     if name == "persistent-triton":
         pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
     try:

@@ -158,12 +158,14 @@ def text(cells: pd.DataFrame, manifest: Manifest) -> str:
         return ""
     figures = [figure for each in found for row in each.rows.values() for figure in row]
     notes = ["; ".join(f"{name}: {what}" for name, what in WHAT.items() if any(name in each.rows for each in found))]
-    notes = [of_torch(note, cells["network"]) for note in notes]
+    notes = [of_torch(note, in_order(cells["network"])[:1]) for note in notes]  # that of the first table
     if any(figure.speedup == "1" for figure in figures) and any("×" in figure.speedup for figure in figures):
         base = short_names(cells["implementation"])[manifest.baseline]
-        notes.append(f"Speed-ups are over {base}, with 95 % intervals over passes.")
-    if any(each.networks for each in found):
-        notes.append(f"The fastest of each network with its gain over {REFERENCE}, in the same case.")
+        by_network = any(each.networks for each in found)
+        over = (
+            f", by network over {REFERENCE}, with 95 % intervals" if by_network else ", with 95 % intervals over passes"
+        )
+        notes.append(f"Speed-ups are over {base}{over}.")
     notes += [f"{name} rounds its weights, and does not compete." for name in rounding(found)]
     parts = [[line for each in found for line in _table(each)]]
     parts += [_networks(each) for each in found if each.networks]

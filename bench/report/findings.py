@@ -148,8 +148,9 @@ def _won(context: Context, cases: pd.DataFrame, known: dict[str, Winner]) -> str
     if not ranking:
         return f"none is the fastest for certain: of {len(cases)} cases, {listed(rest)}"
     told = [f"{context.phrase(ranking[0])} is the fastest {of_all(clear[ranking[0]], cases)}"]
-    told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1:MOST_NAMED]]
-    if others := ranking[MOST_NAMED:]:
+    named = len(ranking) if len(ranking) == MOST_NAMED + 1 else MOST_NAMED  # one that is left is named, not counted
+    told += [f"{context.phrase(name)} in {counted(clear[name], cases)}" for name in ranking[1:named]]
+    if others := ranking[named:]:
         told.append(f"{len(others)} others in {sum(len(clear[name]) for name in others)}")
     return "; ".join([", ".join(told), *rest])
 

@@ -51,12 +51,12 @@ PROOFS = {
 }
 """Folder and marker -> the command that measures the suite itself, and what its picture shows."""
 
-LENGTHS = (8, 512)
-"""Sequence lengths of the table of the reference run: a short and a long one."""
+LENGTHS = (8, 64)
+"""Sequence lengths of the table of the reference run: a short and a longer one."""
 FOUR = ("stacked-grad", "whole", "manual", "looped")
 """The rows of the README's own table: the fastest without a compiler, and the three."""
-USUAL = {"hidden_size": 128, "seq_len": 64}
-ASKED = Case(mode="training", hidden_size=128, input_size=128, seq_len=512)
+USUAL = {"network": Case.network, "hidden_size": 128, "seq_len": 64}
+ASKED = Case(mode="training", hidden_size=128, input_size=128, seq_len=256)
 """The case that the README asks `advise` for."""
 
 BLOCK = re.compile(r"(<!-- (?P<name>[\w-]+):begin -->\n)(?P<content>.*?)(<!-- (?P=name):end -->)", re.DOTALL)
@@ -70,9 +70,9 @@ def reference() -> Path:
     raise BrokenFile(f"{ROOT / 'reports' / 'reference'}: no reference run")
 
 
-def contenders() -> Path:
-    """The folder of the run of the faster implementations, on the same machine."""
-    return reference().with_name(f"{reference().name}-contenders")
+def beside(what: str) -> Path:
+    """The folder of a run of the faster implementations, on the same machine."""
+    return reference().with_name(f"{reference().name}-{what}")
 
 
 def updated(page: Path) -> str:
@@ -98,7 +98,7 @@ def _four() -> str:
     """The reference run's picture, and four implementations at the usual case: time and speed-up in both modes."""
     run, table = _read(reference())
     machine, relative = run.manifest.machine, reference().relative_to(ROOT)
-    usual = table[(table["hidden_size"] == USUAL["hidden_size"]) & (table["seq_len"] == USUAL["seq_len"])]
+    usual = table[(table[list(USUAL)] == pd.Series(USUAL)).all(axis=1)]
     by_cell = {(row["implementation"], row["mode"]): row for _, row in usual.iterrows()}
     told = f"{machine['cpu']}, {machine['cores']} cores, one thread, torch {machine['torch']}"
     lines = [
@@ -117,7 +117,7 @@ def _four() -> str:
 
 def _fused() -> str:
     """What a compiler gains at most, in the run of the faster implementations."""
-    _, table = _read(contenders())
+    _, table = _read(beside("contenders"))
     row = table.loc[table["gain"].where(table["implementation"] == "fused-cpu").idxmax()]
     gained = times(row["gain"], row["gain_low"], row["gain_high"])
     return (
@@ -154,12 +154,12 @@ def _reference() -> str:
     return "\n".join([*told, "", compact(table[table["seq_len"].isin(LENGTHS)], run.manifest)])
 
 
-def _contenders() -> str:
-    """What the faster implementations gain over one `nn.RNN` call, in a run of their own."""
-    run, table = _read(contenders())
+def _contenders(what: str) -> str:
+    """What the faster implementations gain over one call of torch's, in a run of their own."""
+    run, table = _read(beside(what))
     machine = run.manifest.machine
     told = f"*The preset `contenders` on {machine['cpu']}, torch {machine['torch']}: "
-    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({contenders().relative_to(ROOT)}/summary.md).*"
+    return f"{compact(table, run.manifest)}\n\n{told}[all of it]({beside(what).relative_to(ROOT)}/summary.md).*"
 
 
 def _why() -> str:
@@ -218,7 +218,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": _commands,
     "gate-output": _gate,
     "reference": _reference,
-    "contenders": _contenders,
+    **{name: functools.partial(_contenders, name) for name in ("contenders", "gated")},
     "why": _why,
     "predictions": _predictions,
     "presets": _presets,
