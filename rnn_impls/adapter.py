@@ -234,9 +234,8 @@ def _adapter(build: Any) -> type[Adapter]:
 
 def _of_torch(build: Any) -> tuple[str, ...]:
     """The networks that a class derived from one of torch's modules computes; nothing is known of any other."""
-    kinds = {nn.RNN: "RNN", nn.GRU: "GRU", nn.LSTM: "LSTM"}
-    known = next((name for kind, name in kinds.items() if isinstance(build, type) and issubclass(build, kind)), "")
-    return tuple(network for network, module in networks.MODULES.items() if module == known)
+    derived = build if isinstance(build, type) else object
+    return tuple(name for name, module in networks.MODULES.items() if issubclass(derived, getattr(nn, module)))
 
 
 def _otherwise(build: Any) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 Knowing all inputs beforehand, it multiplies them with W_ih for all steps in one large product, and only W_hh h stays
 in the loop over steps, which runs in C++. On CUDA the call goes to cuDNN, which picks among kernels that keep weights
-on the chip between steps; on the CPU an `nn.LSTM` goes to oneDNN. What it
-cannot do is let you look at, or change, a step from Python.
+on the chip between steps; on the CPU an `nn.LSTM` goes to oneDNN. What it cannot do is let you look at, or change, a
+step from Python.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -42,32 +42,32 @@ class Whole(Implementation):
         return (outputs if self.head is None else self.head(outputs)), hidden
 
 
-class WholeNoCudnn(Whole):
-    """one `nn.RNN` call with cuDNN switched off: ATen's own CUDA kernels"""
+class Without(Whole):
+    """One call with a library of torch's switched off."""
 
-    devices: ClassVar[tuple[str, ...]] = ("cuda",)
+    library: ClassVar[Any]
+    """Of `torch.backends`. Its `flags` would set further switches at every call."""
 
     def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """Backward follows the graph that forward recorded, so the switch is needed only here."""
-        was_enabled = torch.backends.cudnn.enabled
-        torch.backends.cudnn.enabled = False
+        was_enabled = self.library.enabled
+        self.library.enabled = False
         try:
             return super().forward(inputs, hidden)
         finally:
-            torch.backends.cudnn.enabled = was_enabled
+            self.library.enabled = was_enabled
 
 
-class WholeNoOnednn(Whole):
+class WholeNoCudnn(Without):
+    """one `nn.RNN` call with cuDNN switched off: ATen's own CUDA kernels"""
+
+    devices: ClassVar[tuple[str, ...]] = ("cuda",)
+    library: ClassVar[Any] = torch.backends.cudnn
+
+
+class WholeNoOnednn(Without):
     """one `nn.LSTM` call with oneDNN switched off: ATen's own loop"""
 
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     networks: ClassVar[tuple[str, ...]] = ("lstm",)  # all others go without it anyway
-
-    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
-        """The same. Not `torch.backends.mkldnn.flags`, which sets four more switches at every call."""
-        was_enabled = torch.backends.mkldnn.enabled
-        torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property of the module, set through C
-        try:
-            return super().forward(inputs, hidden)
-        finally:
-            torch.backends.mkldnn.enabled = was_enabled
+    library: ClassVar[Any] = torch.backends.mkldnn

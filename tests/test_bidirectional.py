@@ -131,9 +131,7 @@ def test_the_option_has_no_value() -> None:
     typed = dict.fromkeys(Case().as_dict(), "")
     assert Axes(typed | {"bidirectional": "yes"}).overrides() == {"bidirectional": (True,)}
     assert Axes(typed).overrides() == {}
-    assert asked(Case(bidirectional=True)) == "--hidden-size 128 --seq-len 64 --input-size hidden --bidirectional" or (
-        "--bidirectional" in asked(Case(bidirectional=True)) and "True" not in asked(Case(bidirectional=True))
-    )
+    assert asked(Case(bidirectional=True)) == "--hidden-size 128 --seq-len 64 --bidirectional"
     with pytest.raises(ValueError, match=r"--bidirectional takes no value, such as 'maybe'"):
         parse_axis("bidirectional", "maybe")
 

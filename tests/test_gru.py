@@ -13,7 +13,6 @@ from bench.measure.parity import check
 from bench.measure.reference import Reference
 from bench.report.names import of_torch
 from rnn_impls import build, networks, registry
-from rnn_impls.fused_cpu import FusedCPU
 
 NAMES = ("manual", "looped", "whole", "rnncell", "hoisted", "stacked-grad", "scripted", "scan")
 """Those that run on a CPU and compile nothing."""
@@ -68,35 +67,3 @@ def test_it_can_be_put_in_the_stead_of_torchs_own() -> None:
 def test_words_name_the_module(computed: list[str], expected: str) -> None:
     """What is said of nn.RNN is said of what computes the network."""
     assert of_torch("one `nn.RNN` call", computed) == expected
-
-
-class Own(FusedCPU):
-    """`fused-cpu` that never hands over"""
-
-    hands_over = False
-
-
-@pytest.mark.parametrize("mode", ["inference", "training"])
-@pytest.mark.parametrize(
-    ("hidden_size", "batch_size", "seq_len", "threads"), [(3, 1, 4, 1), (37, 5, 9, 1), (130, 2, 70, 1), (520, 3, 3, 2)]
-)
-def test_the_fused_kernel_computes_it(mode: str, hidden_size: int, batch_size: int, seq_len: int, threads: int) -> None:
-    """With less than a panel, with parts of one, beyond a piece of the input products, and shared by two threads."""
-    case = dataclasses.replace(
-        small(mode), input_size=hidden_size + 2, hidden_size=hidden_size, batch_size=batch_size, seq_len=seq_len,
-        threads=threads,
-    )  # fmt: skip
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        assert check(Reference.of(case), Own) < 1e-5
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("chosen", ["own kernel", "stacked-grad", "whole"])
-@pytest.mark.parametrize("mode", ["inference", "training"])
-def test_whatever_is_chosen_computes_it(mode: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel, and both that it may hand over to."""
-    monkeypatch.setattr("rnn_impls.fused_cpu.fastest", lambda tried: chosen)
-    assert check(Reference.of(small(mode, num_layers=2, output_size=3)), FusedCPU) < 1e-5

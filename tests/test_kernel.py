@@ -26,7 +26,7 @@ from bench.table.cells import cells
 from bench.table.reading import read_pytest_json, read_run
 from bench.why.kernel import refusals
 from bench.why.kernel.look import kernel_of, looked
-from bench.why.kernel.naming import Network, algorithm, named
+from bench.why.kernel.naming import Call, algorithm, named
 from bench.why.kernel.seen import Event, Given, given_to, recorded
 from bench.worker.surveyor import Surveyor
 from rnn_impls import registry
@@ -47,7 +47,7 @@ def lstm(**options: Any) -> nn.LSTM:
 
 def seen(call: Callable[[], object], device: str = "cpu", steps: int = STEPS, **known: Any) -> str:
     """The text of a look."""
-    return str(looked(call, device, Network(steps, **known)))
+    return str(looked(call, device, Call(steps, **known)))
 
 
 @needs_onednn
@@ -271,7 +271,7 @@ def kernel(name: str, correlation: int = 0) -> Event:
 )  # fmt: skip
 def test_what_ran_on_devices_that_are_not_here(events: list[Event], name: str) -> None:
     """By names as profiles of CUDA show them."""
-    assert str(named(events, Network(STEPS))) == name
+    assert str(named(events, Call(STEPS))) == name
 
 
 def sequence(name: str = "aten::lstm", dtype: str = "float", size: tuple[int, ...] = (5, 2, 4), at: int = 0) -> Event:
@@ -285,7 +285,7 @@ def sequence(name: str = "aten::lstm", dtype: str = "float", size: tuple[int, ..
 def test_a_loop_of_fused_cells() -> None:
     """What is left of `nn.LSTM` on CUDA without cuDNN."""
     events = [sequence(), host("aten::_thnn_fused_lstm_cell", 1, 2)]
-    assert named(events, Network(STEPS)).name == "ATen's loop of fused cells"
+    assert named(events, Call(STEPS)).name == "ATen's loop of fused cells"
 
 
 def test_the_inner_of_two_calls_counts() -> None:

@@ -21,7 +21,7 @@ from bench.store.manifest import FAILED, UNAVAILABLE
 from bench.worker.surveyor import Surveyor
 from rnn_impls import build, networks, registry
 from rnn_impls.adapter import adapted
-from rnn_impls.fused_cpu import FusedCPU, FusedCPUHalved
+from rnn_impls.fused_cpu import FusedCPUHalved
 from rnn_impls.fused_kernel import kernel
 from rnn_impls.interface import Implementation
 from rnn_impls.states import apart, like, mapped, tensors, together
@@ -70,35 +70,6 @@ def test_they_compute_it(name: str, mode: str) -> None:
     """Outputs, both last states and every gradient, of one step, of several, of layers with a head."""
     for case in (small(mode), small(mode, seq_len=1), small(mode, num_layers=2, output_size=3)):
         assert check(Reference.of(case), registry.load(name)) < 1e-5
-
-
-class Own(FusedCPU):
-    """`fused-cpu` that never hands over"""
-
-    hands_over = False
-
-
-@pytest.mark.parametrize("mode", ["inference", "training"])
-@pytest.mark.parametrize(
-    ("hidden_size", "batch_size", "seq_len", "threads"), [(3, 1, 4, 1), (37, 5, 9, 1), (130, 2, 70, 1), (520, 3, 3, 2)]
-)
-def test_the_fused_kernel_computes_it(mode: str, hidden_size: int, batch_size: int, seq_len: int, threads: int) -> None:
-    """With less than a panel, with parts of one, beyond a piece of the input products, and shared by two threads."""
-    sizes = {"input_size": hidden_size + 2, "hidden_size": hidden_size, "batch_size": batch_size, "seq_len": seq_len}
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        assert check(Reference.of(small(mode, threads=threads, **sizes)), Own) < 1e-5
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("chosen", ["own kernel", "stacked-grad", "whole"])
-@pytest.mark.parametrize("mode", ["inference", "training"])
-def test_whatever_is_chosen_computes_it(mode: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel, and both that it may hand over to."""
-    monkeypatch.setattr("rnn_impls.fused_cpu.fastest", lambda tried: chosen)
-    assert check(Reference.of(small(mode, num_layers=2, output_size=3)), FusedCPU) < 1e-5
 
 
 @pytest.mark.parametrize("network", ["rnn-tanh", "gru", "lstm"])

@@ -75,10 +75,7 @@ def answers(cells: pd.DataFrame, manifest: Manifest) -> list[Answer]:
 def fastest_by_network(context: Context, of: str) -> dict[str, list[str]]:
     """Of the usual case on a device: network -> for each mode who is the fastest, or who ties, and the gain over
     REFERENCE; nothing where all cells are of one network."""
-    here = context.on(of)
-    usual = here[here["case"] == usual_case(here)].iloc[0]
-    same = [name for name in FIELDS if name not in ("mode", "network")]
-    rows = here[(here[same] == usual[same]).all(axis=1)]
+    rows = usual_rows(context.on(of), "mode", "network")
     if rows["network"].nunique() < 2:
         return {}
     modes, known = [mode for mode in MODES if (rows["mode"] == mode).any()], winners(rows)
@@ -104,10 +101,11 @@ def _fits(answer: Answer, head: str = "") -> bool:
     return max(map(len, _side_by_side(head, answer.modes, answer.rows))) <= WIDTH
 
 
-def usual_rows(cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the usual case of these cells, in every mode that it was measured in."""
+def usual_rows(cells: pd.DataFrame, *free: str) -> pd.DataFrame:
+    """The rows of the usual case of these cells, at every value of the `free` fields that it was measured at, by
+    default in every mode."""
     usual = cells[cells["case"] == usual_case(cells)].iloc[0]
-    same = [field for field in FIELDS if field != "mode"]
+    same = [field for field in FIELDS if field not in (free or ("mode",))]
     return cells[(cells[same] == usual[same]).all(axis=1)]
 
 

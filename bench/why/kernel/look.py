@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from bench.measure.problem import loss
 from bench.measure.workload import Workload
-from bench.why.kernel.naming import FUSED_LOOP, LOOP, Kernel, Network, named
+from bench.why.kernel.naming import FUSED_LOOP, LOOP, Call, Kernel, named
 from bench.why.kernel.refusals import LIBRARIES, OFF, UNKNOWN, refusal
 from bench.why.kernel.seen import SEQUENCES, given_to, recorded
 
@@ -24,20 +24,20 @@ def kernel_of(workload: Workload) -> Kernel:
     case, module = workload.case, workload.module
     training = case.mode == "training"
     inputs, hidden = workload.given[0]
-    network = Network(case.seq_len, case.num_layers, int(case.output_size > 0), str(getattr(module, "chosen", "")))
+    call = Call(case.seq_len, case.num_layers, int(case.output_size > 0), str(getattr(module, "chosen", "")))
 
     def backward(results: Any) -> None:
         loss(results[0], workload.problem.target).backward()
 
     try:
         with nullcontext() if training else torch.inference_mode():
-            return looked(lambda: module(inputs, hidden), case.device, network, backward if training else None)
+            return looked(lambda: module(inputs, hidden), case.device, call, backward if training else None)
     except Exception as error:  # the cell is measured all the same
         return Kernel(f"not seen ({type(error).__name__})")
 
 
 def looked(
-    forward: Callable[[], Any], device: str, network: Network, backward: Callable[[Any], object] | None = None
+    forward: Callable[[], Any], device: str, call: Call, backward: Callable[[Any], object] | None = None
 ) -> Kernel:
     """What runs in `forward` on a device type, and on CUDA in `backward`, which is given its result.
 
@@ -45,7 +45,7 @@ def looked(
     by step. Raises whatever the call raises, and RuntimeError where this torch has no profiler.
     """
     events = recorded(forward, device, backward)
-    found = named(events, network)
+    found = named(events, call)
     library = LIBRARIES.get(device)
     if library is None or not found.name.startswith((LOOP, FUSED_LOOP)):
         return found

@@ -38,7 +38,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Network:
+class Call:
     """What must be known of the call: its `steps` T and `layers` L, the products of its `head`, and the word of an
     implementation that `chosen` what to run, taken where no product of torch's goes step by step."""
 
@@ -48,12 +48,12 @@ class Network:
     chosen: str = ""
 
 
-def named(events: Sequence[Event], network: Network) -> Kernel:  # noqa: PLR0911 # a kind of kernel a return
+def named(events: Sequence[Event], call: Call) -> Kernel:  # noqa: PLR0911 # a kind of kernel a return
     """What ran, by events in order of their beginnings; why no faster one did is not asked here."""
     host = Counter(event.name for event in events if not event.device)
     given = given_to(events)
     # In a sequence of one step, one call of one step a layer is the whole.
-    stepwise = len(given) > network.layers and all(each.steps == 1 for each in given)
+    stepwise = len(given) > call.layers and all(each.steps == 1 for each in given)
     often = STEPWISE if stepwise else ""
     how = algorithm(events)
     if host["cudaGraphLaunch"]:
@@ -69,15 +69,15 @@ def named(events: Sequence[Event], network: Network) -> Kernel:  # noqa: PLR0911
         return Kernel((FUSED_LOOP if fused else LOOP) + often, looping=True)
     if any(host[name] for name in _CELLS):
         return Kernel(FUSED_CELL if fused else CELL, looping=True)
-    return _apart(events, network)
+    return _apart(events, call)
 
 
-def _apart(events: Sequence[Event], network: Network) -> Kernel:  # noqa: PLR0911 # a kind of kernel a return
+def _apart(events: Sequence[Event], call: Call) -> Kernel:  # noqa: PLR0911 # a kind of kernel a return
     """What ran where nothing of torch's for a network was called: operators, what a compiler made of them, or a kernel
     of somebody's own."""
     operators = Counter(_short(event.name) for event in events if not event.device and _kind(event) == PRODUCT)
     product = f" ({operators.most_common(1)[0][0]})" if operators else ""
-    looping = operators.total() - network.head >= network.steps * network.layers
+    looping = operators.total() - call.head >= call.steps * call.layers
     names = dict.fromkeys(event.name for event in events if not event.device)
     if any(name.startswith("Torch-Compiled Region") for name in names):
         return Kernel("torch.compile" + product * looping, looping=looping)
@@ -85,13 +85,13 @@ def _apart(events: Sequence[Event], network: Network) -> Kernel:  # noqa: PLR091
         return Kernel("TorchScript" + product * looping, looping=looping)
     if looping:
         return Kernel(OPERATORS + product, looping=True)
-    if network.chosen:
-        return Kernel(network.chosen)
+    if call.chosen:
+        return Kernel(call.chosen)
     if triton := by_the_driver(events):
         return Kernel(f"Triton ({triton})")
     if own := [name for name in names if re.match(r"\w+::\w", name) and name.split("::")[0] not in _TORCHS]:
         return Kernel(own[0])
-    if operators.total() > network.head:
+    if operators.total() > call.head:
         return Kernel(OPERATORS + product)
     computing = any(_kind(event) == ELEMENTWISE and event.name not in _HEADS for event in events)
     return Kernel(OPERATORS if computing else UNSEEN)
