@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.cases.axes import AXES, FORMS, OVERRIDES, YES, Axes
+from bench.cases.axes import AXES, OVERRIDES, YES, Axes
 from bench.cases.settings import Settings, parse_devices
 from bench.host import missing
 from bench.report.names import short_names
@@ -42,10 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", default="", help="cpu, cuda, mps, comma-separated; default: every one present")
     group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")
     for axis in OVERRIDES:
-        known = {"nargs": "?", "const": YES, "help": "run each layer in both directions"} if AXES[axis].flag else {}
-        group.addoption(
-            *AXES[axis].options, **{"dest": axis, "default": "", "help": f"override {axis}: {FORMS}"} | known
-        )
+        flag: dict[str, Any] = {"nargs": "?", "const": YES} if AXES[axis].flag else {}
+        group.addoption(*AXES[axis].options, dest=axis, default="", help=AXES[axis].about, **flag)
 
 
 class ShortRows:

@@ -47,6 +47,11 @@ class Implementation(nn.Module):
     bidirectional: ClassVar[bool] = False
     """Whether it runs networks in both directions, too. It is unavailable to them otherwise."""
 
+    takes_lengths: ClassVar[bool] = False
+    """Whether `forward` takes the steps of each sequence of a ragged batch as a third argument, `lengths`: (B,), on the
+    CPU, longest first. It then gives zeros beyond their ends, its states are not looked at, and it is unavailable where
+    all sequences are of one length. Any other runs over the padding, and has zeros put there."""
+
     starts_at_zero: ClassVar[bool] = False
     """Whether it takes no notice of the state it is given; it is held against a reference that begins with zeros."""
 

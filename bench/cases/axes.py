@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cases import lengths
 from bench.cases.case import ALIASES, CHOICES, FIELDS, SIZES, Case
 from bench.cases.presets import HIDDEN, Grid
 from rnn_impls import networks
@@ -29,11 +30,12 @@ MUST_BE_SAID = ("hidden_size", "seq_len")
 
 @dataclass(frozen=True)
 class Axis:
-    """A field of `Case` as an option. `aliases` are other names, written as fields, that fill it as well; `one_value`
-    is the help where one value is asked for."""
+    """A field of `Case` as an option. `aliases` are other names, written as fields, that fill it as well; `about` is
+    the help, and `one_value` that where one value is asked for."""
 
     name: str
     aliases: tuple[str, ...] = ()
+    about: str = f"Override this axis: {FORMS}."
     one_value: str = "One value."
 
     @property
@@ -57,6 +59,10 @@ class Axis:
 AXES = {name: Axis(name) for name in FIELDS} | {
     "network": Axis("network", aliases=tuple(ALIASES)),
     "input_size": Axis("input_size", one_value="One value; `hidden` is as wide as hidden."),
+    "bidirectional": Axis("bidirectional", about="Run each layer in both directions."),
+    "lengths": Axis("lengths", about=f"Steps of each sequence of a batch: {lengths.FORMS}."),
+    "loss": Axis("loss", about="In training, the loss counts all steps, or the last of each sequence."),
+    "flush_denormal": Axis("flush_denormal", about="Have numbers below 1.2e-38 taken for zeros."),
 }
 OVERRIDES = tuple(name for name in AXES if name != "device")
 """Axes whose values replace a preset's. Devices are chosen beside the preset: a run takes those present."""
@@ -118,6 +124,8 @@ def parse_axis(axis: str, text: str) -> tuple[Any, ...]:
         raise ValueError(f"{as_option(axis)} is empty")
     if axis == "network":
         values = [networks.find(value) for value in values]
+    if axis == "lengths":
+        values = [lengths.spelled(value) for value in values]
     known = CHOICES.get(axis)
     for value in values:
         if known and value not in known:

@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cases import lengths
 from rnn_impls import networks
 
 DEVICES = ("cpu", "cuda", "mps")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
-MODES = ("inference", "training")
+INFERENCE, TRAINING, STREAMING = MODES = ("inference", "training", "streaming")
+LOSSES = ("all", "last")
 
 Cell = tuple[str, str]
 """Of a table: the id of a Case, and an implementation."""
@@ -23,8 +25,12 @@ class Case:
 
     `bidirectional` runs each layer a second time, from the last step to the first (`rnn_impls.shape`).
     Modes: `inference` is the forward pass without a graph, `training` is forward, loss and backward with the
-    gradients cleared first. `network` is a name of `rnn_impls.networks`, or the file and class of one's own. Raises
-    ValueError naming the field when a value is not possible.
+    gradients cleared first, `streaming` is inference one step at a time, each call given the state that the one before
+    left. `network` is a name of `rnn_impls.networks`, or the file and class of one's own. `lengths` makes batches
+    ragged (`bench.cases.lengths`). `loss` counts in training alone, at all steps or at the last of each sequence;
+    elsewhere it is `all`. `flush_denormal` has the processor take numbers below 1.2e-38 for zeros
+    (`torch.set_flush_denormal`).
+    Raises ValueError naming the field when a value is not possible.
     """
 
     device: str = "cpu"
@@ -39,6 +45,9 @@ class Case:
     seq_len: int = 64
     output_size: int = 0
     threads: int = 1
+    lengths: str = lengths.FIXED
+    loss: str = "all"
+    flush_denormal: bool = False
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -50,13 +59,25 @@ class Case:
             least = 0 if name == "output_size" else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        object.__setattr__(self, "lengths", lengths.spelled(self.lengths))
+        if self.mode != TRAINING:
+            object.__setattr__(self, "loss", "all")
+        for one, other, why in IMPOSSIBLE:
+            if getattr(self, one[0]) == one[1] and getattr(self, other[0]) != other[1]:
+                raise ValueError(why)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether its sequences have lengths of their own."""
+        return self.lengths != lengths.FIXED
 
     @property
     def id(self) -> str:
         """A name that people can read and that `parse` turns back.
 
         Sorts as text as the Case does, up to 99 layers and threads and 9999 of everything else. The Elman networks go
-        by their nonlinearity there, as they always did; one of your own may stand elsewhere among them.
+        by their nonlinearity there, as they always did; one of your own, and lengths in a file, may stand elsewhere
+        among them.
         """
         return "-".join(self._parts().values())
 
@@ -77,7 +98,8 @@ class Case:
         sizes = {name: f"{letter}{getattr(self, name):0{width}}" for name, (letter, width) in _LETTERS.items()}
         if self.bidirectional:
             sizes["num_layers"] += f"-{_BOTH_WAYS}"
-        return words | sizes
+        unusual = {"lengths": self.lengths, "loss": self.loss, "flush_denormal": _FLUSHED}
+        return words | sizes | {name: said for name, said in unusual.items() if getattr(self, name) != LATER[name]}
 
     @classmethod
     def parse(cls, text: str) -> Case:
@@ -86,7 +108,7 @@ class Case:
         if match is None:
             raise ValueError(f"{text!r} is not the id of a case")
         found: dict[str, Any] = {name: int(v) if name in SIZES else v for name, v in match.groupdict().items() if v}
-        found["bidirectional"] = "bidirectional" in found
+        found |= {flag: flag in found for flag in ("bidirectional", "flush_denormal")}
         usual = dataclasses.asdict(cls(input_size=found["hidden_size"]))
         case = cls.from_dict(usual | found)
         if text not in (case.id, case.short):  # other padding: two names of one case would not be found equal
@@ -99,9 +121,9 @@ class Case:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Case:
-        """The Case with these fields; files of earlier versions have `nonlinearity` where `network` is now, and no
-        `bidirectional`. Raises ValueError naming a field that is missing or too many."""
-        fields = {"bidirectional": False} | {ALIASES.get(name, name): value for name, value in fields.items()}
+        """The Case with these fields; files of earlier versions have `nonlinearity` where `network` is now, and none of
+        `LATER`. Raises ValueError naming a field that is missing or too many."""
+        fields = LATER | {ALIASES.get(name, name): value for name, value in fields.items()}
         if wrong := set(FIELDS) ^ set(fields):
             raise ValueError(f"a case has exactly the fields {', '.join(FIELDS)}; wrong: {', '.join(sorted(wrong))}")
         return cls(**fields)
@@ -111,12 +133,27 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Case))
 ALIASES = {"nonlinearity": "network"}
 """What a field was called before, and may be still."""
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "device": DEVICES, "dtype": DTYPES, "mode": MODES, "bidirectional": (False, True)
+    "device": DEVICES, "dtype": DTYPES, "mode": MODES, "bidirectional": (False, True), "loss": LOSSES,
+    "flush_denormal": (False, True),
 }  # fmt: skip
-SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network"))
+SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network", "lengths"))
+IMPOSSIBLE: tuple[tuple[tuple[str, Any], tuple[str, Any], str], ...] = (
+    (("mode", STREAMING), ("bidirectional", False), "streaming can't be bidirectional: backward begins at the end"),
+    (("mode", STREAMING), ("lengths", lengths.FIXED), "lengths are for whole sequences, not for streaming"),
+    (
+        ("bidirectional", True),
+        ("lengths", lengths.FIXED),
+        "lengths are for one direction: backward, padding comes first",
+    ),
+    (("flush_denormal", True), ("threads", 1), "flush_denormal is for one thread: torch sets it for the calling one"),
+)
+"""A field with a value, another that then must have a value, and why."""
 
-_BOTH_WAYS = "both"
-"""What follows the layers in the id of a bidirectional case."""
+LATER: dict[str, Any] = {"bidirectional": False, "lengths": lengths.FIXED, "loss": "all", "flush_denormal": False}
+"""Fields that came later, each with what was meant before."""
+
+_BOTH_WAYS, _FLUSHED = "both", "flushed"
+"""What follows the layers in the id of a bidirectional case, and what ends that of one with denormals flushed."""
 
 _LETTERS = {
     "input_size": ("I", 4), "hidden_size": ("H", 4), "num_layers": ("L", 2), "batch_size": ("B", 4),
@@ -128,7 +165,8 @@ _ID = re.compile(
     rf"(?:(?P<device>{'|'.join(DEVICES)})-)?(?:(?P<dtype>{'|'.join(DTYPES)})-)?(?P<mode>{'|'.join(MODES)})-"
     r"(?:(?P<network>[a-z][\w-]*?|.+?\.py:\w+)-)?(?:I(?P<input_size>\d+)-)?H(?P<hidden_size>\d+)"
     rf"(?:-L(?P<num_layers>\d+)(?:-(?P<bidirectional>{_BOTH_WAYS}))?)?(?:-B(?P<batch_size>\d+))?-T(?P<seq_len>\d+)(?:-O(?P<output_size>\d+))?"
-    r"(?:-t(?P<threads>\d+))?"
+    r"(?:-t(?P<threads>\d+))?(?:-(?P<lengths>uniform:[\d.e-]+|zipf:[\d.e-]+|.+?\.txt))?(?:-(?P<loss>last))?"
+    rf"(?:-(?P<flush_denormal>{_FLUSHED}))?"
 )
 
 _IN_IDS = {name: alias for alias, name in networks.ALIASES.items()}

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.cases import lengths
 from bench.cases.case import ALIASES, DEVICES, Case
 from bench.cases.presets import Grid, find
 from rnn_impls import registry
@@ -59,14 +60,13 @@ class Settings:
         return self.baseline or ("manual" if "manual" in names else names[0])
 
     def cells(self) -> list[tuple[Case, str]]:
-        """Every Case x Implementation on every device asked for, or on every known one where none was."""
+        """Every Case x Implementation on every device asked for, or on every known one where none was. Raises
+        ValueError where a Case is not possible, or the lengths of its sequences can't be had."""
         chosen = find(self.preset)
-        return [
-            (case, name)
-            for device in self.devices or DEVICES
-            for case in chosen.cases(device, self.overrides)
-            for name in self.names(device)
-        ]
+        found = [(device, case) for device in self.devices or DEVICES for case in chosen.cases(device, self.overrides)]
+        for _, case in found:
+            lengths.check(case)
+        return [(case, name) for device, case in found for name in self.names(device)]
 
     def as_dict(self) -> dict[str, Any]:
         """As the manifest keeps it, with the baseline by name."""

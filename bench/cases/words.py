@@ -6,6 +6,7 @@ from collections.abc import Collection
 from itertools import combinations
 from typing import Any
 
+from bench.cases import lengths
 from bench.cases.case import FIELDS, Case
 
 NAMES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (MPS)"}
@@ -13,6 +14,12 @@ _FORMS = {
     "input_size": "input {}", "hidden_size": "hidden {}", "batch_size": "batch {}", "threads": "{} thread",
     "num_layers": "{} layer", "output_size": "output {}", "seq_len": "{} step",
 }  # fmt: skip
+_SAID: dict[str, dict[Any, str]] = {
+    "bidirectional": {True: "bidirectional", False: "one direction"},
+    "lengths": {lengths.FIXED: "one length"},
+    "loss": {"all": "loss on all steps", "last": "loss on the last step"},
+    "flush_denormal": {True: "denormals flushed", False: "denormals kept"},
+}
 _ALWAYS = ("hidden_size", "seq_len", "mode")
 _MOST_SAID = 3
 """Fields that a description of several cases may name, beyond which nobody follows."""
@@ -34,8 +41,8 @@ def axis_value(axis: str, value: Any) -> str:
         return device(str(value))
     if axis == "output_size" and value == 0:
         return "no output head"
-    if axis == "bidirectional":
-        return "bidirectional" if value else "one direction"
+    if axis in _SAID:
+        return _SAID[axis].get(value) or f"{axis} {value}"
     text = _FORMS.get(axis, "{}").format(value)
     return text + "s" if axis in ("threads", "num_layers", "seq_len") and value != 1 else text
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from bench.cases.axes import AXES, FORMS, MUST_BE_SAID, OVERRIDES, YES, Axes, Axis
+from bench.cases.axes import AXES, MUST_BE_SAID, OVERRIDES, YES, Axes, Axis
 from bench.cases.settings import Settings, parse_devices
 
 PresetName = Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")]
@@ -26,7 +26,6 @@ Implementations = Annotated[
 ]
 MaxCall = Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")]
 Timeout = Annotated[str, typer.Option(help="Silence after which a worker is given up.")]
-BOTH_WAYS = "Run each layer in both directions."
 RunsFolder = Annotated[Path, typer.Option(help="Where runs/ and latest lie.")]
 
 
@@ -53,8 +52,8 @@ class Group:
 
 def overriding(**defaults: str) -> Group:
     """An option for every axis whose values replace a preset's, the mode first; the command takes `Axes`."""
-    told = f"Override this axis: {FORMS}."
-    return _axis_options((AXES[name], told, defaults.get(name, "")) for name in dict.fromkeys(("mode", *OVERRIDES)))
+    names = dict.fromkeys(("mode", *OVERRIDES))
+    return _axis_options((AXES[name], AXES[name].about, defaults.get(name, "")) for name in names)
 
 
 def one_each() -> Group:
@@ -85,7 +84,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def _axis_options(axes: Iterable[tuple[Axis, str, str]]) -> Group:
     """Of (axis, help, default)."""
     options = tuple(
-        _option(axis.name, Annotated[bool, typer.Option(*axis.options, help=BOTH_WAYS, rich_help_panel="Axes")], False)
+        _option(axis.name, Annotated[bool, typer.Option(*axis.options, help=axis.about, rich_help_panel="Axes")], False)
         if axis.flag
         else _option(axis.name, Annotated[str, typer.Option(*axis.options, help=told, rich_help_panel="Axes")], default)
         for axis, told, default in axes

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.cases import lengths
 from bench.cases.case import Case
 from bench.measure.fault import Fault
 from rnn_impls import networks
@@ -40,12 +41,18 @@ def network_of(name: str) -> type[Network]:
 
 @dataclass(frozen=True)
 class Problem:
-    """What every implementation of a Case is given, on the Case's device and in its dtype."""
+    """What every implementation of a Case is given, on the Case's device and in its dtype.
+
+    Of a ragged batch `lengths` are the steps of each sequence, longest first, and `mask` is 1 at those steps and 0
+    beyond them. The inputs beyond them are as random as the others, and the target is zero there.
+    """
 
     weights: dict[str, Tensor]
     inputs: Tensor  # (T, B, I)
     hidden: State  # (L, B, H), of several states a tuple; 2 L where it runs in both directions
     target: Tensor  # (T, B) class indices with a head, else (T, B, H or 2 H)
+    lengths: Tensor | None = None  # (B,), whole numbers, on the CPU
+    mask: Tensor | None = None  # (T, B, 1)
 
     @classmethod
     def of(cls, case: Case) -> Problem:
@@ -67,7 +74,12 @@ class Problem:
             target = torch.randint(case.output_size, (steps, batch), generator=draw).to(device)
         else:
             target = uniform(steps, batch, network.features)
-        return cls(weights, inputs, hidden, target)
+        if not case.ragged:
+            return cls(weights, inputs, hidden, target)
+        own = torch.tensor(lengths.of(case))
+        mask = (torch.arange(steps)[:, None] < own).unsqueeze(-1).to(device, dtype)  # (T, B, 1)
+        target = target * mask if target.is_floating_point() else target * mask.squeeze(-1).to(target.dtype)
+        return cls(weights, inputs, hidden, target, own, mask)
 
 
 Given = tuple[Tensor, State]
@@ -130,16 +142,27 @@ class Feed:
         return torch.empty(calls, pitch, device=like.device, dtype=like.dtype)[:, : like.numel()]
 
 
-def loss(outputs: Tensor, target: Tensor) -> Tensor:
+def loss(outputs: Tensor, target: Tensor, of: str = "all", lengths: Tensor | None = None) -> Tensor:
     """Sum over steps, mean over the batch: negative log-likelihood with a head, squared error without.
 
     A sum, as back-propagation through time adds it up, keeps the size of the gradients independent of T, so that
-    they neither underflow nor overflow float16; for the same reason it is taken in float32 at least.
+    they neither underflow nor overflow float16; for the same reason it is taken in float32 at least. `of` is the `loss`
+    of a Case: `last` counts nothing but the last step of each sequence. Beyond the `lengths` of a ragged batch (B,)
+    outputs and target are zeros, which count nothing.
     outputs (T, B, O or H), target (T, B) or as the outputs -> a scalar.
     """
     batch = outputs.shape[1]
+    if of == "last":
+        outputs, target = _last(outputs, lengths), _last(target, lengths)
     if outputs.dtype in (torch.bfloat16, torch.float16):
         outputs, target = outputs.float(), target.float() if target.is_floating_point() else target
     if target.is_floating_point():
         return functional.mse_loss(outputs, target, reduction="sum") / batch
     return functional.nll_loss(outputs.flatten(0, 1), target.flatten(), reduction="sum") / batch
+
+
+def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
+    """Of (T, B, ...) each sequence's last step: (1, B, ...)."""
+    if lengths is None:
+        return steps[-1:]
+    return steps[lengths.to(steps.device) - 1, torch.arange(steps.shape[1], device=steps.device)].unsqueeze(0)

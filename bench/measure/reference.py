@@ -57,13 +57,17 @@ class Reference:
         }
         with torch.set_grad_enabled(case.mode == "training"):
             outputs, hidden = forward(case, weights, problem.inputs.double(), first)
+            outputs = outputs if problem.mask is None else outputs * problem.mask
             gradients = {}
             if case.mode == "training":
                 target = problem.target.double() if problem.target.is_floating_point() else problem.target
-                found = torch.autograd.grad(loss(outputs, target), list(weights.values()), materialize_grads=True)
+                found = torch.autograd.grad(
+                    loss(outputs, target, case.loss, problem.lengths), list(weights.values()), materialize_grads=True
+                )
                 gradients = dict(zip(weights, found, strict=True))
         with torch.no_grad():
             turned = _turned(case, weights, problem.inputs.double(), first)
+            turned = turned if problem.mask is None else turned * problem.mask[:TURNED_STEPS]
         return cls(asked, case, problem, outputs.detach(), mapped(Tensor.detach, hidden), gradients, turned)
 
 

@@ -85,11 +85,11 @@ class SpotChecks:
         }
         with torch.set_grad_enabled(training):
             outputs, last = self._network(weights, inputs, hidden)
+            outputs = outputs if self._problem.mask is None else outputs * self._problem.mask
             gradients = {}
             if training:
-                found = torch.autograd.grad(
-                    loss(outputs, self._target()), list(weights.values()), materialize_grads=True
-                )
+                total = loss(outputs, self._target(), self._case.loss, self._problem.lengths)
+                found = torch.autograd.grad(total, list(weights.values()), materialize_grads=True)
                 gradients = {name: gradient.double() for name, gradient in zip(weights, found, strict=True)}
         return Results(outputs.detach().double(), mapped(lambda state: state.detach().double(), last), gradients)
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from bench.cases.case import Case
+from bench.host.machine import pin
 from bench.measure.fault import Fault
 
 _CLOCK = time.perf_counter
@@ -35,8 +37,9 @@ class Setting:
     write: Callable[[Any], object] | None = None
 
 
-def _flushes_denormals() -> bool:
-    """torch can set this and not read it; it holds for all arithmetic of this thread, Python's own among it."""
+def flushes_denormals() -> bool:
+    """Whether numbers too small for a full mantissa are taken for zeros. torch can set this and not read it; it holds
+    for all arithmetic of this thread, Python's own among it."""
     least = 5e-324
     return least * float(1) == 0.0
 
@@ -66,7 +69,7 @@ SETTINGS = (
     Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
     Setting("the seed", torch.initial_seed, torch.manual_seed),
-    Setting("flush_denormal", _flushes_denormals, torch.set_flush_denormal),
+    Setting("flush_denormal", flushes_denormals, torch.set_flush_denormal),
     Setting(
         "use_deterministic_algorithms", torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
     ),
@@ -101,6 +104,12 @@ SETTINGS = (
         else []
     ),
 )
+
+
+def arrange(case: Case) -> list[int]:
+    """Set this process as a Case asks: its threads and cores, and what it does with denormals -> its cores."""
+    torch.set_flush_denormal(case.flush_denormal)
+    return pin(case.threads)
 
 
 def now() -> dict[str, Any]:

@@ -9,9 +9,11 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from bench.cases.case import Case
+from bench.cases.case import STREAMING, TRAINING, Case
 from bench.host.clock import Reading, clock_for
+from bench.measure import state
 from bench.measure.alternate import check_reading
+from bench.measure.calling import call_of, takes_lengths
 from bench.measure.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
 from rnn_impls.states import State
@@ -22,8 +24,9 @@ class Workload:
 
     `build_seconds` is what its own construction and its `prepare` took, compiling included; importing its file, loading
     the weights and what adapts a bare module are not its own. `given` is what its calls are given, in turn and again
-    from the start: the problem's own inputs, until `renew` is called. Raises `Unavailable` when the implementation does
-    not run on the Case's device or refuses its network, and whatever the implementation itself raises.
+    from the start: the problem's own inputs, until `renew` is called. `forward` is one call as the Case makes it
+    (`bench.measure.calling`). Raises `Unavailable` when the implementation does not run on the Case's device or refuses
+    its network, and whatever the implementation itself raises.
     """
 
     def __init__(
@@ -34,6 +37,10 @@ class Workload:
             raise Unavailable(f"runs only on {', '.join(implementation.devices)}")
         if implementation.networks and case.network not in implementation.networks:
             raise Unavailable(f"computes only {', '.join(implementation.networks)}")
+        if takes_lengths(implementation) and not case.ragged:
+            raise Unavailable("made for batches of several lengths (--lengths uniform:0.2)")
+        if case.flush_denormal and not state.flushes_denormals():
+            raise Unavailable("this processor can't be told to flush denormals")
         self.case = case
         self.problem = problem
         self.given: list[Given] = [(problem.inputs, problem.hidden)]
@@ -47,10 +54,11 @@ class Workload:
         self.module.to(device=case.device, dtype=getattr(torch, case.dtype))
         self.module.load(problem.weights)
         # cuDNN chooses its algorithm by this flag, not by whether a graph is recorded.
-        self.module.train(case.mode == "training")
+        self.module.train(case.mode == TRAINING)
         start = time.perf_counter()
-        self.module.prepare(problem.inputs, problem.hidden)
+        self.module.prepare(problem.inputs[:1] if case.mode == STREAMING else problem.inputs, problem.hidden)
         self.build_seconds = construction + time.perf_counter() - start + self.module.compile_seconds
+        self.forward = call_of(case, self.module, problem)
 
     def renew(self, calls: int, at: int = -1, angle: float = 0.0) -> None:
         """Put inputs that were never there before for so many calls; see `Feed.fill`."""
@@ -63,10 +71,10 @@ class Workload:
 
         The contexts are entered once, so that they are no part of what is timed.
         """
-        call = self.train_once if self.case.mode == "training" else self.module
+        call = self.train_once if self.case.mode == TRAINING else self.forward
         kept = 0 if keep is None else 1
         given = itertools.cycle(self.given)
-        with nullcontext() if self.case.mode == "training" else torch.inference_mode():
+        with nullcontext() if self.case.mode == TRAINING else torch.inference_mode():
             for inputs, hidden in itertools.islice(given, calls - kept):
                 call(inputs, hidden)
             if keep is not None:
@@ -76,8 +84,8 @@ class Workload:
         """Clear the gradients, forward, loss, backward: inputs (T, B, I), hidden (L, B, H) -> outputs (T, B, O or H),
         hidden (L, B, H)."""
         self.module.zero_grad(set_to_none=True)
-        outputs, last = self.module(inputs, hidden)
-        loss(outputs, self.problem.target).backward()
+        outputs, last = self.forward(inputs, hidden)
+        loss(outputs, self.problem.target, self.case.loss, self.problem.lengths).backward()
         return outputs, last
 
 

@@ -63,13 +63,14 @@ def workloads(case_id: str) -> dict[str, Run]:
 def workload(case_id: str, name: str) -> Run:
     """One of them, built, loaded and called twice, on the core and thread of a run."""
     from bench.host import machine
+    from bench.measure import state
     from bench.measure.problem import Problem
     from bench.measure.workload import Workload
     from rnn_impls import registry
 
     case = Case.parse(case_id)
     machine.fix_numerics()
-    machine.pin(case.threads)
+    state.arrange(case)
     built = Workload(case, registry.load(name), Problem.of(case))
     built(2)
     return built

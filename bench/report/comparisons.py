@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from bench.cases.case import FIELDS, Case
+from bench.cases.case import FIELDS, LATER, Case
 from bench.report.facets import usual_case, varying_axes
 from bench.report.names import axis_value, of_torch, on_device, phrase, short_names
 from bench.report.units import duration_in, percent, times
@@ -130,7 +130,7 @@ def place(row: pd.Series, varying: Sequence[str], without: Sequence[str] = ()) -
 
 
 _TOLD = (
-    "mode", "batch_size", "num_layers", "bidirectional", "input_size", "output_size", "network", "dtype", "threads"
+    "mode", "batch_size", "num_layers", "input_size", "output_size", "network", "dtype", "threads", *LATER
 )  # fmt: skip
 """What of a case changes its figures so much that a sentence says it, even where a whole run has the same."""
 
@@ -141,9 +141,9 @@ def _unusual(axis: str, row: pd.Series) -> bool:
 
 
 def _goes_without_saying(axis: str, row: pd.Series) -> bool:
-    """An input as wide as the hidden state, and no output head: what a plain recurrence has."""
+    """An input as wide as the hidden state, no output head, and nothing of what came later: a plain recurrence."""
     return (axis == "input_size" and row["input_size"] == row["hidden_size"]) or (
-        axis in ("output_size", "bidirectional") and not row[axis]
+        axis in ("output_size", *LATER) and not _unusual(axis, row)
     )
 
 

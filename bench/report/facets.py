@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.cases.case import FIELDS
+from bench.cases.case import FIELDS, LATER
 from bench.report.names import axis_value, device, in_order, listed
 from bench.store.manifest import MEASURED, Manifest
 from bench.table.cells import with_input, with_outcome
@@ -61,7 +61,7 @@ def constants(cells: pd.DataFrame) -> str:
         return ""
     frame = with_input(cells)
     axes = [name if name != "input_size" else "input" for name in FIELDS]
-    axes = [axis for axis in axes if axis != "bidirectional" or frame[axis].any()]  # one direction is what all expect
+    axes = [axis for axis in axes if axis not in LATER or (frame[axis] != LATER[axis]).any()]  # what all expect
     return ", ".join(axis_words(axis, frame[axis].iloc[0]) for axis in axes if frame[axis].nunique() == 1)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.cases.case import MODES
 from bench.report import names
 from bench.report.facets import usual_case
 from bench.report.pictures.scene import Scene
@@ -29,7 +30,7 @@ def table(scene: Scene, profile: Profile) -> list[tuple[str, Table]]:
     found = []
     records = profile.by_cell()
     for device in sorted(scene.cells["device"].unique()):
-        for mode in ("inference", "training"):
+        for mode in MODES:
             cells = scene.cells[(scene.cells["device"] == device) & (scene.cells["mode"] == mode)]
             if len(cells):
                 case = usual_case(cells)

@@ -54,10 +54,11 @@ AXES = {
     "mode": "Mode", "device": "Device", "dtype": "Dtype", "network": "Network", "input_size": "Input",
     "hidden_size": "Hidden", "num_layers": "Layers", "bidirectional": "Directions", "batch_size": "Batch",
     "seq_len": "Steps", "output_size": "Output", "threads": "Threads",
+    "lengths": "Lengths", "loss": "Loss", "flush_denormal": "Denormals",
 }  # fmt: skip
 _ALWAYS = ("mode", "hidden_size", "seq_len")
 _LEVELS = {"seconds": 0, "speedup": 0, "fastest": 1, "gap": 1, "label": 2, "peak_bytes": 2, "warnings": 2}
-_FILTERED = ("mode", "device", "dtype", "network", "hidden_size", "seq_len", "batch_size")
+_FILTERED = ("mode", "device", "dtype", "network", "hidden_size", "seq_len", "batch_size", "lengths")
 
 
 def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
@@ -178,6 +179,8 @@ def axis_text(axis: str) -> Callable[[pd.Series], str]:
     """What shows an axis of Case."""
     if axis == "bidirectional":
         return lambda row: "both" if row[axis] else "one"
+    if axis == "flush_denormal":
+        return lambda row: "flushed" if row[axis] else "kept"
     return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 

@@ -25,8 +25,9 @@ class CellRecord:
     has to be there beside torch; `lines` those of its code (`bench.table.lines`), None where they were not counted;
     `chosen` what it decided to run for this case when it was prepared, empty for one that has no choice;
     `products` those of a step of each layer (`rnn_impls.networks.Products`), where they were counted since the network
-    states none; `kernel` what really ran in a call of the survey, and why no faster one (`bench.why.kernel`), empty
-    where nothing was looked at. Runs of earlier versions have none of the six.
+    states none; `useful_steps` those of all sequences of a ragged batch together, None where all have T; `kernel` what
+    really ran in a call of the survey, and why no faster one (`bench.why.kernel`), empty where nothing was looked at.
+    Runs of earlier versions have none of the seven.
     """
 
     case: str
@@ -46,6 +47,7 @@ class CellRecord:
     chosen: str = ""
     products: list[list[int]] | None = None
     kernel: str = ""
+    useful_steps: int | None = None
 
     @property
     def cell(self) -> Cell:

@@ -52,8 +52,8 @@ def cells(run: Run) -> pd.DataFrame:
     among those of its case, empty where nothing can be said or it doesn't compete (`bench.table.comparison.standings`);
     step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
-    weights_dtype; products, where any were counted; kernel, where any was seen; warnings, a tuple of what qualifies the
-    estimates (`bench.table.comparison`). NaN where nothing is to be said.
+    weights_dtype; products, where any were counted; useful_steps, where any batch is ragged; kernel, where any was
+    seen; warnings, a tuple of what qualifies the estimates (`bench.table.comparison`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -90,6 +90,7 @@ def cells(run: Run) -> pd.DataFrame:
     wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
     wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "chosen", "warnings"]
     wanted += ["products"] if any(record.products for record in run.manifest.cells) else []
+    wanted += ["useful_steps"] if any(record.useful_steps for record in run.manifest.cells) else []
     wanted += ["kernel"] if any(record.kernel for record in run.manifest.cells) else []
     return pd.DataFrame(rows).reindex(columns=wanted)
 
@@ -125,7 +126,8 @@ def _gap(record: CellRecord, row: Mapping[str, Any], limits: Limits | None) -> d
     """The floor and how many times as long it takes; nothing where a limit is missing."""
     case = Case.parse(record.case)
     try:
-        least = floor(case, limits, record.weights_dtype, record.products).seconds if limits else math.nan
+        counts = record.products, record.useful_steps
+        least = floor(case, limits, record.weights_dtype, *counts).seconds if limits else math.nan
     except NoFloor:
         return {}
     return {"floor_seconds": least, "gap": row["seconds"] / least}

@@ -68,12 +68,15 @@ class Floor:
         return max(parts, key=lambda name: parts[name])
 
 
-def floor(case: Case, limits: Limits, weights_dtype: str = "", counted: Counted = None) -> Floor:
-    """The floor of a Case; for one that rounds its weights to another dtype, that of the network it computes.
+def floor(
+    case: Case, limits: Limits, weights_dtype: str = "", counted: Counted = None, useful_steps: int | None = None
+) -> Floor:
+    """The floor of a Case; for one that rounds its weights to another dtype, that of the network it computes; for a
+    ragged batch, that of its useful steps (`bench.why.work.work`).
 
     Raises NoFloor naming the limit that is missing.
     """
-    asked = work(case, weights_dtype, counted)
+    asked = work(case, weights_dtype, counted, useful_steps)
     if case.device not in ("cpu", "cuda"):
         raise NoFloor(f"the limits of {case.device} are not measured")
     on_cpu = case.device == "cpu"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases.case import Case
+from bench.cases.case import TRAINING, Case
 from rnn_impls import networks
 from rnn_impls.networks import Products
 
@@ -65,15 +65,19 @@ def layers_of(case: Case, counted: Counted = None) -> list[Products]:
     return [each for each in found if each is not None]
 
 
-def work(case: Case, weights_dtype: str = "", counted: Counted = None) -> Work:
-    """Count the operations and bytes of one call of a Case, for weights of its own dtype or of another.
+def work(case: Case, weights_dtype: str = "", counted: Counted = None, useful_steps: int | None = None) -> Work:
+    """Count the operations and bytes of one call of a Case, for weights of its own dtype or of another; of a ragged
+    batch those of its `useful_steps`, all sequences' together: a step is then made for as many as still go on, B of
+    what follows being their mean.
 
     Forward, for each layer and step, two operations for each of its products and sequence. Backward: the gradient
     passed to the step before, as much as the chained products, where there is one; to the layer below, as much as the
     free ones, but none to the inputs and the initial state, which nobody asks for; the gradients of the weights, as
-    much as the products of each. The head: 2 B H O forward, twice that backward. Raises NoFloor.
+    much as the products of each. The head: 2 B H O forward, twice that backward for each step that the loss counts.
+    Raises NoFloor.
     """
-    steps, batch, layers = case.seq_len, case.batch_size, layers_of(case, counted)
+    steps, layers = case.seq_len, layers_of(case, counted)
+    batch = case.batch_size if useful_steps is None else useful_steps / steps
     hidden = case.hidden_size * (2 if case.bidirectional else 1)  # of the last layer's outputs
     item = ITEM_BYTES[case.dtype]
     rounded = ITEM_BYTES[weights_dtype or case.dtype]
@@ -82,13 +86,13 @@ def work(case: Case, weights_dtype: str = "", counted: Counted = None) -> Work:
     head = 2.0 * batch * hidden * case.output_size
     weights = sum(layer.free for layer in layers) + hidden * case.output_size
     states = steps * batch * (case.input_size + (case.output_size or hidden))
-    recurrent_bytes, once = layers[-1].chained * rounded, states * item + weights * rounded
-    if case.mode == "inference":
+    recurrent_bytes, once = layers[-1].chained * rounded, int(states * item) + weights * rounded
+    if case.mode != TRAINING:
         return Work(steps * (inputs + head), steps * recurrent, steps, len(layers), recurrent_bytes, once)
     below = 2.0 * batch * sum(layer.free for layer in layers[2 if case.bidirectional else 1 :])
-    backward = inputs + recurrent + below + 2 * head
+    backward = steps * (inputs + recurrent + below) + 2 * head * (steps if case.loss == "all" else 1)
     links = 2 * steps - 1
     gradients = (weights + sum(layer.chained for layer in layers)) * item
     return Work(
-        steps * (inputs + head + backward), links * recurrent, links, len(layers), recurrent_bytes, once + gradients
+        steps * (inputs + head) + backward, links * recurrent, links, len(layers), recurrent_bytes, once + gradients
     )

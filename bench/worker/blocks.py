@@ -28,7 +28,6 @@ from typing import Any
 from bench.cases.case import Case
 from bench.host import process
 from bench.host.clock import Clock, Evidence, Reading, Run, clock_for
-from bench.host.machine import pin
 from bench.measure import state
 from bench.measure.alternate import CONTROL, check_reading, no_garbage_collection
 from bench.measure.fault import reason_of
@@ -82,7 +81,7 @@ class Seat:
 
     def __init__(self, case: Case, delay: Mapping[str, float]) -> None:
         self.case, self.delay = case, delay
-        self.cores = max(1, len(pin(case.threads)))
+        self.cores = max(1, len(state.arrange(case)))
         self.clock: Clock = clock_for(case.device)
         self.problem = Problem.of(case)
         self.feed = Feed(self.problem)

@@ -26,7 +26,7 @@ class Desk:
 
 def survey(desk: Desk) -> None:
     """Survey the cells whose device is here; the others are no part of this run."""
-    from bench.host.machine import pin
+    from bench.measure import state
     from bench.worker.surveyor import Surveyor
 
     tree = Path(desk.job["tree"]) if desk.job.get("tree") else None
@@ -35,14 +35,13 @@ def survey(desk: Desk) -> None:
         case = Case.parse(case_id)
         if case.device in desk.present:
             desk.tell("start", case=case_id, implementation=name)
-            pin(case.threads)
+            state.arrange(case)
             desk.tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
 
 
 def check(desk: Desk) -> None:
     """Hold one implementation against the reference, case by case; then find out what would mend it, if it is a bare
     module that is not right."""
-    from bench.host.machine import pin
     from bench.measure import state
     from bench.store.manifest import DIFFERS, FAILED, UNAVAILABLE
     from bench.worker import checker
@@ -66,7 +65,7 @@ def check(desk: Desk) -> None:
     statuses = []
     for case in cases:
         desk.tell("start", case=case.id)
-        pin(case.threads)
+        state.arrange(case)
         status, reason, largest = (
             (FAILED, f"{imported} when it is imported", None)
             if imported

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from bench.cases import lengths
 from bench.cases.case import Case
 from bench.host.clock import Ledger
 from bench.measure import state
@@ -85,6 +86,7 @@ class Surveyor:
             record.parity_error = check(self._reference, implementation)
             record.parity_seq_len = self._reference.case.seq_len
             record.products = counted(case)
+            record.useful_steps = sum(lengths.of(case)) if case.ragged else None
         with self.ledger.on("survey"):
             whole = self._reference.case.seq_len == case.seq_len
             problem = self._reference.problem if whole else Problem.of(case)

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.cases.case import Cell
+from bench.cases.case import MODES, Cell
 from bench.report.facets import Setting, pick
 from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
@@ -69,7 +69,7 @@ def _panels(scene: Scene, setting: Setting, records: dict[Cell, ProfileRecord]) 
     lengths = sorted(known["seq_len"].unique())
     length = min(lengths, key=lambda steps: (abs(steps - 64), steps))
     at = known[known["seq_len"] == length]
-    for mode in ("inference", "training"):
+    for mode in MODES:
         for size in pick([int(value) for value in at["hidden_size"].unique()], MOST_SIZES):
             rows = at[(at["mode"] == mode) & (at["hidden_size"] == size)]
             if len(rows):

@@ -48,7 +48,7 @@ def speedup_panels(scene: Scene, setting: Setting, only_focus: bool = False) -> 
     if only_focus and names:
         names = ["whole"] if "whole" in names else names[-1:]
     panels = []
-    for mode in ("inference", "training"):
+    for mode in MODES:
         for name in names:
             rows = cells[(cells["mode"] == mode) & (cells["implementation"] == name)]
             if len(rows) > 1:
@@ -86,7 +86,7 @@ def crossover_panels(scene: Scene) -> list[Panel]:
     for name in scene.names:
         cells = scene.cells[scene.cells["implementation"] == name]
         both = matched(cells, "device", "cpu", "cuda")
-        for mode in ("inference", "training"):
+        for mode in MODES:
             pairs = [pair for pair in both if pair[0]["mode"] == mode]
             for fixed, part in _by_setting(scene, pairs):
                 tiles = [

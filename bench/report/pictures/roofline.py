@@ -14,14 +14,15 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.cases.case import Case
+from bench.cases.case import MODES, Case
 from bench.report.facets import Setting
 from bench.report.names import axis_value
 from bench.report.pictures.drawing import FONT, dress
 from bench.report.pictures.palette import INK, MUTED, Look
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Picture, Scene, picture_of
-from bench.why.floor import floor, levels, peak
+from bench.report.units import missing
+from bench.why.floor import levels, peak
 from bench.why.limits.limits import Limits
 from bench.why.work import NoFloor, work
 
@@ -59,7 +60,7 @@ def picture(scene: Scene, limits: Limits) -> Picture | None:
 
 def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
     longest = setting.cells[setting.cells["seq_len"] == setting.cells["seq_len"].max()]
-    for mode in ("inference", "training"):
+    for mode in MODES:
         rows = longest[longest["mode"] == mode]
         if rows.empty:
             continue
@@ -68,12 +69,9 @@ def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
             top = peak(limits, case.dtype, case.threads)
             roofs = [Roof(name, rate) for name, _, rate in levels(limits, case)]
             points = [_point(scene, row) for _, row in rows.iterrows()]
-            nearest = min(
-                row["seconds"] / floor(Case.parse(row["case"]), limits, counted=row.get("products")).seconds
-                for _, row in rows.iterrows()
-            )
         except NoFloor:
             return
+        nearest = rows["gap"].min()
         title = f"{mode.capitalize()}, {axis_value('seq_len', case.seq_len)}"
         alt = (
             f"Operations per second against operations per byte. {title}. The nearest takes {nearest:.1f} × its floor."
@@ -82,7 +80,9 @@ def _panels(scene: Scene, setting: Setting, limits: Limits) -> Iterator[Panel]:
 
 
 def _point(scene: Scene, row: pd.Series) -> Point:
-    asked = work(Case.parse(row["case"]), counted=row.get("products"))
+    useful = row.get("useful_steps")
+    steps = None if missing(useful) else int(useful)
+    asked = work(Case.parse(row["case"]), counted=row.get("products"), useful_steps=steps)
     size = asked.layers * asked.links * asked.weights + asked.once
     rate = asked.operations / row["seconds"]
     return Point(asked.operations / size, rate, scene.looks[row["implementation"]], row["hidden_size"])

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from bench.cases.case import STREAMING, TRAINING
 from bench.measure.problem import loss
 from bench.measure.workload import Workload
 from bench.why.kernel.naming import FUSED_LOOP, LOOP, Call, Kernel, named
@@ -17,21 +18,24 @@ from bench.why.kernel.seen import SEQUENCES, given_to, recorded
 
 
 def kernel_of(workload: Workload) -> Kernel:
-    """What runs in a call of a workload, and why nothing faster. The call has the shape that it was prepared for.
+    """What runs in a call of a workload, and why nothing faster. The call has the shape that it was prepared for: in
+    streaming, of one step.
 
     Nothing is raised from here, since a user's implementation may raise anything: the name then says what it was.
     """
     case, module = workload.case, workload.module
-    training = case.mode == "training"
+    training, streaming = case.mode == TRAINING, case.mode == STREAMING
+    forward: Callable[..., Any] = module if streaming else workload.forward
     inputs, hidden = workload.given[0]
-    call = Call(case.seq_len, case.num_layers, int(case.output_size > 0), str(getattr(module, "chosen", "")))
+    inputs = inputs[:1] if streaming else inputs
+    call = Call(len(inputs), case.num_layers, int(case.output_size > 0), str(getattr(module, "chosen", "")))
 
     def backward(results: Any) -> None:
-        loss(results[0], workload.problem.target).backward()
+        loss(results[0], workload.problem.target, case.loss, workload.problem.lengths).backward()
 
     try:
         with nullcontext() if training else torch.inference_mode():
-            return looked(lambda: module(inputs, hidden), case.device, call, backward if training else None)
+            return looked(lambda: forward(inputs, hidden), case.device, call, backward if training else None)
     except Exception as error:  # the cell is measured all the same
         return Kernel(f"not seen ({type(error).__name__})")
 

@@ -16,7 +16,8 @@ import torch
 
 from bench.cases.case import Case
 from bench.host.clock import Clock, clock_for
-from bench.host.machine import keep_heap, pin
+from bench.host.machine import keep_heap
+from bench.measure import state
 from bench.measure.alternate import Timed, alternate, calls_per_block, no_garbage_collection
 from bench.measure.fault import reason_of
 from bench.measure.problem import Problem, network_of
@@ -70,10 +71,10 @@ class Profiler:
         hollow = twin(workload.case, record.implementation)
         hollow.module.chosen = workload.module.chosen  # the same calls, whatever the twin's own sizes made it decide
         window = self._details(workload, record)
-        seen = (
-            record.counts.product_operations
-            >= work(workload.case, counted=workload.module.shape.products()).operations / 2
-        )
+        lengths = workload.problem.lengths
+        useful_steps = None if lengths is None else int(lengths.sum())
+        asked = work(workload.case, counted=workload.module.shape.products(), useful_steps=useful_steps)
+        seen = record.counts.product_operations >= asked.operations / 2
         self._measure(workload, hollow, clock, record, window, seen)
         if abs(record.agreement - 1) > AGREED:
             again = dataclasses.replace(record)
@@ -119,7 +120,7 @@ class Profiler:
         """Count what one call does, and keep its trace and flame graph where that was asked for."""
         keep, cuda = None, workload.case.device == "cuda"
         if self.folder is not None:
-            stem = f"{workload.case.id}-{_safe(record.implementation)}"
+            stem = _safe(f"{workload.case.id}-{record.implementation}")
             keep, flame = self.folder / f"{stem}.trace.json", self.folder / f"{stem}.folded"
         label = f"{record.implementation}"
         window = traced({label: (workload, 1)}, cuda=cuda, details=True, stack=keep is not None, keep=keep)[label][0]
@@ -137,7 +138,11 @@ def twin(case: Case, name: str) -> Workload:
     sizes = network_of(case.network).twin_sizes
     for size in sizes:
         hollow = dataclasses.replace(
-            case, hidden_size=size, input_size=size, batch_size=1, output_size=min(case.output_size, size)
+            case,
+            hidden_size=size,
+            input_size=size,
+            batch_size=case.batch_size if case.ragged else 1,  # their number decides on the calls
+            output_size=min(case.output_size, size),
         )
         try:
             return Workload(hollow, registry.load(name), Problem.of(hollow))
@@ -147,7 +152,7 @@ def twin(case: Case, name: str) -> Workload:
 
 
 def _safe(name: str) -> str:
-    """An implementation's name as part of a file's name."""
+    """The names of a case and of an implementation as part of a file's name."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
@@ -180,7 +185,7 @@ def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
         for case_id, name in job["cells"]:
             case = Case.parse(case_id)
             tell("start", case=case_id, implementation=name)
-            pin(case.threads)
+            state.arrange(case)
             tell("profile", record=dataclasses.asdict(profiler.profile(case, name)))
 
 
