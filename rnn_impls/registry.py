@@ -28,10 +28,6 @@ BUILTIN = {
     "whole": "rnn_impls.whole:Whole",
     "whole-no-cudnn": "rnn_impls.whole:WholeNoCudnn",
     "whole-no-onednn": "rnn_impls.whole:WholeNoOnednn",
-    "packed": "rnn_impls.packed:Packed",
-    "packed-sorted": "rnn_impls.packed:PackedSorted",
-    "bucketed": "rnn_impls.bucketed:Bucketed",
-    "bucketed-manual": "rnn_impls.bucketed:BucketedManual",
     "rnncell": "rnn_impls.rnncell:RNNCell",
     "hoisted": "rnn_impls.hoisted:Hoisted",
     "stacked-grad": "rnn_impls.stacked_grad:StackedGrad",
@@ -44,6 +40,10 @@ BUILTIN = {
     "cuda-graph": "rnn_impls.cuda_graph:CudaGraph",
     "cuda-graph-step": "rnn_impls.cuda_graph:CudaGraphStep",
     "persistent-triton": "rnn_impls.persistent_triton:PersistentTriton",
+    "packed": "rnn_impls.packed:Packed",
+    "packed-sorted": "rnn_impls.packed:PackedSorted",
+    "bucketed": "rnn_impls.bucketed:Bucketed",
+    "bucketed-manual": "rnn_impls.bucketed:BucketedManual",
 }
 """Name -> module:class, in the order in which reports list them."""
 

@@ -56,8 +56,13 @@ def test_advise_has_them_too_and_the_device() -> None:
         name: axis.options for name, axis in AXES.items()
     }
     defaults = {param.name: param.default for param in COMMANDS["advise"].params}
-    assert [axis for axis in AXES if not defaults[axis]] == ["hidden_size", "bidirectional", "seq_len"]
-    typed = {axis: "" if axis == "bidirectional" else defaults[axis] or "128" for axis in AXES}
+    assert [axis for axis in AXES if not defaults[axis]] == [
+        "hidden_size",
+        "bidirectional",
+        "seq_len",
+        "flush_denormal",
+    ]
+    typed = {axis: "" if AXES[axis].flag else defaults[axis] or "128" for axis in AXES}
     assert Axes(typed).case() == Case(seq_len=128)
 
 

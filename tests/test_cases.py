@@ -7,21 +7,33 @@ from typing import Any
 
 import pytest
 
-from bench.cases.case import CHOICES, DTYPES, FIELDS, SIZES, Case
+from bench.cases.case import CHOICES, DTYPES, FIELDS, IMPOSSIBLE, SIZES, Case
 from rnn_impls import networks
 
 NEEDS_HYPOTHESIS = "hypothesis is not installed; pip install .[test]"
 
 
+LENGTHS = ("fixed", "uniform:0.2", "uniform:0.35", "zipf:1.2")
+
+
 def any_case() -> Any:
-    """Give the strategy of cases whose ids sort: up to 99 layers and threads, 9999 of everything else."""
+    """Give the strategy of cases whose ids sort: up to 99 layers and threads, 9999 of everything else. What can't be
+    together gives way."""
     from hypothesis import strategies as st
 
-    known = {**CHOICES, "network": (*networks.BUILTIN, "cells/my-own cell.py:Leaky")}
+    known = {**CHOICES, "network": (*networks.BUILTIN, "cells/my-own cell.py:Leaky"), "lengths": LENGTHS}
     choices = {name: st.sampled_from(each) for name, each in known.items()}
     most = {"num_layers": 99, "threads": 99}
     sizes = {name: st.integers(0 if name == "output_size" else 1, most.get(name, 9999)) for name in SIZES}
-    return st.builds(Case, **choices, **sizes)
+    return st.builds(possible, **choices, **sizes)
+
+
+def possible(**fields: Any) -> Case:
+    """Give the case of these fields, or of what is possible beside the first of two that exclude each other."""
+    for (one, value), (other, needed), _ in IMPOSSIBLE:
+        if fields[one] == value:
+            fields[other] = needed
+    return Case(**fields)
 
 
 def test_id_is_readable() -> None:
@@ -64,7 +76,7 @@ def test_ids_sort_as_cases_do() -> None:
     @settings(derandomize=True, deadline=None, database=None, max_examples=200)
     @given(any_case(), any_case(), st.sets(st.sampled_from(FIELDS)))
     def holds(first: Case, other: Case, alike: set[str]) -> None:
-        second = dataclasses.replace(other, **{name: getattr(first, name) for name in alike})
+        second = possible(**other.as_dict() | {name: getattr(first, name) for name in alike})
         assert (first < second) == (first.id < second.id)
 
     holds()
@@ -73,10 +85,10 @@ def test_ids_sort_as_cases_do() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_field_alone_orders_ids(name: str) -> None:
     """Every value of a choice, and sizes of one to four digits, sort as text within their field."""
-    values: tuple[Any, ...] = {**CHOICES, "network": tuple(networks.BUILTIN)}.get(
+    values: tuple[Any, ...] = {**CHOICES, "network": tuple(networks.BUILTIN), "lengths": LENGTHS}.get(
         name, (1, 2, 9, 10, 99) if name in {"num_layers", "threads"} else (1, 9, 10, 99, 1000, 9999)
     )
-    cases = [dataclasses.replace(Case(), **{name: value}) for value in values]
+    cases = [dataclasses.replace(Case(mode="training"), **{name: value}) for value in values]
     assert [case.id for case in sorted(cases)] == sorted(case.id for case in cases)
 
 
@@ -140,7 +152,7 @@ def test_from_dict_names_missing_and_extra_fields() -> None:
 
 def test_fields_are_choices_and_sizes() -> None:
     """Every field is checked in one of the two ways."""
-    assert set(FIELDS) == {*CHOICES, "network", *SIZES}
+    assert set(FIELDS) == {*CHOICES, "network", "lengths", *SIZES}
     assert DTYPES == ("float32", "float64", "bfloat16", "float16")
     assert list(Case().as_dict()) == list(FIELDS)
 

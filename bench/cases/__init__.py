@@ -1,6 +1,7 @@
 """What is run. Options as typed come in; Cases and Settings leave, which everything after this speaks of.
 
 case        a Case: network, sizes, mode, threads; its id, which sorts and parses
+lengths     how long each sequence of a ragged batch is
 words       a Case as people say it, and what sets some cases apart
 presets     named, documented sets of Cases
 axes        the options of the command line that stand for an axis

@@ -1,6 +1,7 @@
 """One process measures. A Case and implementations come in; samples leave, of those whose results are right.
 
 problem     the data of a Case: weights, inputs that never come twice, loss
+calling     how a Case calls it: at once, step by step, with lengths
 workload    Case x implementation -> something to call
 reference   what a network must give, in float64, by its step as it is written
 parity      equal before timed: outputs, states and gradients against that reference

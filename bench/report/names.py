@@ -11,10 +11,10 @@ axis_value, device, steps = words.axis_value, words.device, words.steps
 """Cases are worded where they are made, so that what runs them names them by the same words."""
 
 _CODES = {
-    "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "whole-no-onednn": "Wo", "packed": "Pk",
-    "packed-sorted": "Ps", "bucketed": "B", "bucketed-manual": "Bm", "rnncell": "R",
+    "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "whole-no-onednn": "Wo", "rnncell": "R",
     "hoisted": "H", "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
     "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
+    "packed": "Pk", "packed-sorted": "Ps", "bucketed": "B", "bucketed-manual": "Bm",
 }  # fmt: skip
 
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.cases.case import MODES, Case
-from bench.cases.presets import PRESETS
+from bench.cases.case import Case
+from bench.cases.presets import BOTH_MODES, PRESETS
 from bench.report import advised, answer, export, verdicts
 from bench.report.comparisons import place
 from bench.report.facets import varying_axes
@@ -109,7 +109,7 @@ def _four() -> str:
         "|---|---|---:|---:|",
     ]
     for name in FOUR:
-        rows = [by_cell[name, mode] for mode in MODES]
+        rows = [by_cell[name, mode] for mode in BOTH_MODES]
         fields = [_time(row, run.manifest.baseline) for row in rows]
         lines.append(f"| [`{name}`]({origin(name)}) | {escaped(rows[0]['about'])} | {' | '.join(fields)} |")
     return "\n".join([*lines, "", f"Speed-ups are over `{run.manifest.baseline}`, with 95 % intervals. {_fused()}"])
@@ -183,7 +183,7 @@ def _predictions() -> str:
     """How often predictions by the laws came true, each measured case left out in turn, both modes together."""
     run, _ = _read(reference())
     between = Case(hidden_size=64, input_size=64, seq_len=100)
-    found = [each for mode in MODES if (each := advise(run, replace(between, mode=mode)).held_out)]
+    found = [each for mode in BOTH_MODES if (each := advise(run, replace(between, mode=mode)).held_out)]
     counts = ((each.cases, each.close, each.wrongly, each.ruled_out) for each in found)
     cases, close, wrongly, out = map(sum, zip(*counts, strict=True))
     return "\n".join([
