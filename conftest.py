@@ -20,6 +20,7 @@ from bench.host import missing
 from bench.report.names import short_names
 from bench.run import guard
 from bench.store.passes import test_name
+from rnn_impls.registry import GROUPS
 
 if TYPE_CHECKING:
     from bench.run.session import Session
@@ -37,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rnn bench", "recurrent network benchmarks")
     group.addoption("--preset", default="quick", help="named set of cases (python -m bench list); default quick")
     group.addoption(
-        "--impl", default="default", help="implementations: names, three, default, all, path/to/file.py:Name"
+        "--impl",
+        default="",
+        help=f"implementations: names, {', '.join(GROUPS)}, path/to/file.py:Name",
     )
     group.addoption("--device", default="", help="cpu, cuda, mps, comma-separated; default: every one present")
     group.addoption("--max-call", type=float, default=5.0, help="skip cells whose single call lasts longer, in s")

@@ -12,7 +12,7 @@ import importlib
 import inspect
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,9 +55,13 @@ FASTER = ("hoisted", "stacked-grad")
 """What is faster and needs no compiler."""
 
 DEFAULT = {"cpu": (*THREE, *FASTER), "cuda": (*THREE, "whole-no-cudnn", *FASTER)}
-"""What `--impl default` stands for by device; the three on any other."""
-
-GROUPS = ("three", "default", "all")
+RAGGED = ("manual", "whole", "packed", "packed-sorted", "bucketed", "bucketed-manual")
+STREAMING = {"cpu": ("manual", "rnncell", "whole", "hoisted", "fused-cpu"),
+             "cuda": ("manual", "rnncell", "whole", "hoisted", "cuda-graph", "cuda-graph-step")}  # fmt: skip
+GROUPS: dict[str, Mapping[str, tuple[str, ...]]] = {
+    "three": {}, "default": DEFAULT, "ragged": {"cpu": RAGGED, "cuda": RAGGED}, "streaming": STREAMING, "all": {}
+}  # fmt: skip
+"""What `--impl` takes for several, by device; the three on any other, but for `all`."""
 
 REGISTERED: dict[str, str] = {}
 """Name -> path/to/file.py:Class, of what `register` has seen in this process."""
@@ -134,12 +138,10 @@ def select(selection: str, device: str) -> list[str]:
     """
     names: list[str] = []
     for part in filter(None, (part.strip() for part in selection.split(","))):
-        if part == "three":
-            names += THREE
-        elif part == "default":
-            names += DEFAULT.get(device, THREE)
-        elif part == "all":
+        if part == "all":
             names += [*BUILTIN, *_offers(), *map(_from_here, REGISTERED.values())]
+        elif part in GROUPS:
+            names += GROUPS[part].get(device, THREE)
         elif part in BUILTIN:
             names.append(part)
         elif ".py:" in part:
@@ -155,7 +157,7 @@ def select(selection: str, device: str) -> list[str]:
         else:
             raise ValueError(
                 f"unknown implementation {part!r}; known are {', '.join(known())}, "
-                "the groups three, default and all, and path/to/file.py:Name or package.module:Name for your own"
+                f"the groups {', '.join(GROUPS)}, and path/to/file.py:Name or package.module:Name for your own"
             )
     if not names:
         raise ValueError(f"no implementation selected; known are {', '.join(known())}")

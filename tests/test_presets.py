@@ -14,11 +14,15 @@ from bench.cases.case import Case
 from bench.cases.presets import HIDDEN, PRESETS, Grid, find, powers
 
 BOTH = ("inference", "training")
+LAST: dict[str, tuple[Any, ...]] = {"mode": ("training",), "loss": ("last",)}
 NAMES = [
     "quick",
     "smoke",
     "gate",
     "seed",
+    "ragged",
+    "last-step",
+    "streaming",
     "full",
     "fastrnns",
     "deepbench-train",
@@ -50,6 +54,14 @@ CONTENTS = {
         input_size=(768,), hidden_size=(128,), output_size=(2,), batch_size=(1,), mode=BOTH,
         seq_len=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
     ),
+    "ragged": product(
+        network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), batch_size=(32,), seq_len=(128,), mode=BOTH,
+        lengths=("uniform:0.9", "uniform:0.7", "uniform:0.5", "uniform:0.1", "zipf:1.2"),
+    ),
+    "last-step": product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(64, 128, 256, 512), **LAST)
+    | product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(128, 512), batch_size=(32,), **LAST),
+    "streaming": product(hidden_size=(64, 128, 256, 512), seq_len=(64,), mode=("inference", "streaming"))
+    | product(network=("gru", "lstm"), hidden_size=(128,), seq_len=(64,), mode=("inference", "streaming")),
     "full": product(
         hidden_size=(32, 64, 128, 256, 512, 1024, 2048), batch_size=(1, 16, 64), mode=BOTH,
         seq_len=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),

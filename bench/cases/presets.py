@@ -39,7 +39,7 @@ class Preset:
     """A name, what it is for and where its numbers come from, and its grids.
 
     `passes` is how many a run of it takes unless told otherwise, `case_seconds` the length aimed at for a Case in one
-    of them.
+    of them; `implementations` are those that it is about.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Preset:
     grids: tuple[Grid, ...]
     passes: int = PASSES
     case_seconds: float = CASE_SECONDS
+    implementations: str = "default"
 
     def cases(self, device: str, overrides: Grid | None = None) -> list[Case]:
         """Its Cases on a device, with some axes replaced; sorted, each once."""
@@ -62,11 +63,11 @@ PRESETS: dict[str, Preset] = {}
 Build = Callable[[], Iterable[Grid]]
 
 
-def preset(build: Build, passes: int = PASSES, case_seconds: float = CASE_SECONDS) -> Build:
-    """Register the preset that a function describes, under the function's name with dashes."""
+def preset(build: Build, **fields: Any) -> Build:
+    """Register the preset that a function describes, under the function's name with dashes, with further fields."""
     name = build.__name__.replace("_", "-")
     about = " ".join((build.__doc__ or "").split())
-    PRESETS[name] = Preset(name, about, tuple(build()), passes, case_seconds)
+    PRESETS[name] = Preset(name, about, tuple(build()), **fields)
     return build
 
 
@@ -114,6 +115,45 @@ def seed() -> Iterable[Grid]:
     tutorial whose two models `rnn_impls.manual` and `rnn_impls.looped` keep."""
     sizes: Grid = {"input_size": (768,), "hidden_size": (128,), "output_size": (2,)}
     return [sizes | {"seq_len": powers(1, 1024), "mode": BOTH_MODES}]
+
+
+@partial(preset, implementations="ragged")
+def ragged() -> Iterable[Grid]:
+    """What padding costs, and when packing or bucketing is worth its price: 32 sequences of up to 128 steps at hidden
+    128, with ever more padding. Source: the classification of sentences and recordings; `zipf:1.2` is about how often
+    texts of a length occur."""
+    lengths = ("uniform:0.9", "uniform:0.7", "uniform:0.5", "uniform:0.1", "zipf:1.2")
+    return [
+        {
+            "network": ("rnn-tanh", "gru", "lstm"),
+            "hidden_size": (128,),
+            "batch_size": (32,),
+            "seq_len": (128,),
+            "mode": BOTH_MODES,
+            "lengths": lengths,
+        }
+    ]
+
+
+@partial(preset, implementations="manual,whole,stacked-grad")
+def last_step() -> Iterable[Grid]:
+    """Training with a loss on the last step alone, as in classifying sequences: how much longer gradients take that
+    vanish through denormal numbers. Source: the pilot of this suite, hidden 128, up to 512 steps, batch 1 and 32."""
+    common: Grid = {
+        "network": ("rnn-tanh", "gru", "lstm"),
+        "hidden_size": (128,),
+        "mode": ("training",),
+        "loss": ("last",),
+    }
+    return [common | {"seq_len": (64, 128, 256, 512)}, common | {"seq_len": (128, 512), "batch_size": (32,)}]
+
+
+@partial(preset, implementations="streaming")
+def streaming() -> Iterable[Grid]:
+    """One step at a time, as in speech or control, beside the same steps as one sequence: hidden 64 to 512, batch 1.
+    Source: sizes of networks for keywords, speech and control that run while their input comes in."""
+    grid: Grid = {"hidden_size": (64, 128, 256, 512), "seq_len": (64,), "mode": ("inference", "streaming")}
+    return [grid, grid | {"network": ("gru", "lstm"), "hidden_size": (128,)}]
 
 
 @preset

@@ -16,12 +16,13 @@ from rnn_impls import registry
 class Settings:
     """The options of `python -m bench run`; seconds for times, a fraction for precision (0.03 is 3 %).
 
-    `devices` empty means every device present. `baseline` empty means `manual` where selected, else the first.
+    `devices` empty means every device present, `implementations` empty those of the preset. `baseline` empty means
+    `manual` where selected, else the first.
     """
 
     preset: str = "quick"
     devices: tuple[str, ...] = ()
-    implementations: str = "default"
+    implementations: str = ""
     baseline: str = ""
     overrides: Grid = field(default_factory=dict)
     passes: int = 5
@@ -31,7 +32,8 @@ class Settings:
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
-        find(self.preset)
+        own = find(self.preset).implementations
+        object.__setattr__(self, "implementations", self.implementations or own)
         for device in self.devices:
             if device not in DEVICES:
                 raise ValueError(f"unknown device {device!r}; known are {', '.join(DEVICES)}")

@@ -18,11 +18,12 @@ import typer
 
 from bench.cases.axes import AXES, MUST_BE_SAID, OVERRIDES, YES, Axes, Axis
 from bench.cases.settings import Settings, parse_devices
+from rnn_impls.registry import GROUPS
 
 PresetName = Annotated[str, typer.Option(help="Named set of cases; `python -m bench list` shows them.")]
 Devices = Annotated[str, typer.Option(help="cpu, cuda, mps, comma-separated; default: every one present.")]
 Implementations = Annotated[
-    str, typer.Option(help="Implementations: names, three, default, all, path/to/file.py:Name.")
+    str, typer.Option(help=f"Implementations: names, {', '.join(GROUPS)}, path/to/file.py:Name; default: the preset's.")
 ]
 MaxCall = Annotated[str, typer.Option(help="Leave out cells whose single call lasts longer.")]
 Timeout = Annotated[str, typer.Option(help="Silence after which a worker is given up.")]
@@ -35,7 +36,7 @@ class Selection:
 
     preset: PresetName = "quick"
     device: Devices = ""
-    impl: Implementations = "default"
+    impl: Implementations = ""
 
     def settings(self, axes: Axes, **more: Any) -> Settings:
         """What a run of it is asked to do, with further fields of `Settings`. Raises ValueError naming the option."""

@@ -30,6 +30,7 @@ export            the same as files, and GitHub's summary
 terminal          prose wrapped at words, and tables in columns that fit
 readme            the README's parts that come from the reference run
 pictures/         the figures
+topics/           sections for questions that only some runs ask
 
 Nothing is decided here, and nothing needs torch. The same files give the same bytes.
 """

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
+from bench.report.topics.topic import Topic
 from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.files import write_atomically, write_json
@@ -34,6 +36,9 @@ from bench.table.cells import cells
 from bench.table.reading import Run, read_run
 
 MAIN_DPI = 192
+
+TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = ()
+"""What makes the sections for questions that only some runs ask, in the order of the page."""
 
 
 def build(folder: Path) -> Path:
@@ -51,16 +56,18 @@ def write(run: Run, folder: Path) -> Path:
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
     explained, advised = why(run, scene), use(table, scene)
+    topics = [made for topic in TOPICS if (made := topic(run, scene))]
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
+    drawn += [topic.picture for topic in topics if topic.picture]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
     write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
     _write_figures(scene, drawn, folder / "figures")
-    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
+    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised, topics).encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
     asked = answers(run, scene)
-    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked).encode())
+    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked, topics).encode())
     return path
 
 

@@ -12,6 +12,7 @@ from bench.report.crossings import Crossings, Grid
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
 from bench.report.names import device, listed, short_names
 from bench.report.tables import facts
+from bench.report.topics.topic import Topic
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
 from bench.report.why import Why
@@ -27,7 +28,14 @@ MANY_REGIONS = 24
 """Regions beyond which only those with the most cases are listed."""
 
 
-def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why, advised: Use) -> str:
+def summary(
+    cells: pd.DataFrame,
+    manifest: Manifest,
+    found: Sequence[Finding],
+    explained: Why,
+    advised: Use,
+    topics: Sequence[Topic] = (),
+) -> str:
     """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
@@ -39,6 +47,7 @@ def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], e
     parts += _use(advised)
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained)
+    parts += [_topic(topic) for topic in topics]
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)
 
@@ -151,6 +160,16 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
             lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
         parts += ["<details><summary>Every cell</summary>\n", *lines, "\n</details>\n"]
     return parts if len(parts) > 2 or said or explained.gradients else []
+
+
+def _topic(topic: Topic) -> str:
+    """Its sentences and its table."""
+    lines = [topic.columns, ["---:" if k in topic.numeric else "---" for k in range(len(topic.columns))], *topic.rows]
+    table = "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines)
+    said = "\n".join(f"- {escaped(text)}" for text in topic.said)
+    return (
+        "\n\n".join(filter(None, [f"## {topic.title}", said, escaped(topic.note), table if topic.rows else ""])) + "\n"
+    )
 
 
 def _crossings(found: Crossings) -> list[str]:

@@ -1,0 +1,6 @@
+"""Sections of a report for questions that only some runs ask. Tables come in; a `Topic` leaves, or none.
+
+topic       what a section is made of
+
+Each module here has one function, `topic(run, scene)`, which `bench.report.build` calls.
+"""
