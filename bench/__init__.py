@@ -21,7 +21,7 @@ test_rnn.py what `pytest bench` collects
 What is measured is in `rnn_impls/`: a file for each implementation, one for each network in `rnn_impls/networks/`.
 
 to find or change                   open
-a preset                            cases/presets.py
+a preset                            cases/presets.py, those of others cases/others.py
 an option of the command line       cases/axes.py, commands/
 a network, an implementation        ../rnn_impls/networks/, ../rnn_impls/
 where a block is timed              worker/blocks.py, by a clock of host/clock.py
