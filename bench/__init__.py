@@ -6,6 +6,7 @@ what comes in, what leaves, and what each of its modules is.
 cases/      what is run: a Case, presets of Cases, settings
 host/       where and on what: machine, processes, clocks
 store/      a run's folder: files there whole or not at all
+published/  figures that others published, with their sources
 measure/    one process: problem -> workload -> parity -> blocks in alternation -> samples
 why/        why it takes that long: floors, limits, profiles, gradients
 worker/     the fresh process that measures, told what by lines of JSON

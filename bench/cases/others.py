@@ -107,8 +107,8 @@ def haste() -> Iterable[Grid]:
 
 @preset
 def published() -> Iterable[Grid]:
-    """What others measured on a CPU, on all of its cores (give `--threads`); the report shows their figures beside its
-    own. Source: apache/mxnet#12893 and pytorch/pytorch#7903, an LSTM; apache/mxnet#11399, a tanh RNN."""
+    """What others measured on many cores of a CPU (give `--threads`); the report shows their figures beside its own.
+    Source: apache/mxnet#12893 and pytorch/pytorch#7903, an LSTM; apache/mxnet#11399, a tanh RNN."""
     lstm: Grid = {"network": ("lstm",), "mode": ("inference",)}
     return [
         lstm | {"batch_size": (64,), "seq_len": (50,), "hidden_size": (500,), "mode": BOTH_MODES},
