@@ -12,6 +12,7 @@ why               all that explains the run; sentences by profile and floor
 operators         what bounds each cell, and operators per step
 laws              how well the laws hold, their table, and what has none
 crossings         who overtakes whom by them, as tables
+published         what others published of the run's cases, beside its own
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing

@@ -27,6 +27,7 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
+from bench.report.published import published
 from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.files import write_atomically, write_json
@@ -50,17 +51,18 @@ def write(run: Run, folder: Path) -> Path:
     table = with_winners(with_reasons(cells(run), run.profile))
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
-    explained, advised = why(run, scene), use(table, scene)
+    explained, advised, others = why(run, scene), use(table, scene), published(table)
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     folder.mkdir(parents=True, exist_ok=True)
     _write_samples(run, folder)
     write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
     _write_figures(scene, drawn, folder / "figures")
-    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised).encode())
+    text = summary(table, run.manifest, found, explained, advised, others)
+    write_atomically(folder / "summary.md", text.encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
     asked = answers(run, scene)
-    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked).encode())
+    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, others, asked).encode())
     return path
 
 

@@ -11,7 +11,8 @@ from bench.report.comparisons import Finding, place, won_by
 from bench.report.crossings import Crossings, Grid
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
 from bench.report.names import device, listed, short_names
-from bench.report.tables import facts
+from bench.report.published import Published
+from bench.report.tables import Column, facts
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
 from bench.report.why import Why
@@ -25,10 +26,14 @@ MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
 MANY_REGIONS = 24
 """Regions beyond which only those with the most cases are listed."""
+MANY_PUBLISHED = 24
+"""Published figures beyond which only the page has them."""
 
 
-def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why, advised: Use) -> str:
-    """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
+def summary(
+    cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], explained: Why, advised: Use, others: Published
+) -> str:
+    """Findings, what to use, a compact table, why, what others published, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
     """
@@ -39,6 +44,7 @@ def summary(cells: pd.DataFrame, manifest: Manifest, found: Sequence[Finding], e
     parts += _use(advised)
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained)
+    parts += _published(others)
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)
 
@@ -102,12 +108,25 @@ def _use(advised: Use) -> list[str]:
     if rest := len(advised.lines) - len(shown):
         cases = sum(line.cases for line in advised.lines if line not in shown)
         told.append(f"{rest} smaller regions, of {cases} cases in all, are on the page.")
-    titles = [column.title for column in advised.columns]
-    table = [titles, ["---:" if column.numeric else "---" for column in advised.columns]]
-    table += [[entry.text for entry in row] for row in advised.rows]
-    lines = ["| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in table]
+    texts = [[entry.text for entry in row] for row in advised.rows]
     listing = ["\n".join(f"- {escaped(text)}" for text in told) + "\n"] if told else []
-    return ["## What to use\n", *listing, "\n".join(lines) + "\n"]
+    return ["## What to use\n", *listing, _table(advised.columns, texts)]
+
+
+def _published(others: Published) -> list[str]:
+    """The note, and the table where it is short; nothing where nobody published anything of these cases."""
+    if not others.rows:
+        return []
+    many = len(others.rows) > MANY_PUBLISHED
+    told = (
+        f"The page has the table, of {len(others.rows)} figures.\n" if many else _table(others.columns, others.linked)
+    )
+    return [f"## {others.title}\n", f"{others.note}\n", told]
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[column.title for column in columns], ["---:" if column.numeric else "---" for column in columns], *rows]
+    return "\n".join("| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in lines) + "\n"
 
 
 def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ from bench.report.hover import as_json
 from bench.report.pictures import palette
 from bench.report.pictures.render import inline_svg, marker_svg, style
 from bench.report.pictures.scene import Picture, Scene
+from bench.report.published import Published
 from bench.report.units import NO_BREAK, duration, kept_together, percent, tick_time
 from bench.report.use import Use
 from bench.report.warned import sentences
@@ -61,6 +62,7 @@ def page(
     drawn: Sequence[Picture],
     explained: Why,
     advised: Use,
+    others: Published,
     asked: Mapping[str, Any],
 ) -> str:
     """The page as text; a pure function of its arguments and the files of web/."""
@@ -108,6 +110,7 @@ def page(
         legends=legends,
         why=explained,
         use=advised,
+        published=others,
         reference=REFERENCE,
         within=WITHIN,
         measured_names=measured,

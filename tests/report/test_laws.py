@@ -11,6 +11,7 @@ from bench.report.laws import Scaling, scaling
 from bench.report.markdown import summary
 from bench.report.pictures.costs import Dot, picture
 from bench.report.pictures.scene import Picture, Scene
+from bench.report.published import Published
 from bench.report.use import Use
 from bench.report.why import Why
 from bench.table.cells import cells
@@ -270,7 +271,7 @@ def test_a_whole_run_is_told(run: tuple[Scene, Laws], tmp_path: Path) -> None:
     found = scaling(run[1])
     assert len(found.rows) == 12
     read = read_run(synthetic.write_run(tmp_path / "run", presets=("smoke",)))
-    text = summary(cells(read), read.manifest, [], Why(scaling=found), Use())
+    text = summary(cells(read), read.manifest, [], Why(scaling=found), Use(), Published())
     assert f"- {found.quality}" in text
     assert "| Inference, CPU: faster than | `whole` | `manual` | `looped` |" in text
     assert "| Training, CPU or GPU by hidden size | 1 step | 64 steps | 512 steps |" in text

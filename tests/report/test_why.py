@@ -25,6 +25,7 @@ from bench.report.pictures import bars, roofline
 from bench.report.pictures.palette import looks
 from bench.report.pictures.render import Panel, inline_svg, style
 from bench.report.pictures.scene import Picture, Scene
+from bench.report.published import Published
 from bench.report.units import gap
 from bench.report.use import Use
 from bench.report.why import IDLE, PARTS, Why, why
@@ -447,7 +448,7 @@ def test_every_run_has_a_readable_page(options: dict[str, Any], sections: tuple[
 
 def test_the_summary_has_a_line_for_every_cell(cpu: Explained) -> None:
     """With its floor, its gap and why."""
-    text = summary(cpu.table, cpu.run.manifest, [], cpu.why, Use())
+    text = summary(cpu.table, cpu.run.manifest, [], cpu.why, Use(), Published())
     assert "| Case | Floor | `manual` | `looped` | `whole` |" in text
     lines = [line for line in text.partition("<summary>Every cell</summary>")[2].splitlines() if "bound: " in line]
     assert len(lines) == 72
