@@ -6,6 +6,7 @@ what comes in, what leaves, and what each of its modules is.
 cases/      what is run: a Case, presets of Cases, settings
 host/       where and on what: machine, processes, clocks
 store/      a run's folder: files there whole or not at all
+published/  figures that others published, with their sources
 measure/    one process: problem -> workload -> parity -> blocks in alternation -> samples
 why/        why it takes that long: floors, limits, profiles, gradients
 worker/     the fresh process that measures, told what by lines of JSON
@@ -21,7 +22,7 @@ test_rnn.py what `pytest bench` collects
 What is measured is in `rnn_impls/`: a file for each implementation, one for each network in `rnn_impls/networks/`.
 
 to find or change                   open
-a preset                            cases/presets.py
+a preset                            cases/presets.py, those of others cases/others.py
 an option of the command line       cases/axes.py, commands/
 a network, an implementation        ../rnn_impls/networks/, ../rnn_impls/
 where a block is timed              worker/blocks.py, by a clock of host/clock.py

@@ -24,6 +24,7 @@ FLOW = (
     "host",
     "cases",
     "store",
+    "published",
     "measure",
     "why",
     "worker",
@@ -39,7 +40,7 @@ FLOW = (
 
 MOST_LAYERS, MOST_AT_THE_TOP, MOST_LINES = 10, 20, 250
 
-_WITHOUT_TORCH = ("cases", "store", "table", "run", "gate", "report", "commands", "cli")
+_WITHOUT_TORCH = ("cases", "store", "published", "table", "run", "gate", "report", "commands", "cli")
 """Packages that work on a laptop that only has the files of a run, or only tell other processes what to measure."""
 _ARITHMETIC = (
     "floor",

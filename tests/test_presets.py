@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from typing import Any
 
 import pytest
 
-from bench.cases import presets
+from bench.cases import others, presets
 from bench.cases.axes import parse_axis
 from bench.cases.case import Case
 from bench.cases.presets import HIDDEN, PRESETS, Grid, find, powers
@@ -24,12 +23,16 @@ NAMES = [
     "last-step",
     "streaming",
     "full",
+    "cudnn-cliffs",
+    "contenders",
     "fastrnns",
     "deepbench-train",
     "deepbench-device",
-    "cudnn-cliffs",
-    "contenders",
+    "deepbench-lstm",
+    "deepbench-gru",
     "glample",
+    "haste",
+    "published",
 ]
 
 
@@ -41,6 +44,47 @@ def product(**axes: tuple[Any, ...]) -> set[Case]:
         found.add(Case(**({"input_size": fields["hidden_size"]} | fields)))
     return found
 
+
+def deepbench(network: str, problems: str, modes: tuple[str, ...] = ("inference",)) -> set[Case]:
+    """The problems of one network in a set of DeepBench, in these modes."""
+    rows = [line.split() for line in problems.splitlines()]
+    return {
+        Case(
+            mode=mode, network=kind, hidden_size=int(size), input_size=int(size), batch_size=int(batch), seq_len=int(t)
+        )
+        for kind, size, batches, steps in rows
+        for batch, t, mode in itertools.product(batches.split(","), steps.split(","), modes)
+        if kind == network
+    }
+
+
+TRAINING = """\
+lstm 512 16,32,64,128 25
+lstm 1024 16,32,64,128 25
+lstm 2048 16,32,64,128 25
+lstm 4096 16,32,64,128 25
+lstm 1536 8,16,32 50
+lstm 256 16,32,64 150
+gru 2816 32 1500,750,375,187
+gru 2048 32 1500,750,375,187
+gru 1536 32 1500,750,375,187
+gru 2560 32 1500,750,375,187
+gru 512 32 1
+gru 1024 32,64 1500"""
+SERVER = """\
+lstm 512 1,2,4 25
+lstm 1024 1,2,4 25
+lstm 2048 1,2,4 25
+lstm 1536 1,2,4 50
+lstm 256 1,2,4 150
+gru 2816 1,2,4 1500,750,375,187
+gru 2048 1,2,4 1500,750,375,187
+gru 1536 1,2,4 1500,750,375,187
+gru 2560 1,2,4 1500,750,375,187
+gru 512 1,2,4 1
+gru 1024 1,2,4 1500"""
+DEVICE = "lstm 256 1 150"
+"""DeepBench's sets (rnn_problems.h), the gated networks: hidden size, batches, steps."""
 
 CONTENTS = {
     "quick": product(hidden_size=(32, 128), seq_len=(1, 8, 64, 256), mode=BOTH)
@@ -66,7 +110,9 @@ CONTENTS = {
         hidden_size=(32, 64, 128, 256, 512, 1024, 2048), batch_size=(1, 16, 64), mode=BOTH,
         seq_len=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),
     ),
-    "fastrnns": product(hidden_size=(512,), batch_size=(64,), seq_len=(100,), mode=BOTH),
+    "fastrnns": product(
+        network=("rnn-tanh", "lstm"), hidden_size=(512,), batch_size=(64,), seq_len=(100,), mode=BOTH,
+    ),
     "deepbench-train": product(
         network=("rnn-relu",), hidden_size=(1760, 2048, 2560), batch_size=(16, 32, 64, 128), seq_len=(50,), mode=BOTH,
     ),
@@ -78,7 +124,17 @@ CONTENTS = {
     ),
     "contenders": product(seq_len=(512,), hidden_size=(64, 128, 256, 512, 1024), mode=BOTH, batch_size=(1, 16))
     - product(seq_len=(512,), hidden_size=(1024,), mode=("training",), batch_size=(16,)),
+    "deepbench-lstm": deepbench("lstm", TRAINING, BOTH) | deepbench("lstm", SERVER) | deepbench("lstm", DEVICE),
+    "deepbench-gru": deepbench("gru", TRAINING, BOTH) | deepbench("gru", SERVER) | deepbench("gru", DEVICE),
     "glample": product(hidden_size=(128, 512, 1024), batch_size=(32, 128), seq_len=(30,), mode=BOTH),
+    "haste": product(
+        network=("gru", "lstm"), seq_len=(50,), batch_size=(1, 16, 32, 64, 128), input_size=(64, 128, 256, 512),
+        hidden_size=(128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096), mode=BOTH,
+    ),
+    "published": product(network=("lstm",), hidden_size=(500,), batch_size=(64,), seq_len=(50,), mode=BOTH)
+    | product(network=("lstm",), hidden_size=(512,), batch_size=(128,), seq_len=(25,))
+    | product(network=("lstm",), hidden_size=(1024,), batch_size=(16,), seq_len=(25,))
+    | product(network=("rnn-tanh",), hidden_size=(800,), batch_size=(20,), seq_len=(300,), mode=BOTH),
 }  # fmt: skip
 
 
@@ -96,6 +152,12 @@ def test_preset_contents(name: str) -> None:
     assert cases == sorted(CONTENTS[name])
 
 
+def test_deepbench_is_counted_as_its_source_counts() -> None:
+    """Lines of each set there: 22 LSTMs and 19 GRUs to train, 15 and 54 on servers, one LSTM on devices."""
+    assert [len(deepbench("lstm", each)) for each in (TRAINING, SERVER, DEVICE)] == [22, 15, 1]
+    assert [len(deepbench("gru", each)) for each in (TRAINING, SERVER, DEVICE)] == [19, 54, 0]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_preset_says_where_its_numbers_come_from(name: str) -> None:
     """What `list` shows is the docstring on one line, with its source."""
@@ -103,7 +165,7 @@ def test_preset_says_where_its_numbers_come_from(name: str) -> None:
     assert "Source: " in about
     assert "\n" not in about
     assert "  " not in about
-    build = getattr(importlib.import_module("bench.cases.presets"), name.replace("-", "_"))
+    build = getattr(others if name in others.PRESETS else presets, name.replace("-", "_"))
     assert about == " ".join(build.__doc__.split())
 
 

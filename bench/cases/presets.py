@@ -1,74 +1,31 @@
 """Presets: named, documented sets of Cases.
 
-To add a preset, write a function that returns its grids, say in its docstring what it is for and where its numbers
-come from, and mark it with `@preset`. A grid maps axes (fields of `Case`) to their values; what it leaves out keeps
-the default of `Case`. An `input_size` of `HIDDEN` makes the input as wide as the hidden state.
+To add a preset, write a function that returns its grids (`bench.cases.grid`), say in its docstring what it is for and
+where its numbers come from, and mark it with `@preset`; one that follows a benchmark of others goes to
+`bench.cases.others`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from bench.cases.case import FIELDS, Case
+from bench.cases import others
+from bench.cases.grid import BOTH_MODES, CASE_SECONDS, HIDDEN, Build, Grid, Preset, powers, register
 from rnn_impls import networks
 
-HIDDEN = "hidden"
-Grid = dict[str, tuple[Any, ...]]
-BOTH_MODES = ("inference", "training")
+__all__ = ["BOTH_MODES", "CASE_SECONDS", "HIDDEN", "PRESETS", "Grid", "Preset", "find", "powers", "preset"]
+
 OTHERS = tuple(name for name in networks.BUILTIN if name != networks.DEFAULT)
 """Torch's networks beside the tutorial's."""
-
-
-PASSES = 5
-CASE_SECONDS = 0.3
-"""A ratio then repeats to under 1 % within the process, well below the 2 to 3 % by which processes differ: time is
-better spent on more passes than on longer ones."""
-
-
-def powers(first: int, last: int) -> tuple[int, ...]:
-    """first, 2 first, 4 first ... up to last."""
-    return tuple(itertools.takewhile(lambda n: n <= last, (first * 2**k for k in itertools.count())))
-
-
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """A name, what it is for and where its numbers come from, and its grids.
-
-    `passes` is how many a run of it takes unless told otherwise, `case_seconds` the length aimed at for a Case in one
-    of them; `implementations` are those that it is about.
-    """
-
-    name: str
-    about: str
-    grids: tuple[Grid, ...]
-    passes: int = PASSES
-    case_seconds: float = CASE_SECONDS
-    implementations: str = "default"
-
-    def cases(self, device: str, overrides: Grid | None = None) -> list[Case]:
-        """Its Cases on a device, with some axes replaced; sorted, each once."""
-        found: set[Case] = set()
-        for grid in self.grids:
-            found.update(_expand({"input_size": (HIDDEN,)} | grid | (overrides or {}) | {"device": (device,)}))
-        return sorted(found)
-
 
 PRESETS: dict[str, Preset] = {}
 
 
-Build = Callable[[], Iterable[Grid]]
-
-
 def preset(build: Build, **fields: Any) -> Build:
     """Register the preset that a function describes, under the function's name with dashes, with further fields."""
-    name = build.__name__.replace("_", "-")
-    about = " ".join((build.__doc__ or "").split())
-    PRESETS[name] = Preset(name, about, tuple(build()), **fields)
-    return build
+    return register(PRESETS, build, **fields)
 
 
 def find(name: str) -> Preset:
@@ -171,39 +128,6 @@ def full() -> Iterable[Grid]:
 
 
 @preset
-def fastrnns() -> Iterable[Grid]:
-    """PyTorch's own RNN benchmark: input and hidden 512, batch 64, 100 steps. Source: pytorch/pytorch,
-    benchmarks/fastrnns/bench.py, which runs an LSTM at this shape."""
-    return [{"hidden_size": (512,), "batch_size": (64,), "seq_len": (100,), "mode": BOTH_MODES}]
-
-
-@preset
-def deepbench_train() -> Iterable[Grid]:
-    """Baidu DeepBench, vanilla RNN, training set: relu, 50 steps, hidden 1760, 2048, 2560, batch 16 to 128. Source:
-    baidu-research/DeepBench, code/kernels/rnn_problems.h. DeepBench skips the input product; here it is included."""
-    return [
-        {
-            "network": ("rnn-relu",),
-            "hidden_size": (1760, 2048, 2560),
-            "batch_size": (16, 32, 64, 128),
-            "seq_len": (50,),
-            "mode": BOTH_MODES,
-        }
-    ]
-
-
-@preset
-def deepbench_device() -> Iterable[Grid]:
-    """Baidu DeepBench, vanilla RNN, inference on small devices: hidden 32 with 672 steps and hidden 64 with 96,
-    batch 1. Source: baidu-research/DeepBench, the device set of its inference problems; relu as in its vanilla RNN."""
-    common: Grid = {"network": ("rnn-relu",), "batch_size": (1,), "mode": ("inference",)}
-    return [
-        common | {"hidden_size": (32,), "seq_len": (672,)},
-        common | {"hidden_size": (64,), "seq_len": (96,)},
-    ]
-
-
-@preset
 def cudnn_cliffs() -> Iterable[Grid]:
     """Where cuDNN changes its algorithm: hidden around 256, 384 and 1024, batches that are and are not a multiple of
     8 or above 96, in float32 and float16. Source: pytorch/pytorch, aten/src/ATen/native/cudnn/RNN.cpp, `get_algo`."""
@@ -230,19 +154,4 @@ def contenders() -> Iterable[Grid]:
     ]
 
 
-@preset
-def glample() -> Iterable[Grid]:
-    """The Theano, Torch and TensorFlow comparison of 2016: 30 steps, batch 32 and 128, hidden 128, 512, 1024.
-    Source: glample/rnn-benchmarks, README."""
-    return [{"hidden_size": (128, 512, 1024), "batch_size": (32, 128), "seq_len": (30,), "mode": BOTH_MODES}]
-
-
-def _expand(grid: Grid) -> Iterable[Case]:
-    """Every combination of a grid's values as a Case."""
-    if unknown := set(grid) - set(FIELDS):
-        raise ValueError(f"unknown axis {', '.join(sorted(unknown))}; known are {', '.join(FIELDS)}")
-    for values in itertools.product(*grid.values()):
-        fields = dict(zip(grid, values, strict=True))
-        if fields["input_size"] == HIDDEN:
-            fields["input_size"] = fields.get("hidden_size", Case.hidden_size)
-        yield Case(**fields)
+PRESETS.update(others.PRESETS)

@@ -11,7 +11,7 @@ from bench.report.comparisons import Finding, place, won_by
 from bench.report.crossings import Crossings, Grid
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
 from bench.report.names import device, listed, short_names
-from bench.report.tables import facts
+from bench.report.tables import Column, facts
 from bench.report.topics.topic import Topic
 from bench.report.units import duration, gap, times
 from bench.report.use import Use
@@ -24,6 +24,8 @@ from rnn_impls.registry import ordered
 
 MANY = 48
 """Cases beyond which the table keeps a few hidden sizes and lengths only."""
+MANY_FIGURES = 24
+"""Lines of a topic's table beyond which only the page has it."""
 MANY_REGIONS = 24
 """Regions beyond which only those with the most cases are listed."""
 
@@ -36,7 +38,7 @@ def summary(
     advised: Use,
     topics: Sequence[Topic] = (),
 ) -> str:
-    """Findings, what to use, a compact table, why, the machine, and what was skipped and why.
+    """Findings, what to use, a compact table, why, the topics, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
     """
@@ -47,7 +49,7 @@ def summary(
     parts += _use(advised)
     parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
     parts += _why(cells, explained)
-    parts += [_topic(topic) for topic in topics]
+    parts += [part for topic in topics for part in _topic(topic)]
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)
 
@@ -111,12 +113,9 @@ def _use(advised: Use) -> list[str]:
     if rest := len(advised.lines) - len(shown):
         cases = sum(line.cases for line in advised.lines if line not in shown)
         told.append(f"{rest} smaller regions, of {cases} cases in all, are on the page.")
-    titles = [column.title for column in advised.columns]
-    table = [titles, ["---:" if column.numeric else "---" for column in advised.columns]]
-    table += [[entry.text for entry in row] for row in advised.rows]
-    lines = ["| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in table]
+    table = _table(advised.columns, [[entry.text for entry in row] for row in advised.rows])
     listing = ["\n".join(f"- {escaped(text)}" for text in told) + "\n"] if told else []
-    return ["## What to use\n", *listing, "\n".join(lines) + "\n"]
+    return ["## What to use\n", *listing, table]
 
 
 def _fastest(winner: Winner | None, short: Mapping[str, str]) -> str:
@@ -162,14 +161,17 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
     return parts if len(parts) > 2 or said or explained.gradients else []
 
 
-def _topic(topic: Topic) -> str:
-    """Its sentences and its table."""
-    lines = [topic.columns, ["---:" if k in topic.numeric else "---" for k in range(len(topic.columns))], *topic.rows]
-    table = "\n".join("| " + " | ".join(escaped(field) for field in line) + " |" for line in lines)
+def _topic(topic: Topic) -> list[str]:
+    """Its sentences, and its table where that is short."""
+    many = len(topic.rows) > MANY_FIGURES
+    table = f"The page has the table, of {len(topic.rows)} lines.\n" if many else _table(topic.columns, topic.texts)
     said = "\n".join(f"- {escaped(text)}" for text in topic.said)
-    return (
-        "\n\n".join(filter(None, [f"## {topic.title}", said, escaped(topic.note), table if topic.rows else ""])) + "\n"
-    )
+    return [f"## {topic.title}\n", f"{said}\n", *([table] if topic.rows else [])]
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[column.title for column in columns], ["---:" if column.numeric else "---" for column in columns], *rows]
+    return "\n".join("| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in lines) + "\n"
 
 
 def _crossings(found: Crossings) -> list[str]:

@@ -23,7 +23,7 @@ from bench.report.hover import as_json
 from bench.report.pictures import palette
 from bench.report.pictures.render import inline_svg, marker_svg, style
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.topics.topic import Topic
+from bench.report.topics.topic import Topic, linked
 from bench.report.units import NO_BREAK, duration, kept_together, percent, tick_time
 from bench.report.use import Use
 from bench.report.warned import sentences
@@ -80,6 +80,7 @@ def page(
         "duration": duration,
         "percent": percent,
     }
+    environment.tests["linked"] = linked
     with style(text_as_paths=False):
         plots = {picture.name: groups(picture) for picture in drawn}
         legends = {

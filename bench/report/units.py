@@ -49,6 +49,14 @@ def duration_in(seconds: float, low: float, high: float) -> str:
     return f"{text} [{low / factor:.{places}f}, {high / factor:.{places}f}]"
 
 
+def rate(per_second: float) -> str:
+    """Something a second, whole from 100 on and in three digits below: `8,842`, `46.2`."""
+    if missing(per_second):
+        return NOTHING
+    whole_digits = math.floor(math.log10(float(f"{per_second:.3g}"))) + 1
+    return f"{per_second:,.{max(0, 3 - whole_digits)}f}"
+
+
 def durations(low: float, high: float) -> str:
     """An interval of seconds in the unit of its upper end, `[12.1, 12.6] µs`, or in one each: `[31 µs, 1.2 ms]`."""
     if missing(low) or missing(high):

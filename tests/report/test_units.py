@@ -7,7 +7,7 @@ import math
 import pytest
 
 from bench.report.names import short_names
-from bench.report.units import duration, duration_in, durations, size, times
+from bench.report.units import duration, duration_in, durations, rate, size, times
 from rnn_impls.registry import ordered
 
 
@@ -27,6 +27,12 @@ from rnn_impls.registry import ordered
 def test_durations_have_three_digits_and_a_unit(seconds: float, text: str) -> None:
     """The unit fits, also just below the next one."""
     assert duration(seconds) == text
+
+
+def test_rates_are_whole_where_they_are_large() -> None:
+    """Three digits below 100, every digit of the whole number above."""
+    found = [rate(each) for each in (12306.829, 518.64, 99.99, 99.94, 14.0, 8.326, 0.52, math.nan)]
+    assert found == ["12,307", "519", "100", "99.9", "14.0", "8.33", "0.520", "–"]
 
 
 def test_intervals_share_a_unit() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bench.report.pictures.scene import Picture
+from bench.report.tables import Column, Entry
 
 
 @dataclass(frozen=True)
@@ -12,16 +13,23 @@ class Topic:
     """Sentences, a picture and a table, in this order; texts have code between backticks.
 
     `name` is the section's anchor and that of its picture's files; `link` its entry in the navigation. The first of the
-    `said` is the answer. `columns` are the table's headings, those in `numeric` set to the right; `note` says how the
-    table is to be read.
+    `said` is the answer. An entry whose hint is an address links to it.
     """
 
     name: str
     link: str
     title: str
     said: list[str]
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    numeric: frozenset[int] = frozenset()
-    note: str = ""
+    columns: list[Column] = field(default_factory=list)
+    rows: list[list[Entry]] = field(default_factory=list)
     picture: Picture | None = None
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The rows as text, with links as Markdown writes them."""
+        return [[f"[{each.text}]({each.hint})" if linked(each) else each.text for each in row] for row in self.rows]
+
+
+def linked(entry: Entry) -> bool:
+    """Whether it links to a source."""
+    return entry.hint.startswith("https://")
