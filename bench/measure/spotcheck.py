@@ -84,7 +84,7 @@ class SpotChecks:
             for name, weight in self._problem.weights.items()
         }
         with torch.set_grad_enabled(training):
-            outputs, last = self._network(weights, inputs, hidden)
+            outputs, last = computed(self._case, weights, inputs, hidden, self._dtype)
             outputs = outputs if self._problem.mask is None else outputs * self._problem.mask
             gradients = {}
             if training:
@@ -93,28 +93,30 @@ class SpotChecks:
                 gradients = {name: gradient.double() for name, gradient in zip(weights, found, strict=True)}
         return Results(outputs.detach().double(), mapped(lambda state: state.detach().double(), last), gradients)
 
-    def _network(self, weights: dict[str, Tensor], inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
-        """By torch's own module, where it has one: it costs one call. Else by the network's step. The module's own
-        parameters take the place of the weights that it has."""
-        case = self._case
-        module = network_of(case.network)({}).library(
-            case.input_size,
-            case.hidden_size,
-            case.num_layers,
-            bidirectional=case.bidirectional,
-            device=case.device,
-            dtype=self._dtype,
-        )
-        if module is None:
-            return forward(case, weights, inputs, hidden)
-        module.load_state_dict({name: weights[name] for name in module.state_dict()})
-        weights |= dict(module.named_parameters())
-        outputs, last = module(inputs, hidden)
-        return head(case, weights, outputs), last
-
     def _target(self) -> Tensor:
         target = self._problem.target
         return target.to(self._dtype) if target.is_floating_point() else target
+
+
+def computed(
+    case: Case, weights: dict[str, Tensor], inputs: Tensor, hidden: State, dtype: torch.dtype
+) -> tuple[Tensor, State]:
+    """Outputs and states of a Case by torch's own module of the network, where it has one: it costs one call. Else by
+    the network's step. The module's own parameters take the place of the weights that it has."""
+    module = network_of(case.network)({}).library(
+        case.input_size,
+        case.hidden_size,
+        case.num_layers,
+        bidirectional=case.bidirectional,
+        device=case.device,
+        dtype=dtype,
+    )
+    if module is None:
+        return forward(case, weights, inputs, hidden)
+    module.load_state_dict({name: weights[name] for name in module.state_dict()})
+    weights |= dict(module.named_parameters())
+    outputs, last = module(inputs, hidden)
+    return head(case, weights, outputs), last
 
 
 class Remembers(Fault):

@@ -6,6 +6,8 @@ checkup     one implementation held against the reference, without timing
 plan        calls per block and rounds of each Case; one Case measured
 crew        the processes that take turns: one for this suite's own, one for each other
 explanation limits, profile and gradients beside the samples
+flushing    what denormal numbers cost, beside them, too
+cellwise    processes that look at cells one by one
 kept        limits and gradients that are measured once and kept
 progress    who is told how it is getting on
 session     the same inside pytest, and the clock that plays samples back to it

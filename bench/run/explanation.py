@@ -3,6 +3,7 @@
     limits.json      what the machine allows (`bench.why.limits`): the floors follow from it
     profile.json     where the time of each cell goes (`bench.why.profile`); traces/ holds its traces
     gradients.json   how far back gradients reach (`bench.why.gradients`): the same on every machine
+    denormals.json   what denormal numbers cost training with a loss on the last step (`bench.why.denormals`)
 
 None is needed: what can't be had is noted, and the report says so. Cells are profiled in fresh processes, those of a
 user's code in ones of their own; what takes its process down costs that cell alone.
@@ -16,16 +17,17 @@ from pathlib import Path
 
 from bench.cases.case import Case, Cell
 from bench.host.clock import Ledger
-from bench.host.process import WorkerDied, findings
-from bench.run.crew import HOME, file_name, seat_of
-from bench.run.kept import TIMEOUT, gradients_path, kept_gradients, kept_path, limits_of
+from bench.host.process import WorkerDied
+from bench.run import flushing
+from bench.run.cellwise import told_of
+from bench.run.kept import gradients_path, kept_gradients, kept_path, limits_of
 from bench.run.plan import STARTING_SECONDS
 from bench.run.progress import Listener
-from bench.run.survey import MOST_LOST
 from bench.store.files import write_json
 from bench.store.folder import LOGS
 from bench.store.manifest import MEASURED, Manifest, write_manifest
-from bench.table.reading import GRADIENTS, LIMITS, PROFILE
+from bench.table.reading import DENORMALS, GRADIENTS, LIMITS, PROFILE
+from bench.why.denormals.table_file import write as write_denormals
 from bench.why.limits.limits import Limits, write_limits
 from bench.why.profile.record import FAILED, Profile, ProfileRecord, from_dict, write_profile
 
@@ -55,32 +57,13 @@ def profiled(
     listener = listener or Listener()
     listener.explaining("where the time goes", len(alike))
     found = Profile()
-    for place in dict.fromkeys(seat_of(name) for _, name in alike):
-        remaining = [cell for cell in alike if seat_of(cell[1]) == place]
-        lost = 0
-        while remaining and lost < MOST_LOST:
-            job = {"kind": "profile", "cells": remaining, "steps": steps, "folder": str(folder) if folder else ""}
-            current: Cell | None = None
-            try:
-                for finding in findings(job, TIMEOUT, log.with_stem(f"{log.stem}-{file_name(place)}")):
-                    if finding["event"] == "start":
-                        current = (finding["case"], finding["implementation"])
-                    elif finding["event"] == "profile":
-                        record = from_dict(finding["record"])
-                        remaining.remove(record.cell)
-                        _add(found, record, alike)
-                        listener.explained()
-                remaining = []
-            except WorkerDied as death:
-                if current is None or current not in remaining:
-                    found.missing = f"no worker can be had: {death}"
-                    return found
-                lost += place != HOME
-                remaining.remove(current)
-                _add(found, ProfileRecord(*current, status=FAILED, reason=str(death), profiled=current[0]), alike)
-        for cell in remaining:
-            reason = f"not tried, its process was lost {MOST_LOST} times before"
-            _add(found, ProfileRecord(*cell, status=FAILED, reason=reason, profiled=cell[0]), alike)
+    try:
+        for cell, told in told_of("profile", alike, log, steps=steps, folder=str(folder) if folder else ""):
+            failed = ProfileRecord(*cell, status=FAILED, reason=str(told), profiled=cell[0])
+            _add(found, failed if isinstance(told, str) else from_dict(told["record"]), alike)
+            listener.explained()
+    except WorkerDied as death:
+        found.missing = f"no worker can be had: {death}"
     return found
 
 
@@ -115,6 +98,9 @@ def expected_seconds(manifest: Manifest, cache: Path, how: Explaining) -> float:
         (replace(Case.parse(case), seq_len=min(Case.parse(case).seq_len, how.steps)), name) for case, name in chosen
     }
     seconds = PROFILE_SECONDS * len(alike) + STARTING_SECONDS
+    seconds += (
+        PROCESSES * (STARTING_SECONDS + DENORMALS_SECONDS * len(cells)) if (cells := denormal_cells(manifest)) else 0
+    )
     seconds += 0.0 if kept_path(cache, manifest.machine).exists() else LIMITS_SECONDS
     return seconds + (0.0 if gradients_path(cache, _torch(manifest)).exists() else GRADIENTS_SECONDS)
 
@@ -129,6 +115,9 @@ def explain(folder: Path, manifest: Manifest, cache: Path, listener: Listener, h
         _profile(folder, manifest, listener, how)
     with ledger.on("gradients"):
         _gradients(folder, manifest, cache, listener)
+    if cells := flushing.cells(manifest):
+        with ledger.on("denormals"):
+            write_denormals(folder / DENORMALS, flushing.denormals(cells, folder / LOGS / "denormals.log", listener))
     write_manifest(folder, manifest)
 
 

@@ -2,7 +2,7 @@
 
 reports/runs/<id>/run.json              the manifest: see `bench.store.manifest`
 reports/runs/<id>/passes/pass-001.json  one per pass: see `bench.store.passes`
-reports/runs/<id>/limits.json, profile.json, gradients.json
+reports/runs/<id>/limits.json, profile.json, gradients.json, denormals.json
                                         why it takes that long, where that was asked for: see `bench.run.explanation`
 """
 
@@ -20,11 +20,13 @@ from bench.cases.case import FIELDS, Cell
 from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import CellRecord, Manifest, read_manifest
 from bench.store.passes import EVIDENCE, pass_files, rows
+from bench.why.denormals.table_file import Denormals
+from bench.why.denormals.table_file import read as read_denormals
 from bench.why.gradients.file import read as read_gradients
 from bench.why.limits.limits import Limits, read_limits
 from bench.why.profile.record import Profile, read_profile
 
-LIMITS, PROFILE, GRADIENTS = "limits.json", "profile.json", "gradients.json"
+LIMITS, PROFILE, GRADIENTS, DENORMALS = "limits.json", "profile.json", "gradients.json", "denormals.json"
 """Files beside run.json that explain what was measured."""
 
 COLUMNS = ("run", "pass", *FIELDS, "case", "implementation", "round", "calls", "seconds", "event_seconds",
@@ -49,6 +51,7 @@ class Run:
     limits: Limits | None = None
     profile: Profile | None = None
     gradients: dict[str, Any] | None = None
+    denormals: Denormals | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -107,13 +110,16 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
     return Run(Path(), manifest, _frame(samples))
 
 
-def _explanation(folder: Path) -> tuple[Limits | None, Profile | None, dict[str, Any] | None]:
+def _explanation(
+    folder: Path,
+) -> tuple[Limits | None, Profile | None, dict[str, Any] | None, Denormals | None]:
     """What lies beside the samples."""
-    limits, profile, gradients = (folder / name for name in (LIMITS, PROFILE, GRADIENTS))
+    limits, profile, gradients, denormals = (folder / name for name in (LIMITS, PROFILE, GRADIENTS, DENORMALS))
     return (
         read_limits(limits) if limits.exists() else None,
         read_profile(profile) if profile.exists() else None,
         read_gradients(gradients) if gradients.exists() else None,
+        read_denormals(denormals) if denormals.exists() else None,
     )
 
 

@@ -6,6 +6,7 @@ limits/     what the machine allows, measured
 kernel/     what really ran in a call, and why no faster one, by torch's profiler
 profile/    where the time of a call goes, by torch's profiler
 gradients/  how far back gradients reach
+denormals/  what it costs that they vanish through denormal numbers
 
 What only reads files needs no torch: work, floor, the tables of limits and gradients, a profile behind its trace.
 """

@@ -10,6 +10,8 @@ whatever an implementation prints goes to standard error instead. Jobs:
         with these counts; see `bench.why.limits`
     {"kind": "profile", "cells": [[case id, implementation], ...], "steps": n, "folder": path}: where their time goes,
         at n steps at most; see `bench.why.profile`
+    {"kind": "denormals", "cells": [[case id, implementation], ...], "first": true}: what denormal numbers cost them,
+        and with `first` how many there are; see `bench.why.denormals`
     {"kind": "gradients"}: how far back gradients reach; see `bench.why.gradients`
     {"kind": "blocks"}: one of several that take turns, told line by line whose block to time; see
         `bench.worker.blocks`. With `describe` its `ready` tells the machine; it gets ready off the cores that others

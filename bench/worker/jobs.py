@@ -106,6 +106,13 @@ def profile(desk: Desk) -> None:
     profile_cells(desk.job, desk.tell)
 
 
+def denormals(desk: Desk) -> None:
+    """Find out what denormal numbers cost some cells."""
+    from bench.why.denormals.cost import measure_cells
+
+    measure_cells(desk.job, desk.tell)
+
+
 def gradients(desk: Desk) -> None:
     """Find out how far back gradients reach."""
     from bench.why.gradients.setups import measure as measure_gradients
@@ -113,5 +120,5 @@ def gradients(desk: Desk) -> None:
     desk.tell("gradients", found=measure_gradients())
 
 
-_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, gradients)
+_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, denormals, gradients)
 JOBS = {job.__name__: job for job in _ALL}
