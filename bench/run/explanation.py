@@ -98,9 +98,7 @@ def expected_seconds(manifest: Manifest, cache: Path, how: Explaining) -> float:
         (replace(Case.parse(case), seq_len=min(Case.parse(case).seq_len, how.steps)), name) for case, name in chosen
     }
     seconds = PROFILE_SECONDS * len(alike) + STARTING_SECONDS
-    seconds += (
-        PROCESSES * (STARTING_SECONDS + DENORMALS_SECONDS * len(cells)) if (cells := denormal_cells(manifest)) else 0
-    )
+    seconds += flushing.expected_seconds(manifest)
     seconds += 0.0 if kept_path(cache, manifest.machine).exists() else LIMITS_SECONDS
     return seconds + (0.0 if gradients_path(cache, _torch(manifest)).exists() else GRADIENTS_SECONDS)
 

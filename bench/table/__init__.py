@@ -9,6 +9,7 @@ ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
 beside      what others published of the run's cases
 regions     neighbouring cases with the same winner, or somebody in the running in all of them
+flushed     what flushing denormals gains, and from how many steps on
 law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted
 crossover   where one of two laws becomes the faster one, and how surely
 lead        always, from a value on, up to one, never: both sides of a crossover, and tables of them

@@ -73,6 +73,10 @@ def draw_lines(
         ax.plot(frame["x"], frame["y"], markersize=size, linewidth=width, zorder=3 + number, clip_on=False, **style)
 
 
+_TICKS: dict[str, Callable[[float], str]] = {"bytes": tick_size, "ratio": "{:g}×".format}
+"""How the ticks of y are written; those of seconds otherwise."""
+
+
 def _plane(ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple[float, float], kind: str) -> None:
     """Logarithmic axes with few, readable ticks and a quiet grid."""
     ax.set_xscale("log")
@@ -84,7 +88,7 @@ def _plane(ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple
     ax.set_xlim(min(xs) / pad, max(xs) * pad)
     ax.set_ylim(*limits)
     heights = ticks_between(*limits, base=2 if kind == "bytes" else 10)
-    ax.set_yticks(heights, [(tick_size if kind == "bytes" else tick_time)(tick) for tick in heights])
+    ax.set_yticks(heights, [_TICKS.get(kind, tick_time)(tick) for tick in heights])
     dress(ax, *labels)
 
 
