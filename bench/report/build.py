@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.findings import findings
+from bench.report.comparisons import Finding
+from bench.report.findings import MOST, findings
 from bench.report.hover import answers
 from bench.report.markdown import summary
 from bench.report.operators import with_reasons
@@ -58,6 +59,8 @@ def write(run: Run, folder: Path) -> Path:
     scene = Scene(table, run.manifest)
     explained, advised = why(run, scene), use(table, scene)
     topics = [made for topic in TOPICS if (made := topic(run, scene))]
+    told = [Finding(topic.name, topic.said[0]) for topic in topics if topic.finding]
+    found = [*found[: MOST - len(told)], *told]
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     drawn += [topic.picture for topic in topics if topic.picture]
     folder.mkdir(parents=True, exist_ok=True)

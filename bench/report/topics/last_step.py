@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -16,7 +17,7 @@ from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene, picture_of
 from bench.report.tables import Column, entries
 from bench.report.topics.topic import Topic
-from bench.report.units import NOTHING, duration, missing, percent, times
+from bench.report.units import duration, percent, times
 from bench.table.cells import REFERENCE
 from bench.table.comparison import FASTER
 from bench.table.flushed import flushed, onsets
@@ -31,13 +32,13 @@ def topic(run: Run, scene: Scene) -> Topic | None:
     table = flushed(run)
     if table.empty:
         return None
-    said = [headline(table, scene) or "Denormal numbers cost nothing for certain in the cases measured."]
+    costly = headline(table, scene)
+    said = [costly or "Denormal numbers cost nothing for certain in the cases measured."]
     said += [*_since(table, scene), *_cause(table), _equal(table)]
     shown = table.assign(where=[place(row, varying_axes(table)) for _, row in table.iterrows()])
     shown["who"] = [phrase(name, scene.short) for name in shown["implementation"]]
-    return Topic(
-        "last-step", "Last step", TITLE, said, list(_COLUMNS), entries(shown, _COLUMNS), _picture(table, scene)
-    )
+    rows = entries(shown, _COLUMNS)
+    return Topic("last-step", "Last step", TITLE, said, _COLUMNS, rows, _picture(table, scene), bool(costly))
 
 
 def headline(table: pd.DataFrame, scene: Scene) -> str:
@@ -50,7 +51,8 @@ def headline(table: pd.DataFrame, scene: Scene) -> str:
     who = f"{phrase(row['implementation'], scene.short)} {row['network']}"
     gain = times(row["gain"], row["gain_low"], row["gain_high"])
     where = ", ".join(axis_value(axis, row[axis]) for axis in ("hidden_size", "seq_len", "batch_size"))
-    return f"{who}, trained on its last step, takes {gain} as long in its backward pass as with denormals flushed, at {where}."
+    long = f"takes {gain} as long in its backward pass as with denormals flushed"
+    return f"{who}, trained on its last step, {long}, at {where}."
 
 
 def _since(table: pd.DataFrame, scene: Scene) -> Iterator[str]:
@@ -59,9 +61,12 @@ def _since(table: pd.DataFrame, scene: Scene) -> Iterator[str]:
     found = found[found["implementation"] == REFERENCE] if REFERENCE in set(found["implementation"]) else found
     for batch, rows in found.groupby("batch_size"):
         least = rows.groupby("network")["since"].min()
-        told = [f"{name} from {axis_value('seq_len', int(least[name]))} on" for name in in_order(least.dropna().index)]
-        never = [name for name in in_order(least.index) if pd.isna(least[name])]
-        told += [f"{listed(never)} at no length measured"] if never else []
+        starts = least.groupby(least.fillna(math.inf), sort=True)
+        told = [
+            f"{listed(in_order(names.index))} "
+            + (f"from {axis_value('seq_len', int(since))} on" if since < math.inf else "at no length measured")
+            for since, names in starts
+        ]
         yield f"Flushing gains, at {axis_value('batch_size', batch)}: {listed(told)}."
 
 
@@ -70,14 +75,14 @@ def _cause(table: pd.DataFrame) -> Iterator[str]:
     known = table[table["first"].notna()].sort_values(["seq_len", "batch_size"])
     if known.empty:
         return
-    yield f"The cause: a gradient that vanishes passes through denormal numbers, below 1.2e-38, before it is zero. {CURE}."
+    yield "The cause: a gradient that vanishes passes through denormal numbers, below 10⁻³⁸, before it is zero."
+    yield f"{CURE}."
     for network in in_order(known["network"]):
         row = known[known["network"] == network].iloc[-1]
         steps = axis_value("seq_len", row["seq_len"])
-        yield (
-            f"{network}, {steps}: {percent(row['share'])} of the gradient's numbers are denormal, {row['first']:.0f} to "
-            f"{row['last']:.0f} steps back; {percent(row['zeros'])} are zeros."
-        )
+        where = f"{row['first']:.0f} to {row['last']:.0f} steps back"
+        shares = f"{percent(row['share'])} of the gradient's numbers are denormal, {percent(row['zeros'])} zeros"
+        yield f"{network}, {steps}: {shares}; the denormal ones stand {where}."
 
 
 def _equal(table: pd.DataFrame) -> str:
@@ -88,11 +93,7 @@ def _equal(table: pd.DataFrame) -> str:
     )
 
 
-def _error(row: pd.Series) -> str:
-    return NOTHING if missing(row["flushed_error"]) else f"{row['parity_error']:.1e} / {row['flushed_error']:.1e}"
-
-
-_COLUMNS = (
+_COLUMNS = [
     Column("Case", lambda row: row["where"], "where", False),
     Column("Implementation", lambda row: row["who"], "who", False),
     Column("Backward pass", lambda row: duration(row["backward_seconds"]), "backward_seconds"),
@@ -100,8 +101,7 @@ _COLUMNS = (
     Column("Gain", lambda row: times(row["gain"], row["gain_low"], row["gain_high"]), "gain"),
     Column("Of the whole call", lambda row: times(row["call_gain"]), "call_gain"),
     Column("Denormal", lambda row: percent(row["share"]), "share", hint="numbers of the gradient of the inputs"),
-    Column("Error, as it is / flushed", _error, "flushed_error"),
-)
+]
 
 
 def _picture(table: pd.DataFrame, scene: Scene) -> Picture | None:

@@ -13,7 +13,8 @@ class Topic:
     """Sentences, a picture and a table, in this order; texts have code between backticks.
 
     `name` is the section's anchor and that of its picture's files; `link` its entry in the navigation. The first of the
-    `said` is the answer. An entry whose hint is an address links to it.
+    `said` is the answer, and where it is a `finding`, it stands among those of the run, too. An entry whose hint is an
+    address links to it.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Topic:
     columns: list[Column] = field(default_factory=list)
     rows: list[list[Entry]] = field(default_factory=list)
     picture: Picture | None = None
+    finding: bool = False
 
     @property
     def texts(self) -> list[list[str]]:
