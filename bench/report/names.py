@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from bench.cases import words
@@ -65,8 +66,8 @@ def in_order(computed: Iterable[str]) -> list[str]:
 
 
 def capital(text: str) -> str:
-    """The text as a sentence begins."""
-    return text[:1].upper() + text[1:]
+    """The text as a sentence begins; a network's name stays as it is."""
+    return text if re.split(r"[\s,:]", text)[0] in networks.BUILTIN else text[:1].upper() + text[1:]
 
 
 def on_device(name: str) -> str:
