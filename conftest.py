@@ -199,9 +199,9 @@ def _cells(config: pytest.Config) -> list[tuple[str, str]]:
     settings = _settings(config)
     try:
         present = require(settings.devices)
+        return [(case.id, name) for case, name in settings.cells() if case.device in present]
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    return [(case.id, name) for case, name in settings.cells() if case.device in present]
 
 
 def _asks_for_benchmarks(config: pytest.Config) -> bool:

@@ -18,12 +18,12 @@ says what is otherwise:
                                              outputs alone where it has one layer
     sizes = {"hidden_size": "d_model"}       what its constructor calls a size
     networks = ("my_cell.py:Leaky",)         the networks that it computes; without it any is tried
+    takes_lengths = True                     its forward takes `lengths`, too (`rnn_impls.interface`)
 
 Its `weight_map` is a dict, or a method that returns one, from the names of the weights to where each lives: the dotted
 path of a parameter, such as "cell.weight_ih", or the parameter itself or a view of a part of one; a tuple of such where
-the rows of a weight lie in several, as with a matrix for each gate. Where the parameters
-have the network's own names, also inside a submodule, nothing has to be declared; of one layer they may leave out its
-number.
+the rows of a weight lie in several, as with a matrix for each gate. Where the parameters have the network's own names,
+also inside a submodule, nothing has to be declared; of one layer they may leave out its number.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from torch import Tensor, nn
 from rnn_impls import networks
 from rnn_impls.arguments import arguments
 from rnn_impls.interface import Head, Implementation, NetworkShape, Place, Unavailable
-from rnn_impls.states import State
+from rnn_impls.states import State, ended
 
 OTHERWISE = ("batch_first", "takes_hidden", "sizes")
 """Attributes by which a class says that it is called in another way."""
@@ -74,22 +74,23 @@ class Adapter(Implementation):
         """What it is called in its file."""
         return getattr(self.build, "__name__", "the module")
 
-    def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
-        """The module's own, with the head on top where it has none."""
-        results = self.call(inputs, hidden)
+    def forward(self, inputs: Tensor, hidden: State, **lengths: Tensor) -> tuple[Tensor, State]:
+        """The module's own, with the head on top where it has none; `lengths` (B,) only where it takes them."""
+        results = self.call(inputs, hidden, **lengths)
         if self.head is None or not isinstance(results, tuple) or len(results) != 2:
             return results
         outputs, hidden = results
-        return self.head(outputs), hidden
+        outputs = self.head(outputs)  # its bias is no zero
+        return ended(outputs, **lengths) if lengths else outputs, hidden
 
-    def call(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+    def call(self, inputs: Tensor, hidden: State, **lengths: Tensor) -> tuple[Tensor, State]:
         """The module, called as it wants to be: inputs (T, B, I), hidden (L, B, H) -> (T, B, O or H), (L, B, H)."""
-        results: Any = self.module(inputs, hidden)
+        results: Any = self.module(inputs, hidden, **lengths)
         return results  # type: ignore[no-any-return] # whatever it returns: parity looks at it
 
-    def __call__(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+    def __call__(self, inputs: Tensor, hidden: State, **lengths: Tensor) -> tuple[Tensor, State]:
         """Straight to forward: going through two modules would make it slower than an `Implementation`."""
-        return self.forward(inputs, hidden)
+        return self.forward(inputs, hidden, **lengths)
 
     def prepare(self, inputs: Tensor, hidden: State) -> None:
         """The module's own `prepare`, where it has one."""
@@ -186,11 +187,11 @@ class Otherwise(Adapter):
 
     takes_hidden: ClassVar[bool] = True
 
-    def call(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+    def call(self, inputs: Tensor, hidden: State, **lengths: Tensor) -> tuple[Tensor, State]:
         """With the batch first or no hidden state, as it has it; the results as everybody else's."""
         batch_first = bool(getattr(self.build, "batch_first", getattr(self.module, "batch_first", False)))
         given = inputs.transpose(0, 1) if batch_first else inputs
-        results: Any = self.module(given, hidden) if self.takes_hidden else self.module(given)
+        results: Any = self.module(*([given, hidden] if self.takes_hidden else [given]), **lengths)
         if isinstance(results, Tensor) and not self.takes_hidden and self.shape.num_layers == 1:
             results = results, results.select(1 if batch_first else 0, -1).unsqueeze(0)
         if batch_first and isinstance(results, tuple) and len(results) == 2:
@@ -221,6 +222,7 @@ def _adapter(build: Any) -> type[Adapter]:
     about: dict[str, Any] = {"build": staticmethod(build), "__doc__": build.__doc__}
     about |= {name: tuple(getattr(build, name, ())) for name in ("devices", "networks")}
     about["networks"] = about["networks"] or _of_torch(build)
+    about["takes_lengths"] = bool(getattr(build, "takes_lengths", False))
     base: type[Adapter] = Adapter
     if any(hasattr(build, name) for name in OTHERWISE):
         base, takes_hidden = Otherwise, bool(getattr(build, "takes_hidden", True))

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from rnn_impls.interface import Implementation
 from rnn_impls.manual import Manual
-from rnn_impls.states import State, like, mapped, tensors
+from rnn_impls.states import State, ended, like, mapped, tensors
 from rnn_impls.whole import Whole
 
 
@@ -42,8 +42,7 @@ class InBuckets(Implementation):
             own, there = lengths[members], members.to(inputs.device)  # longest first
             steps = int(own[0])
             outputs, last = super().forward(inputs[:steps].index_select(1, there), mapped(partial(_of, there), hidden))
-            beyond = torch.arange(steps)[:, None] >= own  # (t, B / k)
-            outputs = outputs.masked_fill(beyond.unsqueeze(-1).to(inputs.device), 0)
+            outputs = ended(outputs, own)  # (t, B / k, O or H)
             found.append(functional.pad(outputs, (0, 0, 0, 0, 0, len(inputs) - steps)))  # (T, B / k, O or H)
             states.append(tensors(last))
         back = order.argsort().to(inputs.device)

@@ -55,7 +55,9 @@ FASTER = ("hoisted", "stacked-grad")
 """What is faster and needs no compiler."""
 
 DEFAULT = {"cpu": (*THREE, *FASTER), "cuda": (*THREE, "whole-no-cudnn", *FASTER)}
-RAGGED = ("manual", "whole", "packed", "packed-sorted", "bucketed", "bucketed-manual")
+TAKE_LENGTHS = ("packed", "packed-sorted", "bucketed", "bucketed-manual")
+"""What is given the lengths of a ragged batch; all others run over the padding."""
+RAGGED = ("manual", "whole", *TAKE_LENGTHS)
 STREAMING = {"cpu": ("manual", "rnncell", "whole", "hoisted", "fused-cpu"),
              "cuda": ("manual", "rnncell", "whole", "hoisted", "cuda-graph", "cuda-graph-step")}  # fmt: skip
 GROUPS: dict[str, Mapping[str, tuple[str, ...]]] = {

@@ -45,3 +45,9 @@ def together(states: Sequence[State]) -> State:
     if isinstance(first, Tensor):
         return torch.stack(list(states))
     return tuple(torch.stack(each) for each in zip(*states, strict=True))
+
+
+def ended(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """Outputs (T, B, ...) with zeros beyond the end of each sequence; lengths (B,) on the CPU."""
+    beyond = torch.arange(len(outputs))[:, None] >= lengths  # (T, B)
+    return outputs.masked_fill(beyond.unsqueeze(-1).to(outputs.device), 0)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.cases import lengths
 from bench.cases.case import Case
 from bench.cases.presets import BOTH_MODES, Preset, find
 from bench.store.files import write_json
@@ -237,7 +238,8 @@ def _record(case: Case, name: str, broken: dict[str, tuple[str, str]], truth: Tr
     peak = 4 * case.hidden_size * case.batch_size * case.seq_len * (3 if case.mode == "training" else 1)
     about = ABOUT.get(name, "")
     seconds = (truth(case, name), build(case, name))
-    return CellRecord(case.id, name, status, reason, about, *seconds, peak, 1e-6, case.seq_len)
+    useful = sum(lengths.of(case)) if case.ragged else None
+    return CellRecord(case.id, name, status, reason, about, *seconds, peak, 1e-6, case.seq_len, useful_steps=useful)
 
 
 def _entries(

@@ -43,6 +43,11 @@ def spelled(text: str) -> str:
     raise ValueError(f"lengths {text!r}: " + (f"{law}: takes {told[law]}" if law in told else f"write {FORMS}"))
 
 
+def placed(text: str) -> str:
+    """The same from whatever folder: a file by its whole path."""
+    return str(Path(text).resolve()) if text.endswith(FILE) else text
+
+
 def of(case: Case) -> list[int]:
     """Steps of each sequence of a Case's batch, longest first. Raises ValueError naming file and line."""
     steps, batch = case.seq_len, case.batch_size
@@ -51,7 +56,7 @@ def of(case: Case) -> list[int]:
     if case.lengths == FIXED:
         return [steps] * batch
     if case.lengths.endswith(FILE):
-        known = read(case.lengths)
+        known = [length for length in read(case.lengths) if length]
         if len(known) < batch:
             raise ValueError(f"{case.lengths} has {len(known)} lengths, a batch of {batch} needs as many")
         return sorted((min(steps, length) for length in draw.sample(known, batch)), reverse=True)
@@ -77,14 +82,15 @@ def check(case: Case) -> None:
 
 @cache
 def read(path: str) -> tuple[int, ...]:
-    """The lengths in a file. Raises ValueError naming file and line."""
+    """The lengths in a file, line by line; 0 for an empty line. Raises ValueError naming file and line."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").split()
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--lengths {path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+        told = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ValueError(f"--lengths {path} can't be read: {told}") from None
     for number, line in enumerate(lines, start=1):
-        if not (line.isascii() and line.isdigit() and int(line) > 0):
+        if line and not (line.isascii() and line.isdigit() and int(line) > 0):
             raise ValueError(f"{path}: line {number} is {line!r}; write a length a line, a whole number of at least 1")
-    if not lines:
+    if not any(lines):
         raise ValueError(f"{path} has no lengths; write one a line")
-    return tuple(map(int, lines))
+    return tuple(int(line or 0) for line in lines)

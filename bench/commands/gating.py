@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cases import lengths
 from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_seconds
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, point, show, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
@@ -160,6 +161,8 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_e
     from bench.report.verdicts import opening
 
     overrides = options.pop("overrides")
+    if "lengths" in overrides:  # data, and no part of either tree
+        overrides |= {"lengths": tuple(map(lengths.placed, overrides["lengths"]))}
     asked = prepared(base, base_python, impl, overrides.get("network", ()))
     with asked as (sides, selection, networks), tempfile.TemporaryDirectory() as logs:
         overrides |= {"network": networks} if networks else {}

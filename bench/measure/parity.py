@@ -150,6 +150,7 @@ def compare(expected: Expected, results: object, workload: Workload, tolerance: 
     outputs, states = _outputs_and_hidden(results, names)
     if workload.case.ragged:  # who runs over the padding can't tell the states at each sequence's end: nobody is asked
         names, states = (), ()
+        _check_padding(outputs, workload.problem, tolerance.state)
     told = ["hidden"] if len(names) == 1 else [f"hidden {name}" for name in names]
     wanted_states = tensors(expected.hidden) if names else ()
     worst = 0.0
@@ -167,6 +168,20 @@ def compare(expected: Expected, results: object, workload: Workload, tolerance: 
             wanted = expected.gradients[pair[0] if pair else name]
             worst = max(worst, _normwise(f"gradient of {name}", gradient.double(), wanted, tolerance.gradient))
     return worst
+
+
+def _check_padding(outputs: Tensor, problem: Problem, tolerance: float) -> None:
+    """Outputs (T, B, O or H) of a ragged batch are zeros beyond the end of each sequence."""
+    if problem.mask is None or problem.lengths is None or outputs.shape[:2] != problem.mask.shape[:2]:
+        return
+    outputs = outputs.detach()
+    wrong = (outputs * (1 - problem.mask)).abs() > tolerance
+    if bool(wrong.any()):
+        step, sequence, unit = (int(i) for i in wrong.nonzero()[0])
+        raise ParityError(
+            f"outputs must be zeros beyond the end of a sequence: sequence {sequence} has "
+            f"{int(problem.lengths[sequence])} steps, and {float(outputs[step, sequence, unit]):.6g} at step {step}"
+        )
 
 
 def _elementwise(name: str, axis: str, got: Tensor, wanted: Tensor, tolerance: float, unit: float) -> float:

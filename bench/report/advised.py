@@ -18,7 +18,7 @@ from bench.table.cells import REFERENCE
 from bench.table.comparison import UNDECIDED
 from bench.table.ranking import CLOSE, HeldOut
 from rnn_impls import networks
-from rnn_impls.registry import FASTER, REGISTERED, THREE, known, origin
+from rnn_impls.registry import FASTER, REGISTERED, TAKE_LENGTHS, THREE, known, origin
 
 
 def text(advice: Advice, manifest: Manifest, width: int = WIDTH) -> str:
@@ -188,7 +188,7 @@ def table(advice: Advice, width: int = WIDTH) -> list[str]:
     return [*columns(headings, rows, spare=(3, 4, 5), width=width), *notes]
 
 
-_AT_ONCE = (*THREE, *FASTER, "rnncell", "scan")
+_AT_ONCE = (*THREE, *FASTER, *TAKE_LENGTHS, "rnncell", "scan")
 """What needs nothing done before its first call."""
 
 
@@ -207,7 +207,7 @@ def use_it(name: str, network: str = "rnn-tanh") -> list[str]:
         "    from rnn_impls import build",
         f'    fast = build("{name}", rnn)',
         *([] if name in _AT_ONCE else ["    fast.prepare(inputs, hidden)"]),
-        "    outputs, hidden = fast(inputs, hidden)",
+        f"    outputs, hidden = fast(inputs, hidden{', lengths' if name in TAKE_LENGTHS else ''})",
     ]
 
 

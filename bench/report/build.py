@@ -29,7 +29,7 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.topics import elsewhere, last_step
+from bench.report.topics import elsewhere, last_step, ragged
 from bench.report.topics.topic import Topic
 from bench.report.use import use, with_winners
 from bench.report.why import why
@@ -39,7 +39,7 @@ from bench.table.reading import Run, read_run
 
 MAIN_DPI = 192
 
-TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (last_step.topic, elsewhere.topic)
+TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (ragged.topic, last_step.topic, elsewhere.topic)
 """What makes the sections for questions that only some runs ask, in the order of the page."""
 
 

@@ -55,7 +55,9 @@ def checked(name: str, found: Checkup, width: int) -> Iterator[Line]:
         yield Line("What does it cost, beside the others?")
         computed = sorted({outcome.case.network for outcome in found.outcomes if outcome.status == EQUAL})
         asked = "" if Case.network in computed else f" --network {','.join(computed)}"
-        yield Line(f"    rnn-bench run --impl default,{name}{asked}")
+        ragged = all(outcome.case.ragged for outcome in found.outcomes if outcome.status == EQUAL)
+        beside = "--preset ragged --impl ragged" if ragged else "--impl default"
+        yield Line(f"    rnn-bench run {beside},{name}{asked}")
 
 
 def verdict(own: str, counts: Counter[str]) -> str:

@@ -17,9 +17,11 @@ from bench.report.pictures import heatmaps
 from bench.report.pictures.palette import chip
 from bench.report.pictures.scene import Picture, Scene
 from bench.report.tables import Column, Entry
+from bench.report.topics import ragged
 from bench.report.units import times
 from bench.table.cells import REFERENCE
 from bench.table.comparison import FASTEST, UNDECIDED
+from bench.table.raggedness import choices
 from bench.table.regions import MERGED, Region, regions
 from bench.table.stats import Estimate
 from bench.table.winners import Winner, same_code, winners
@@ -94,7 +96,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Use:
-    """What the report says of what to use; `notes` say what can't be said, and why."""
+    """What the report says of what to use; `notes` say what can't be said, and why, and how to run ragged batches."""
 
     notes: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -113,7 +115,7 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
     shown = heatmaps.possible_winners(scene, won)
     letters, varying = codes(scene.short), varying_axes(scene.cells)
     return Use(
-        _notes(scene, won),
+        [*_notes(scene, won), *ragged.advice(choices(cells))],
         [_line(region, scene, varying) for region in regions(scene.cells, won)],
         [Key(letters[name], chip(scene.looks[name]), scene.label(name)) for name in shown],
         heatmaps.picture(scene, won),

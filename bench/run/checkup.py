@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.cases import lengths
 from bench.cases.case import DEVICES, FIELDS, Case
 from bench.cases.presets import BOTH_MODES, Grid, Preset
 from bench.host.process import WorkerDied, findings
@@ -44,13 +45,16 @@ class Outcome:
 
 
 def cases(devices: Iterable[str], overrides: Grid) -> list[Case]:
-    """The cases of a checkup on these devices, in a fixed order; axes given replace this suite's choice."""
+    """The cases of a checkup on these devices, in a fixed order; axes given replace this suite's choice. Raises
+    ValueError where the lengths of their sequences can't be had."""
     found: list[Case] = []
     for device in devices:
         small = SMALL | overrides
         found += KINDS.cases(device, small)
         if "input_size" not in overrides:
             found += [dataclasses.replace(case, input_size=case.hidden_size + 5) for case in WIDE.cases(device, small)]
+    for case in found:
+        lengths.check(case)
     return sorted(found)
 
 

@@ -8,6 +8,7 @@ comparison  who is faster, ties, or is the fastest; warnings
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
 beside      what others published of the run's cases
+raggedness  what padding costs, and from where on packing or bucketing beats it
 regions     neighbouring cases with the same winner, or somebody in the running in all of them
 flushed     what flushing denormals gains, and from how many steps on
 law         time = fixed + steps x (per step + per product x products), fitted, and whether it is trusted

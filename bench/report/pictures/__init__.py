@@ -4,6 +4,7 @@ scene       what every picture shares: cells, settings, names, looks
 figures     which pictures there are, and what each shows: start here to add one
 heatmaps    speed-ups, CPU against GPU, winners
 bars        where the time of a step goes
+padding     time of a useful step by how much of a batch is padding
 roofline    operations per second under what the machine allows
 costs       what the laws say of a call, a step and a multiply-add
 curves      the norm of gradients, k steps back

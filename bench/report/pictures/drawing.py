@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from bench.report.pictures.palette import GRID, INK, MUTED, Look, heat
-from bench.report.units import tick_size, tick_time, times
+from bench.report.units import tick_size, tick_time, times, whole_percent
 
 FONT = 10.5
 """Points. A panel is 4.5 in wide and is shown 358 px wide on a phone, where this makes 12 px."""
@@ -38,6 +38,8 @@ LARGE = FONT + 2.5
 MOST_TICKS = 7
 """Across a panel."""
 
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -56,10 +58,16 @@ def line(rows: pd.DataFrame, x: str, y: str, look: Look, divide: bool = False) -
 
 
 def draw_lines(
-    ax: Axes, lines: Sequence[Line], labels: tuple[str, str], limits: tuple[float, float], kind: str
+    ax: Axes,
+    lines: Sequence[Line],
+    labels: tuple[str, str],
+    limits: tuple[float, float],
+    kind: str,
+    shares: bool = False,
 ) -> None:
-    """Lines with bands over logarithmic axes; `limits` of y are shared by panels that are to be compared."""
-    _plane(ax, [x for each in lines for x in each.frame["x"]], labels, limits, kind)
+    """Lines with bands over logarithmic axes; `limits` of y are shared by panels that are to be compared. `shares` has
+    x go from 0 to 100 %."""
+    _plane(ax, [x for each in lines for x in each.frame["x"]], labels, limits, kind, shares)
     for number, each in enumerate(lines):
         frame, look = each.frame, each.look
         # Memory has no bands and is often equal: what lies below shows at the edges of what lies on it.
@@ -77,15 +85,21 @@ _TICKS: dict[str, Callable[[float], str]] = {"bytes": tick_size, "ratio": "{:g}Ã
 """How the ticks of y are written; those of seconds otherwise."""
 
 
-def _plane(ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple[float, float], kind: str) -> None:
-    """Logarithmic axes with few, readable ticks and a quiet grid."""
-    ax.set_xscale("log")
+def _plane(
+    ax: Axes, xs: Sequence[float], labels: tuple[str, str], limits: tuple[float, float], kind: str, shares: bool
+) -> None:
+    """Axes with few, readable ticks and a quiet grid: logarithmic, but for shares."""
+    if shares:
+        ax.set_xticks(SHARES, [whole_percent(share) for share in SHARES])
+        ax.set_xlim(0, 1.06)  # the last label is as wide
+    else:
+        ax.set_xscale("log")
+        ticks = thinned(sorted(set(xs)))
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        pad = max((max(xs) / min(xs)) ** 0.05, 1.1)
+        ax.set_xlim(min(xs) / pad, max(xs) * pad)
     ax.set_yscale("log")
     ax.minorticks_off()
-    ticks = thinned(sorted(set(xs)))
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    pad = max((max(xs) / min(xs)) ** 0.05, 1.1)
-    ax.set_xlim(min(xs) / pad, max(xs) * pad)
     ax.set_ylim(*limits)
     heights = ticks_between(*limits, base=2 if kind == "bytes" else 10)
     ax.set_yticks(heights, [_TICKS.get(kind, tick_time)(tick) for tick in heights])
