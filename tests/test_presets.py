@@ -100,7 +100,7 @@ CONTENTS = {
     ),
     "ragged": product(
         network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), batch_size=(32,), seq_len=(128,), mode=BOTH,
-        lengths=("uniform:0.9", "uniform:0.7", "uniform:0.5", "uniform:0.1", "zipf:1.2"),
+        lengths=("uniform:0.9", "uniform:0.5", "uniform:0.3", "uniform:0.1", "zipf:0.5", "zipf:1.2"),
     ),
     "last-step": product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(64, 128, 256, 512), **LAST)
     | product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(128, 512), batch_size=(32,), **LAST),

@@ -79,7 +79,7 @@ def ragged() -> Iterable[Grid]:
     """What padding costs, and when packing or bucketing is worth its price: 32 sequences of up to 128 steps at hidden
     128, with ever more padding. Source: the classification of sentences and recordings; `zipf:1.2` is about how often
     texts of a length occur."""
-    lengths = ("uniform:0.9", "uniform:0.7", "uniform:0.5", "uniform:0.1", "zipf:1.2")
+    lengths = ("uniform:0.9", "uniform:0.5", "uniform:0.3", "uniform:0.1", "zipf:0.5", "zipf:1.2")
     return [
         {
             "network": ("rnn-tanh", "gru", "lstm"),
