@@ -6,6 +6,7 @@ heatmaps    speed-ups, CPU against GPU, winners
 bars        where the time of a step goes
 roofline    operations per second under what the machine allows
 costs       what the laws say of a call, a step and a multiply-add
+steps       how long a step takes, and the slow ones
 curves      the norm of gradients, k steps back
 drawing     the kinds of panels: lines, tiles, dots
 palette     colours, markers and dashes, light and dark

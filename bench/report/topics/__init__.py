@@ -2,6 +2,7 @@
 
 topic       what a section is made of
 elsewhere   what others published of the run's cases, beside its own
+streaming   how long one step takes while the input comes in
 
 Each of the others has one function, `topic(run, scene)`, which `bench.report.build` calls.
 """
