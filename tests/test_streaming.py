@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.cases.case import Case
+from bench.cases.case import QUANTILES, Case
 from bench.host import machine
 from bench.host.clock import Evidence, Ledger, Reading
 from bench.measure import state, steptimes
@@ -26,7 +26,7 @@ from bench.run.crew import Crew, HomeLost, Lost
 from bench.run.plan import CasePlan, CaseSamples, measure
 from bench.store.files import BrokenFile
 from bench.store.manifest import CellRecord
-from bench.store.passes import QUANTILES, extra_info
+from bench.store.passes import extra_info
 from bench.table.cells import cells
 from bench.table.latency import COUNTS, FIGURES, latencies, with_latency
 from bench.table.reading import read_pytest_json, read_run

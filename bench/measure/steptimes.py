@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from bench.cases.case import QUANTILES
 from bench.host.clock import Evidence
-from bench.store.passes import QUANTILES
 
 MOST_KEPT = 2_000_000
 """Steps, 16 MB: 400 blocks of 4 ms hold fewer, unless a step takes under a microsecond."""

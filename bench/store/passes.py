@@ -13,17 +13,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import ALIASES, FIELDS, Case, Cell
+from bench.cases.case import ALIASES, FIELDS, QUANTILES, Case, Cell
 from bench.store.files import BrokenFile, take, write_json
 from bench.store.manifest import SCHEMA, CellRecord, Manifest
 
 EVIDENCE = ("waited_seconds", "control_waited_seconds", "switches", "control_switches")
 """Fields of a benchmark that hold what the operating system knows of its blocks and of the control's of the same
 rounds; null, or absent in files of earlier versions, where it is not known."""
-
-
-QUANTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
-"""Of the steps of a streaming Case: field -> the share of them that take no longer."""
 
 
 def write_pass(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.store.passes import QUANTILES
+from bench.cases.case import QUANTILES
 from bench.table.reading import Run
 from bench.table.stats import interval_of_ratio
 

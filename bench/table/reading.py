@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.cases.case import FIELDS, Cell
+from bench.cases.case import FIELDS, QUANTILES, Cell
 from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import CellRecord, Manifest, read_manifest
-from bench.store.passes import EVIDENCE, QUANTILES, latencies, pass_files, rows
+from bench.store.passes import EVIDENCE, latencies, pass_files, rows
 from bench.why.gradients.file import read as read_gradients
 from bench.why.limits.limits import Limits, read_limits
 from bench.why.profile.record import Profile, read_profile
