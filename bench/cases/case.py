@@ -14,6 +14,8 @@ DEVICES = ("cpu", "cuda", "mps")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 INFERENCE, TRAINING, STREAMING = MODES = ("inference", "training", "streaming")
 LOSSES = ("all", "last")
+QUANTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
+"""Of how long the steps of a streaming Case take: name -> the share of them that take no longer."""
 
 Cell = tuple[str, str]
 """Of a table: the id of a Case, and an implementation."""

@@ -5,6 +5,7 @@ calling     how a Case calls it: at once, step by step, with lengths
 workload    Case x implementation -> something to call
 reference   what a network must give, in float64, by its step as it is written
 parity      equal before timed: outputs, states and gradients against that reference
+steptimes   how long the steps of a streaming case take
 alternate   blocks of all and the control in random order: the heart of the suite
 spotcheck   are results of timed calls right, too, and not remembered?
 state       what a process is set to: read, compared, put back

@@ -40,12 +40,13 @@ class BadSample(Fault):
 @dataclass(frozen=True)
 class Timed:
     """Something to run, how many calls make a block of it, and whether it is warmed up. `check`, where there is one,
-    runs a block that counts like any other and has a result of it looked at."""
+    runs a block that counts like any other and has a result of it looked at; `warming` what is not kept."""
 
     run: Run
     calls: int
     warm: bool = True
     check: Run | None = None
+    warming: Run | None = None
 
 
 @dataclass
@@ -137,7 +138,7 @@ def alternate(
                         check = own.check if round_number == checked.get(name) else None
                         _measure(clock, own.calls, check or own.run, result.samples[name])
                     elif own.warm:
-                        clock.time(own.run, min(2, own.calls))
+                        clock.time(own.warming or own.run, min(2, own.calls))
                 except fatal:
                     raise
                 except Exception as error:  # an implementation may raise anything; the rest of the run goes on

@@ -29,17 +29,23 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.topics import elsewhere, last_step, ragged
+from bench.report.topics import elsewhere, last_step, ragged, streaming
 from bench.report.topics.topic import Topic
 from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.files import write_atomically, write_json
 from bench.table.cells import cells
+from bench.table.latency import with_latency
 from bench.table.reading import Run, read_run
 
 MAIN_DPI = 192
 
-TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (ragged.topic, last_step.topic, elsewhere.topic)
+TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (
+    streaming.topic,
+    ragged.topic,
+    last_step.topic,
+    elsewhere.topic,
+)
 """What makes the sections for questions that only some runs ask, in the order of the page."""
 
 
@@ -54,7 +60,7 @@ def build(folder: Path) -> Path:
 
 def write(run: Run, folder: Path) -> Path:
     """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
-    table = with_winners(with_reasons(cells(run), run.profile))
+    table = with_winners(with_reasons(with_latency(cells(run), run), run.profile))
     found = findings(table, run.manifest.baseline)
     scene = Scene(table, run.manifest)
     explained, advised = why(run, scene), use(table, scene)

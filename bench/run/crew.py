@@ -104,13 +104,14 @@ class Crew:
         self.chosen[name] = str(answer.get("chosen", ""))
         return str(answer.get("failure", ""))
 
-    def block(self, name: str, calls: int, lead: int = 0, check: bool = False) -> Reading:
-        """Have a block run, after so many calls that are not timed; with `check`, a result of it looked at. The reading
-        is of the whole block.
+    def block(self, name: str, calls: int, lead: int = 0, check: bool = False, keep: bool = False) -> Reading:
+        """Have a block run, after so many calls that are not timed; with `check`, a result of it looked at, with
+        `keep`, the times of its steps kept. The reading is of the whole block.
 
         Raises BlockFailed, and Lost.
         """
-        answer = self._ask(name, {"block": name, "calls": calls, "lead": lead, "check": check}, "while it was run")
+        message = {"block": name, "calls": calls, "lead": lead, "check": check, **({"keep": True} if keep else {})}
+        answer = self._ask(name, message, "while it was run")
         if "failure" in answer:
             raise BlockFailed(answer["failure"])
         waited, events = answer["waited_seconds"], answer["event_seconds"]
@@ -119,6 +120,11 @@ class Crew:
             None if events is None else events * calls,
             Evidence(None if waited is None else waited * calls, answer["switches"]),
         )
+
+    def latency(self, name: str) -> dict[str, Any]:
+        """What was kept of its steps, where the Case is streaming: see `bench.measure.steptimes`. Raises Lost."""
+        found: dict[str, Any] = self._ask(name, {"latency": name}, "while it was asked for its steps")["latency"]
+        return found
 
     def _ask(self, name: str, message: dict[str, Any], doing: str) -> dict[str, Any]:
         """Tell the process of one of them something, and wait for what it answers. A process that is lost is ended;

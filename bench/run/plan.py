@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bench.cases.case import Cell
+from bench.cases.case import STREAMING, Case, Cell
 from bench.cases.presets import CASE_SECONDS
 from bench.host.clock import Ledger
 from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
@@ -92,8 +92,9 @@ def aimed_seconds(cases: int, case_seconds: float, starting_seconds: float = STA
 
 @dataclass(frozen=True)
 class CaseSamples:
-    """What a pass got of a Case: samples by implementation, with what it chose to run, those of the control, reasons of
-    those that failed; and whose process was lost, with each reason, which are among the failures, too."""
+    """What a pass got of a Case: samples by implementation, with what it chose to run and the latency of its steps if
+    the Case is streaming, those of the control, reasons of those that failed; and whose process was lost, with each
+    reason, which are among the failures, too."""
 
     case: str
     samples: dict[str, dict[str, Any]]
@@ -135,6 +136,7 @@ def _take(
 ) -> CaseSamples:
     """One taking, in which those that fail by themselves go into `failures`. Raises HomeLost, ControlFailed."""
     crew.begin(plan.case)
+    streaming = Case.parse(plan.case).mode == STREAMING
     built = [CONTROL]
     with ledger.on("build"):
         crew.build(CONTROL)
@@ -152,19 +154,40 @@ def _take(
                 failures[name] = lost[name] = str(loss)
     timed = {}
     for name in built:
-        run = partial(crew.block, name, lead=plan.leads.get(name, 0))
+        warming = partial(crew.block, name, lead=plan.leads.get(name, 0))
+        run = partial(warming, keep=True) if streaming and name != CONTROL else warming
         check = None if name == CONTROL else partial(run, check=True)
-        timed[name] = Timed(run, plan.calls[name], name in plan.warm, check)
+        timed[name] = Timed(run, plan.calls[name], name in plan.warm, check, warming)
     with ledger.on("alternation"):
         result = alternate(Elsewhere(), timed, plan.rounds, order, collect_garbage=False, fatal=HomeLost)
     measured = sum(sum(own.seconds) * own.calls for own in result.samples.values())
     ledger.add("measured", measured)
     ledger.add("alternation", -measured)
-    return _case_samples(plan.case, result, crew.chosen, failures, lost)
+    latencies = _latencies(crew, result) if streaming else {}
+    return _case_samples(plan.case, result, crew.chosen, latencies, failures, lost)
+
+
+def _latencies(crew: Crew, result: Alternation) -> dict[str, dict[str, Any]]:
+    """What is known of the steps of each that was measured; one that can't say any more has failed. Raises HomeLost."""
+    found = {}
+    for name in [name for name in result.samples if name != CONTROL]:
+        try:
+            found[name] = crew.latency(name)
+        except HomeLost:
+            raise
+        except Lost as loss:
+            result.failures[name] = loss
+            del result.samples[name]
+    return found
 
 
 def _case_samples(
-    case: str, result: Alternation, chosen: Mapping[str, str], failures: dict[str, str], lost: dict[str, str]
+    case: str,
+    result: Alternation,
+    chosen: Mapping[str, str],
+    latencies: Mapping[str, dict[str, Any]],
+    failures: dict[str, str],
+    lost: dict[str, str],
 ) -> CaseSamples:
     """Split the control from the others; turn exceptions into reasons."""
     failures |= {name: str(error) for name, error in result.failures.items()}
@@ -173,4 +196,6 @@ def _case_samples(
         raise ControlFailed(failures[CONTROL])
     control = result.samples.pop(CONTROL)
     samples = {name: dataclasses.asdict(own) | {"chosen": chosen.get(name, "")} for name, own in result.samples.items()}
+    for name, latency in latencies.items():
+        samples[name]["latency"] = latency
     return CaseSamples(case, samples, dataclasses.asdict(control), failures, lost)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.cases.case import ALIASES, FIELDS, Case, Cell
+from bench.cases.case import ALIASES, FIELDS, QUANTILES, Case, Cell
 from bench.store.files import BrokenFile, take, write_json
 from bench.store.manifest import SCHEMA, CellRecord, Manifest
 
@@ -71,6 +71,7 @@ def extra_info(
         "peak_bytes": record.peak_bytes,
         "build_seconds": record.build_seconds,
         "chosen": samples.get("chosen", ""),
+        **({"latency": samples["latency"]} if "latency" in samples else {}),
         **({"products": record.products} if record.products else {}),
         **({"kernel": record.kernel} if record.kernel else {}),
     }
@@ -150,13 +151,48 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
     return rows
 
 
+def latencies(content: dict[str, Any], path: Path, number: int) -> list[dict[str, Any]]:
+    """The latencies of steps in one pass whose samples are checked (`rows`): pass, case, implementation, `steps`,
+    `disturbed`, and QUANTILES in seconds, NaN where no step counts. Cells that have none are left out, such as all of
+    earlier versions. Raises BrokenFile."""
+    infos = [benchmark["extra_info"] for benchmark in content["benchmarks"]]
+    return [
+        {"pass": number, "case": info["case"], "implementation": info["implementation"]}
+        | _latency(info, path, f"benchmarks[{index}].extra_info.latency")
+        for index, info in enumerate(infos)
+        if "latency" in info
+    ]
+
+
+def _latency(info: dict[str, Any], path: Path, where: str) -> dict[str, float]:
+    """The latency of one cell."""
+    found: dict[str, float] = {}
+    for name in ("steps", "disturbed"):
+        found[name] = take(info, path, f"latency.{name}", int)
+        if found[name] < 0:
+            raise BrokenFile(f"{path}: the field {where}.{name} is {found[name]}, which is no count")
+    for name in QUANTILES:
+        value = take(info, path, f"latency.{name}", object)
+        if (value is None) != (found["steps"] == 0):
+            raise BrokenFile(f"{path}: the field {where}.{name} is {value!r} of {found['steps']} steps")
+        if value is not None:
+            _check_time(value, path, f"{where}.{name}")
+        found[name] = math.nan if value is None else value
+    return found
+
+
 def _times(info: dict[str, Any], path: Path, where: str, name: str, least: bool = False) -> list[float]:
     """A list of seconds; with `least`, of what may also be nothing. Raises BrokenFile for one that cannot be a time."""
     values: list[float] = take(info, path, name, list)
     if not values:
         raise BrokenFile(f"{path}: the field {where}.{name} is empty")
     for k, value in enumerate(values):
-        number = type(value) in (int, float) and math.isfinite(value)  # true is an int to isinstance
-        if not number or value < 0 or (value == 0 and not least):
-            raise BrokenFile(f"{path}: the field {where}.{name}[{k}] is {value!r}, which is no time")
+        _check_time(value, path, f"{where}.{name}[{k}]", least)
     return values
+
+
+def _check_time(value: object, path: Path, field: str, least: bool = False) -> None:
+    """Raise BrokenFile for what cannot be a time; with `least`, it may also be nothing."""
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan  # true is an int
+    if not math.isfinite(number) or number < 0 or (number == 0 and not least):
+        raise BrokenFile(f"{path}: the field {field} is {value!r}, which is no time")

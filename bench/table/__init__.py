@@ -4,6 +4,7 @@ reading     run folders and pytest's JSON -> a Run: every sample as a row
 observation what counts of each block, and what one pass says of a ratio
 stats       estimates and their intervals: pure functions of arrays
 cells       one row per Case x implementation, with intervals and standings
+latency     how long a step of a streaming case takes, and how long the slow ones do
 comparison  who is faster, ties, or is the fastest; warnings
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off

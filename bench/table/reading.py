@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.cases.case import FIELDS, Cell
+from bench.cases.case import FIELDS, QUANTILES, Cell
 from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import CellRecord, Manifest, read_manifest
-from bench.store.passes import EVIDENCE, pass_files, rows
+from bench.store.passes import EVIDENCE, latencies, pass_files, rows
 from bench.why.denormals.table_file import Denormals
 from bench.why.denormals.table_file import read as read_denormals
 from bench.why.gradients.file import read as read_gradients
@@ -31,6 +31,7 @@ LIMITS, PROFILE, GRADIENTS, DENORMALS = "limits.json", "profile.json", "gradient
 
 COLUMNS = ("run", "pass", *FIELDS, "case", "implementation", "round", "calls", "seconds", "event_seconds",
            "control_seconds", *EVIDENCE)  # fmt: skip
+LATENCY_COLUMNS = ("pass", "case", "implementation", "steps", "disturbed", *QUANTILES)
 
 
 @dataclass
@@ -40,8 +41,10 @@ class Run:
     Columns of `samples`: run, pass, the fields of Case, case (its id), implementation, round, calls, seconds,
     event_seconds (NaN off CUDA), control_seconds (the control's block of the same round), and of both the evidence
     (NaN where it is not known): waited_seconds and control_waited_seconds (per call, part of the seconds), switches and
-    control_switches (of the block). `taken_again` counts the passes in which a Case was disturbed and taken again. What
-    explains them is None where it was not asked for.
+    control_switches (of the block). `latencies` has a row for each pass and cell of a streaming Case, in order: the
+    steps that count, those that ran in disturbed blocks, and the quantiles of the first in seconds. `taken_again`
+    counts the passes in which a Case was disturbed and taken again. What explains them is None where it was not asked
+    for.
     """
 
     folder: Path
@@ -52,12 +55,14 @@ class Run:
     profile: Profile | None = None
     gradients: dict[str, Any] | None = None
     denormals: Denormals | None = None
+    latencies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LATENCY_COLUMNS)))
 
 
 def read_run(folder: Path) -> Run:
     """Read a run folder, whole or cut short. Raises BrokenFile naming file and field."""
     manifest = read_manifest(folder)
     samples: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     seen: set[int] = set()
     again: Counter[str] = Counter()
     chosen: dict[Cell, set[str]] = {}
@@ -68,6 +73,7 @@ def read_run(folder: Path) -> Run:
             raise BrokenFile(f"{path}: the field rnn_bench.pass is {number}, as in another file")
         seen.add(number)
         samples += rows(content, path, manifest.id, number)
+        steps += latencies(content, path, number)
         for info in (benchmark["extra_info"] for benchmark in content["benchmarks"]):
             if own := info.get("chosen"):
                 chosen.setdefault((info["case"], info["implementation"]), set()).add(str(own))
@@ -78,7 +84,7 @@ def read_run(folder: Path) -> Run:
     for record in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
         if found := chosen.get(record.cell):
             record.chosen = " or ".join(sorted(found))
-    return Run(folder, manifest, _frame(samples), again, *_explanation(folder))
+    return Run(folder, manifest, _frame(samples), again, *_explanation(folder), latencies=_latencies(steps))
 
 
 def read_pytest_json(paths: Iterable[Path]) -> Run:
@@ -87,6 +93,7 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
     Raises BrokenFile naming file and field, also when the files are of different machines.
     """
     samples: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     manifest = Manifest("", "", {})
     cells: dict[Cell, CellRecord] = {}
     for number, path in enumerate(paths, start=1):
@@ -99,6 +106,7 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
         elif machine != manifest.machine:
             raise BrokenFile(f"{path}: the field machine_info.rnn_bench differs from the first file's")
         samples += rows(content, path, manifest.id, number)
+        steps += latencies(content, path, number)
         for benchmark in content["benchmarks"]:
             info = benchmark["extra_info"]
             key = (info["case"], info["implementation"])
@@ -107,7 +115,7 @@ def read_pytest_json(paths: Iterable[Path]) -> Run:
     manifest.cells = list(cells.values())
     names = list(dict.fromkeys(cell.implementation for cell in manifest.cells))
     manifest.settings |= {"passes": number, "baseline": "manual" if "manual" in names else (names or [""])[0]}
-    return Run(Path(), manifest, _frame(samples))
+    return Run(Path(), manifest, _frame(samples), latencies=_latencies(steps))
 
 
 def _explanation(
@@ -126,3 +134,8 @@ def _explanation(
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values(["case", "implementation", "pass", "round"], kind="stable", ignore_index=True)
+
+
+def _latencies(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(LATENCY_COLUMNS))
+    return frame.sort_values(["case", "implementation", "pass"], kind="stable", ignore_index=True)

@@ -4,14 +4,16 @@ Told, one line of JSON each, and what is answered:
 
     {"case": case id}                               `begun`: the problem is there. What was built before is let go.
     {"build": name}                                 `built`, or a `failure`
-    {"block": name, "calls": n, "lead": n, "check": false}
+    {"block": name, "calls": n, "lead": n, "check": false, "keep": false}
                                                     `block`: seconds of one call, by the device's events, too, and of
                                                     its waiting; switches of the block (null: not known); or a `failure`
+    {"latency": name}                               `latency`: of the steps of the blocks kept so far, where the Case is
+                                                    streaming; see `bench.measure.steptimes`
 
 The others that are measured do the same, each in a process of its own on the same core; `bench.run.crew` tells them
 whose turn it is. Inputs are new for every call, and after what is called the process must be set as it was before: see
 `bench.measure.problem.Feed`, `bench.measure.state`. With `check` the result of one of the block's calls is looked at.
-`lead` calls are made before the block, untimed.
+`lead` calls are made before the block, untimed. With `keep` how long each of its steps took is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -30,9 +32,11 @@ from bench.host import process
 from bench.host.clock import Clock, Evidence, Reading, Run, clock_for
 from bench.measure import state
 from bench.measure.alternate import CONTROL, check_reading, no_garbage_collection
+from bench.measure.calling import Stream
 from bench.measure.fault import reason_of
 from bench.measure.problem import Feed, Problem
 from bench.measure.spotcheck import SpotChecks
+from bench.measure.steptimes import StepTimes
 from bench.measure.workload import Control, Workload
 from rnn_impls import registry
 
@@ -58,9 +62,11 @@ def time_blocks(lines: Iterable[str], tell: Callable[..., None], delay: Mapping[
                 tell("begun")
             elif seat is not None and "build" in told:
                 tell("built", **seat.build(told["build"]))
+            elif seat is not None and "latency" in told:
+                tell("latency", latency=seat.built[told["latency"]].steps.told())
             elif seat is not None:
-                name, calls, lead, check = (told.get(key) for key in ("block", "calls", "lead", "check"))
-                tell("block", **seat.block(name, calls, lead or 0, bool(check)))
+                name, calls, lead, check, keep = (told.get(key) for key in ("block", "calls", "lead", "check", "keep"))
+                tell("block", **seat.block(name, calls, lead or 0, bool(check), bool(keep)))
 
 
 @dataclass
@@ -74,6 +80,13 @@ class Built:
     seconds: float = 0.0
     cpu: float = 0.0
     elsewhere: float = 0.0
+    keep: bool = False
+    steps: StepTimes = field(default_factory=StepTimes)
+
+    def ends(self) -> list[list[float]]:
+        """The readings around the steps of a streaming Case since this was last asked; else none."""
+        stream = self.workload.forward if self.workload is not None else None
+        return stream.taken() if isinstance(stream, Stream) else []
 
 
 class Seat:
@@ -107,10 +120,11 @@ class Seat:
         self.elsewhere = process.cpu_seconds()
         return {"chosen": getattr(workload.module, "chosen", "")}  # another tree may not know of it
 
-    def block(self, name: str, calls: int, lead: int, check: bool) -> dict[str, Any]:
+    def block(self, name: str, calls: int, lead: int, check: bool, keep: bool = False) -> dict[str, Any]:
         """Time a block; seconds of one call, by the clock of the device, and what is known of it; or the reason why
         there are none."""
         own = self.built[name]
+        own.keep = keep
         try:
             with state.kept("when it is called"):
                 if lead:
@@ -161,11 +175,14 @@ class Seat:
         return _together(reading, self._read(own, go_on, len(rest)))
 
     def _read(self, own: Built, run: Run, calls: int) -> Reading:
-        """What the clock says; the CPU time beside it is put down."""
+        """What the clock says; the CPU time beside it is put down, and the time of each step, if that is kept."""
+        own.ends()  # of calls that are not timed
         cpu = time.process_time()
         reading = self.clock.time(run, calls)
         own.cpu += time.process_time() - cpu
         own.seconds += reading.seconds
+        if own.keep:
+            own.steps.add(own.ends(), reading.evidence)
         return reading
 
     def _elsewhere(self, own: Built) -> str:

@@ -4,6 +4,7 @@ topic       what a section is made of
 ragged      what padding costs, and from where on packing or bucketing beats it
 last_step   what denormal numbers cost where the loss is on the last step
 elsewhere   what others published of the run's cases, beside its own
+streaming   how long one step takes while the input comes in
 
 Each of the others has one function, `topic(run, scene)`, which `bench.report.build` calls.
 """
