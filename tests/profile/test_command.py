@@ -11,7 +11,7 @@ import pytest
 
 from bench.cases.case import Case
 from bench.host.process import WorkerDied
-from bench.run import explanation
+from bench.run import cellwise
 from bench.run.explanation import STEPS, profiled
 from bench.run.progress import Listener
 from bench.why.profile.breakdown import CATEGORIES, DISPATCH
@@ -28,7 +28,7 @@ class Workers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, die_at: str = "", die_early: bool = False) -> None:
         self.jobs: list[dict[str, Any]] = []
         self.die_at, self.die_early = die_at, die_early
-        monkeypatch.setattr(explanation, "findings", self.findings)
+        monkeypatch.setattr(cellwise, "findings", self.findings)
 
     def findings(self, job: dict[str, Any], timeout: float, log: Path) -> Iterator[dict[str, Any]]:
         """What a worker would tell."""

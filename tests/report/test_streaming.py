@@ -197,6 +197,7 @@ def test_the_section_fits(browser: Browser, folder: Path, width: int) -> None:
     """Folded on a phone, as the prices are; nothing is cut off."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(build(folder).as_uri())
+    page.evaluate("document.querySelectorAll('#streaming details').forEach(each => each.open = true)")
     assert page.locator("#streaming thead").is_visible() == (width > 704)
     page.evaluate("document.querySelectorAll('main > :not(#streaming)').forEach(each => each.remove())")
     assert page.evaluate(CUT_OFF) == []
