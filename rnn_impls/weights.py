@@ -23,12 +23,13 @@ class Plain(Implementation):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__(shape)
         self._bound: list[Network] = []
-        self._ends = list(shape.layer_inputs())  # of the weights' names
+        self._own: list[list[nn.Parameter]] = []
         for end, width in shape.layer_inputs().items():
             held = shape.network.held(width, shape.hidden_size)
             own = {name: nn.Parameter(torch.empty(size)) for name, size in held.items()}
             for name, parameter in own.items():
                 self.register_parameter(f"{name}_{end}", parameter)
+            self._own.append(list(own.values()))
             self._bound.append(shape.network(own))
         self.head = Head(shape) if shape.output_size else None
 
@@ -44,8 +45,7 @@ class Plain(Implementation):
     def own(self, layer: int) -> list[nn.Parameter]:
         """A layer's parameters, in the order of `Network.held`: of a GRU W_ih (3 H, I), W_hh (3 H, H) and their biases
         (3 H); of an Elman network and an LSTM, with G gates, W_ih (G H, I), W_hh (G H, H) and the one bias (G H)."""
-        names = self.shape.network.held(self.shape.input_size, self.shape.hidden_size)
-        return [getattr(self, f"{name}_{self._ends[layer]}") for name in names]
+        return self._own[layer]
 
     def layer(self, number: int, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Run one layer in one direction: inputs (T, B, I), state (B, H) -> its outputs (T, B, H) and last state
