@@ -28,7 +28,8 @@ verdicts          a gate's outcome in sentences, and as a terminal shows it
 comment           the same for a pull request
 export            the same as files, and GitHub's summary
 terminal          prose wrapped at words, and tables in columns that fit
-readme            the README's parts that come from the reference run
+readme            the parts of README and docs that come from reference runs
+screenshot        the README's picture of a page
 pictures/         the figures
 topics/           sections for questions that only some runs ask
 

@@ -41,9 +41,9 @@ from bench.table.reading import Run, read_run
 MAIN_DPI = 192
 
 TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (
-    streaming.topic,
-    ragged.topic,
     last_step.topic,
+    ragged.topic,
+    streaming.topic,
     elsewhere.topic,
 )
 """What makes the sections for questions that only some runs ask, in the order of the page."""

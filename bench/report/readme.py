@@ -4,18 +4,12 @@ A block stands between `<!-- name:begin -->` and `<!-- name:end -->` in any of t
 The reference is the first folder under reports/reference that holds a run. The tables of `python -m bench accuracy` and
 `python -m bench trust`, taken alone and beside a neighbour, lie in folders of PROOFS below some machine's. Nothing in a
 block is typed by hand, and a test compares the pages with what this gives.
-
-`python -m bench.report.readme page.png` takes the picture of the reference's page that the README shows; it needs
-playwright and Chromium, and is called by hand alone.
 """
 
 from __future__ import annotations
 
 import functools
-import io
 import re
-import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +19,7 @@ import pandas as pd
 from bench.cases.case import Case
 from bench.cases.presets import BOTH_MODES, PRESETS
 from bench.report import advised, answer, export, verdicts
+from bench.report.build import TOPICS
 from bench.report.comparisons import place
 from bench.report.facets import varying_axes
 from bench.report.findings import findings
@@ -201,6 +196,19 @@ def _presets() -> str:
     return "\n".join(lines)
 
 
+def _question(name: str) -> str:
+    """What the report says of a question that only some runs ask, by the run of the preset that asks it: its picture,
+    and its sentences."""
+    (path,) = (ROOT / "reports" / "reference").glob(f"*-{name}/run.json")
+    run, table = _read(path.parent)
+    scene = Scene(table, run.manifest)
+    found = next(topic for make in TOPICS if (topic := make(run, scene)) and topic.name == name)
+    folder = path.parent.relative_to(ROOT)
+    told = [f"![{found.title}]({folder}/figures/{name}.png)", "\n".join(f"- {escaped(text)}" for text in found.said)]
+    told.append(f"*{run.manifest.machine['cpu']}, one thread: [all of it]({folder}/summary.md).*")
+    return "\n\n".join(told)
+
+
 def _proof(name: str, command: str, picture: str) -> str:
     """The table of a command that measures the suite itself, and its picture."""
     (table,) = (ROOT / "reports" / "reference").glob(f"*/{name}/{command}.md")
@@ -222,29 +230,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "why": _why,
     "predictions": _predictions,
     "presets": _presets,
+    **{name: functools.partial(_question, name) for name in ("ragged", "streaming", "last-step")},
     **{name: functools.partial(_proof, name, *how) for name, how in PROOFS.items()},
 }
 """Marker -> what makes what stands there."""
 
 
-def screenshot(name: str) -> Path:
-    """Take the top of the reference's page at 1440 px, in light, with few enough colours to stay small."""
-    from PIL import Image
-    from playwright.sync_api import sync_playwright
-
-    path = reference() / name
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
-        page.goto((reference() / "index.html").as_uri())
-        taken = Image.open(io.BytesIO(page.screenshot()))
-        browser.close()
-    taken.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
-    return path
-
-
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        screenshot(name)
     for page in PAGES:
         page.write_text(updated(page), encoding="utf-8")

@@ -21,7 +21,7 @@ from bench.report.topics import ragged
 from bench.report.units import times
 from bench.table.cells import REFERENCE
 from bench.table.comparison import FASTEST, UNDECIDED
-from bench.table.raggedness import choices
+from bench.table.raggedness import choices, covered
 from bench.table.regions import MERGED, Region, regions
 from bench.table.stats import Estimate
 from bench.table.winners import Winner, same_code, winners
@@ -114,9 +114,11 @@ def use(cells: pd.DataFrame, scene: Scene) -> Use:
     won = winners(cells)
     shown = heatmaps.possible_winners(scene, won)
     letters, varying = codes(scene.short), varying_axes(scene.cells)
+    chosen = choices(cells)
+    rest = scene.cells[~scene.cells["case"].isin(covered(chosen, scene.cells["case"]))]
     return Use(
-        [*_notes(scene, won), *ragged.advice(choices(cells))],
-        [_line(region, scene, varying) for region in regions(scene.cells, won)],
+        [*_notes(scene, won), *ragged.advice(chosen)],
+        [_line(region, scene, varying) for region in regions(rest, won)] if len(rest) else [],
         [Key(letters[name], chip(scene.looks[name]), scene.label(name)) for name in shown],
         heatmaps.picture(scene, won),
         *prices.table(cells),

@@ -2,7 +2,7 @@
 
 ragged(cells)          the measured cells of ragged cases, with their padding and the time of a useful step
 turns(cells)           where an implementation becomes faster than REFERENCE for certain, in each group of cases
-choices(cells)         which of them to take, by padding, in each group
+choices(cells)         which of them to take, by padding, in each group; covered(...) the cases that they speak of
 
 A group is cases that differ in their lengths alone. Whatever is called faster or slower has a Comparison of the same
 rounds with REFERENCE, which runs over the padding (`bench.table.cells`, column `gain`).
@@ -79,6 +79,12 @@ class Choice:
     upto: float | None
     since: float | None
     names: tuple[str, ...]
+
+
+def covered(found: Iterable[Choice], cases: Iterable[str]) -> set[str]:
+    """Those of these cases, by their ids, of which the choices speak: ragged ones of their groups."""
+    groups = {choice.group for choice in found}
+    return {case for case in cases if Case.parse(case).ragged and group_of(case) in groups}
 
 
 def ragged(cells: pd.DataFrame) -> pd.DataFrame:

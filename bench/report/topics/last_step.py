@@ -17,14 +17,19 @@ from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene, picture_of
 from bench.report.tables import Column, entries
 from bench.report.topics.topic import Topic
-from bench.report.units import duration, percent, times
+from bench.report.units import NOTHING, duration, missing, percent, times
 from bench.table.cells import REFERENCE
 from bench.table.comparison import FASTER
 from bench.table.flushed import flushed, onsets
 from bench.table.reading import Run
 
 TITLE = "A loss on the last step: what denormal numbers cost"
-CURE = "`torch.set_flush_denormal(True)`, once before training, has them taken for zeros"
+NONE = "Denormal numbers cost nothing for certain in the cases measured."
+CAUSE = (
+    "The cause is the gradient's horizon: one that vanishes passes through denormal numbers, below 10⁻³⁸, before it is "
+    "zero."
+)
+CURE = "`torch.set_flush_denormal(True)`, once before training, has them taken for zeros."
 
 
 def topic(run: Run, scene: Scene) -> Topic | None:
@@ -32,22 +37,23 @@ def topic(run: Run, scene: Scene) -> Topic | None:
     table = flushed(run)
     if table.empty:
         return None
-    costly = headline(table, scene)
-    said = [costly or "Denormal numbers cost nothing for certain in the cases measured."]
-    said += [*_since(table, scene), *_cause(table), _equal(table)]
+    worst = costliest(table)
+    said = [NONE] if worst is None else [_headline(worst, scene), *_proof(worst)]
+    said += [*_since(table, scene), CAUSE, CURE, _equal(table)]
     shown = table.assign(where=[place(row, varying_axes(table)) for _, row in table.iterrows()])
     shown["who"] = [phrase(name, scene.short) for name in shown["implementation"]]
     rows = entries(shown, _COLUMNS)
-    return Topic("last-step", "Last step", TITLE, said, _COLUMNS, rows, _picture(table, scene), bool(costly))
+    return Topic("last-step", "Last step", TITLE, said, _COLUMNS, rows, _picture(table, scene), worst is not None)
 
 
-def headline(table: pd.DataFrame, scene: Scene) -> str:
-    """The largest gain of flushing that is certain, of REFERENCE if it has any; nothing where there is none."""
+def costliest(table: pd.DataFrame) -> pd.Series | None:
+    """The row with the largest certain gain of flushing, of REFERENCE if it has any; None where there is none."""
     certain = table[table["relation"] == FASTER]
     own = certain[certain["implementation"] == REFERENCE]
-    if certain.empty:
-        return ""
-    row = (certain if own.empty else own).sort_values("gain").iloc[-1]
+    return None if certain.empty else (certain if own.empty else own).sort_values("gain").iloc[-1]
+
+
+def _headline(row: pd.Series, scene: Scene) -> str:
     who = f"{phrase(row['implementation'], scene.short)} {row['network']}"
     gain = times(row["gain"], row["gain_low"], row["gain_high"])
     where = ", ".join(axis_value(axis, row[axis]) for axis in ("hidden_size", "seq_len", "batch_size"))
@@ -70,19 +76,15 @@ def _since(table: pd.DataFrame, scene: Scene) -> Iterator[str]:
         yield f"Flushing gains, at {axis_value('batch_size', batch)}: {listed(told)}."
 
 
-def _cause(table: pd.DataFrame) -> Iterator[str]:
-    """Where the denormal numbers stand, by the longest case of each network, with their share."""
-    known = table[table["first"].notna()].sort_values(["seq_len", "batch_size"])
-    if known.empty:
-        return
-    yield "The cause: a gradient that vanishes passes through denormal numbers, below 10⁻³⁸, before it is zero."
-    yield f"{CURE}."
-    for network in in_order(known["network"]):
-        row = known[known["network"] == network].iloc[-1]
-        steps = axis_value("seq_len", row["seq_len"])
-        where = f"{row['first']:.0f} to {row['last']:.0f} steps back"
-        shares = f"{percent(row['share'])} of the gradient's numbers are denormal, {percent(row['zeros'])} zeros"
-        yield f"{network}, {steps}: {shares}; the denormal ones stand {where}."
+def _proof(row: pd.Series) -> Iterator[str]:
+    """How many denormal numbers there are in a case, and how many steps back, where there are any."""
+    if not missing(row["first"]):
+        shares = f"{percent(row['share'])} of its gradient's numbers are denormal, {percent(row['zeros'])} zeros"
+        yield f"There {shares}; the denormal ones stand {_back(row)} steps back."
+
+
+def _back(row: pd.Series) -> str:
+    return NOTHING if missing(row["first"]) else f"{row['first']:.0f} to {row['last']:.0f}"
 
 
 def _equal(table: pd.DataFrame) -> str:
@@ -101,6 +103,7 @@ _COLUMNS = [
     Column("Gain", lambda row: times(row["gain"], row["gain_low"], row["gain_high"]), "gain"),
     Column("Of the whole call", lambda row: times(row["call_gain"]), "call_gain"),
     Column("Denormal", lambda row: percent(row["share"]), "share", hint="numbers of the gradient of the inputs"),
+    Column("Steps back", _back, "first", hint="where a hundredth of a step's numbers or more are denormal"),
 ]
 
 
