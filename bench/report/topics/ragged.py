@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -43,8 +43,8 @@ def topic(run: Run, scene: Scene) -> Topic | None:
     if not found:
         return None
     chosen = choices(scene.cells)
-    open_ = [turn for turn in found if not turn.faster or turn.group not in {choice.group for choice in chosen}]
-    told = [*advice(chosen), *(sentence for family in FAMILIES for sentence in _turns(open_, family, scene))]
+    advised = {choice.group for choice in chosen}
+    told = [*advice(chosen), *(sentence for family in FAMILIES for sentence in _turns(found, family, advised, scene))]
     told += [*_slowest(found), MEANT]
     return Topic("ragged", "Ragged batches", TITLE, told, *_table(rows, scene), picture(scene))
 
@@ -70,12 +70,12 @@ def advice(found: Sequence[Choice]) -> list[str]:
     return sentences[:MOST_ADVISED]
 
 
-def _turns(found: Iterable[Turn], family: str, scene: Scene) -> Iterator[str]:
+def _turns(found: Iterable[Turn], family: str, advised: Collection[Case], scene: Scene) -> Iterator[str]:
     """From which padding on a family beats REFERENCE, or that it never does; the groups with the same answer in one
-    sentence, those in which it does so first come first."""
+    sentence, those in which it does so first come first. What is advised for a group says where it does."""
     own = sorted((turn for turn in found if turn.family == family), key=_since)
     everywhere = [turn.group for turn in own]
-    same = _alike(own, _answer)
+    same = _alike([turn for turn in own if not turn.faster or turn.group not in advised], _answer)
     for turns_alike in sorted(same[:MOST_SENTENCES], key=lambda turns_alike: _since(turns_alike[0])):
         first, where = turns_alike[0], _where([turn.group for turn in turns_alike], everywhere)
         last = _percent(first.points[-1].padding)
