@@ -70,7 +70,8 @@ class Implementation(nn.Module):
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
 
     adapted_seconds: float | None = None
-    """What constructing somebody's module took, of the adapter that was built around it; the rest is not its price."""
+    """What of constructing it is its price, where the rest is not: building an adapter around somebody's module, or
+    importing a runtime. None: all of it."""
 
     chosen: str = ""
     """What it decided at `prepare` to run, for one that has a choice; recorded with each cell."""
