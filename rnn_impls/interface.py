@@ -63,6 +63,9 @@ class Implementation(nn.Module):
     """What has to be there beside torch, for a reader: `("a C++ compiler", "ninja")`. Of two that are equally fast the
     one that needs less comes first."""
 
+    own_allocator: ClassVar[bool] = False
+    """Whether it takes memory past torch's allocator. The peak of a call is then taken from the whole process."""
+
     taken_as: ClassVar[tuple[str, ...]] = ()
     """How the adapter calls a module of somebody's, where that is in another way than usual; `check` says it."""
 

@@ -26,7 +26,7 @@ class OnnxRuntime(Foreign):
 
     requires: ClassVar[dict[str, str]] = {"onnx": "1.15", "onnxruntime": "1.17"}
     extra: ClassVar[str] = "onnxruntime"
-    needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
 
     def compile(self, inputs: Tensor, hidden: State) -> None:
         """Open a session with as many threads as torch has, none of which spins."""

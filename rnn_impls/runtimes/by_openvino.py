@@ -25,7 +25,7 @@ class OpenVino(Foreign):
     requires: ClassVar[dict[str, str]] = {"onnx": "1.15", "openvino": "2024.0"}
     extra: ClassVar[str] = "openvino"
     copies: ClassVar[tuple[str, ...]] = ("results",)
-    needs: ClassVar[tuple[str, ...]] = ("openvino",)
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "openvino")
 
     def compile(self, inputs: Tensor, hidden: State) -> None:
         """Compile for float32, one stream, and as many threads as torch has."""

@@ -38,12 +38,14 @@ class Foreign(Plain):
     """Package -> the least version that is known to work."""
     extra: ClassVar[str] = ""
     """The optional dependency of this suite that installs them."""
+    own_allocator: ClassVar[bool] = True
     trains: ClassVar[bool] = False
     copies: ClassVar[tuple[str, ...]] = ()
     """What a call copies at the boundary with torch, beside its work: `states`, the ones given; `results`."""
 
     threads_started: int | None = None
-    """Threads that this process has more since the runtime was first imported; None where the system doesn't tell."""
+    """Threads that came with importing the runtime and making the first call ready, the most seen in this process; None
+    where the system doesn't tell."""
     copied_bytes: int = 0
     """Bytes that a call copies at the boundary; that is part of its time."""
 
@@ -51,7 +53,7 @@ class Foreign(Plain):
         start = time.perf_counter()
         super().__init__(shape)
         self.adapted_seconds = time.perf_counter() - start  # importing a runtime is no part of building a network
-        _threads_before.setdefault(self.extra, threads())
+        self._before = threads()
         self.packages = {name: package(name, least, self.extra) for name, least in self.requires.items()}
 
     def prepare(self, inputs: Tensor, hidden: State) -> None:
@@ -66,8 +68,7 @@ class Foreign(Plain):
             raise Unavailable(f"{self.extra} refuses the network: {in_a_line(error)}") from error
         with torch.no_grad():
             outputs, last = self(inputs, hidden)  # some start their threads, or compile, at the first call
-        now, before = threads(), _threads_before[self.extra]
-        self.threads_started = None if now is None or before is None else now - before
+        self.threads_started = self._started()
         crossing = {"states": tensors(hidden), "results": (outputs, *tensors(last))}
         self.copied_bytes = sum(each.nbytes for name in self.copies for each in crossing[name])
         self.chosen = f"{self.name_of_runtime()}, {_told(self.threads_started)}, {_copied(self.copied_bytes)}"
@@ -79,6 +80,13 @@ class Foreign(Plain):
     def refusals(self) -> tuple[type[Exception], ...]:
         """What `compile` raises where the runtime does not take the network."""
         return ()
+
+    def _started(self) -> int | None:
+        now = threads()
+        if now is None or self._before is None:
+            return None
+        _most_started[self.extra] = max(now - self._before, _most_started.get(self.extra, 0))
+        return _most_started[self.extra]
 
     def compile(self, inputs: Tensor, hidden: State) -> None:
         """Build what `forward` calls, for inputs (T, B, I) and hidden (L, B, H)."""
@@ -94,8 +102,8 @@ class Foreign(Plain):
         return found
 
 
-_threads_before: dict[str, int | None] = {}
-"""Threads of this process before a runtime was first imported, by the extra that installs it."""
+_most_started: dict[str, int] = {}
+"""By the extra that installs a runtime. A second object of one mostly finds the threads that the first has started."""
 
 
 def package(name: str, least: str, extra: str) -> ModuleType:
