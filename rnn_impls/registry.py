@@ -51,7 +51,10 @@ BUILTIN = {
 }
 """Name -> module:class, in the order in which reports list them."""
 
-ISOLATED = frozenset({"onnxruntime", "openvino", "jax-scan", "numba"})
+BESIDE_TORCH = ("onnxruntime", "openvino", "jax-scan", "numba")
+"""What another runtime computes."""
+
+ISOLATED = frozenset(BESIDE_TORCH)
 """Those of this suite that ask to be measured in a process of their own, such as one that brings its own runtime."""
 
 THREE = ("manual", "looped", "whole")
@@ -64,7 +67,7 @@ TAKE_LENGTHS = ("packed", "packed-sorted", "bucketed", "bucketed-manual")
 RAGGED = ("manual", "whole", *TAKE_LENGTHS)
 STREAMING = {"cpu": ("manual", "rnncell", "whole", "hoisted", "fused-cpu"),
              "cuda": ("manual", "rnncell", "whole", "hoisted", "cuda-graph", "cuda-graph-step")}  # fmt: skip
-RUNTIMES = ("whole", "fused-cpu", "onnxruntime", "openvino", "jax-scan", "numba")
+RUNTIMES = ("whole", "fused-cpu", *BESIDE_TORCH)
 GROUPS: dict[str, Mapping[str, tuple[str, ...]]] = {
     "three": {}, "default": DEFAULT, "ragged": {"cpu": RAGGED, "cuda": RAGGED}, "streaming": STREAMING,
     "runtimes": {"cpu": RUNTIMES}, "all": {}
