@@ -15,8 +15,9 @@ from bench.report.pictures.scene import Scene
 from bench.report.tables import Column, Entry, entries
 from bench.report.topics.topic import Topic
 from bench.report.units import duration_in, missing, times
-from bench.table.cells import REFERENCE, measured_samples
-from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, Comparison, compare
+from bench.table.across import best_against
+from bench.table.cells import REFERENCE
+from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, Comparison
 from bench.table.reading import Run
 from bench.table.winners import Winner, winners
 from rnn_impls.registry import BESIDE_TORCH, ordered
@@ -81,20 +82,11 @@ def _count(found: dict[str, Winner], standing: str) -> int:
 def _over(run: Run, scene: Scene, rows: pd.DataFrame, ran: list[str]) -> Iterator[str]:
     """The fastest runtime of each case against REFERENCE and RIVAL: in how many it is ahead, and where most and
     least."""
-    samples, first = measured_samples(run), run.manifest.first_passes or None
     context = Context(scene.cells, scene.baseline)
     for other in (REFERENCE, RIVAL):
-        found: dict[str, Comparison] = {}
-        for case, here in rows.groupby("case"):
-            by_name = here.set_index("implementation")["seconds"].dropna()
-            own = [name for name in ran if name in by_name]
-            if own and other in by_name:
-                there = {name: samples[str(case), name] for name in (*own, other)}
-                compared = [compare(str(case), name, other, there, first) for name in own]
-                found[str(case)] = max(compared, key=lambda each: each.ratio.value)
-        if found:
-            yield _counted(other, list(found.values()))
-            yield from _ends(other, list(found.values()), context, rows)
+        if found := best_against(run, ran, other):
+            yield _counted(other, found)
+            yield from _ends(other, found, context, rows)
 
 
 def _counted(other: str, found: list[Comparison]) -> str:
