@@ -21,7 +21,7 @@ from torch import Tensor
 from bench.cases.case import Case
 from bench.host import machine
 from bench.host.clock import Ledger
-from bench.measure import state
+from bench.measure import memory, state
 from bench.measure.memory import footprint
 from bench.measure.parity import ParityError, check
 from bench.measure.problem import Problem
@@ -30,7 +30,7 @@ from bench.measure.workload import Workload
 from bench.run.crew import HOME, seat_of
 from bench.store.manifest import FAILED, MEASURED, UNAVAILABLE, read_manifest
 from bench.worker.surveyor import Surveyor
-from rnn_impls import networks, registry
+from rnn_impls import build, networks, registry
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.runtimes import foreign
 from rnn_impls.runtimes.foreign import Foreign
@@ -131,6 +131,28 @@ def test_results_are_the_callers(name: str) -> None:
         outputs.fill_(3)
         assert torch.equal(last, before[1])
         assert torch.equal(workload.module(inputs, hidden)[0], before[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not say")
+def test_none_of_them_leaks(name: str) -> None:
+    """Of 256 MiB of results, next to nothing is left: what is kept for the next call, once."""
+    workload = built(name, Case(hidden_size=64, input_size=64, seq_len=256, batch_size=16))  # 1 MiB of results
+    workload(20)
+    before = memory._status("VmRSS")
+    workload(256)
+    assert memory._status("VmRSS") - before < 32 * 2**20
+
+
+def test_it_takes_the_place_of_a_module_of_torch(name: str) -> None:
+    """In somebody's own code, by `rnn_impls.build`."""
+    torch.manual_seed(0)
+    rnn, inputs, hidden = torch.nn.GRU(5, 6), torch.randn(4, 2, 5), torch.randn(1, 2, 6)
+    fast = build(name, rnn)
+    fast.eval()
+    with torch.inference_mode():
+        fast.prepare(inputs, hidden)
+        found, wanted = fast(inputs, hidden), rnn(inputs, hidden)
+    assert torch.allclose(found[0], wanted[0], atol=1e-6) and torch.allclose(found[1], wanted[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("flush", [False, True])
