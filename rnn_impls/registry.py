@@ -45,7 +45,7 @@ BUILTIN = {
     "bucketed": "rnn_impls.bucketed:Bucketed",
     "bucketed-manual": "rnn_impls.bucketed:BucketedManual",
     "onnxruntime": "rnn_impls.runtimes.by_onnx:OnnxRuntime",
-    "openvino": "rnn_impls.runtimes.by_openvino:OpenVino",
+    "openvino": "rnn_impls.runtimes.by_vino:OpenVino",
     "jax-scan": "rnn_impls.runtimes.by_jax:Jax",
     "numba": "rnn_impls.runtimes.by_numba:Numba",
 }

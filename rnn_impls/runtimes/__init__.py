@@ -3,7 +3,7 @@
 foreign        what they share: torch's weights, whether a package is there, inference in float32
 onnx_model     the network as an ONNX model, for those that read one
 by_onnx        `onnxruntime`
-by_openvino    `openvino`
+by_vino        `openvino`
 by_jax         `jax-scan`, in training, too
 by_numba       `numba`
 
