@@ -3,6 +3,7 @@
 # make test-all the same, and those that take long
 # make gate     is this tree slower than BASE?
 # make check    style and types
+# make runtimes ONNX Runtime, OpenVINO, JAX and numba beside torch: 250 MB
 #
 # The first of them sets up .venv; later ones don't, unless pyproject.toml or constraints.txt changed.
 
@@ -19,7 +20,7 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test test-long test-all check setup accuracy compare upgrade clean
+.PHONY: bench gate trust test test-long test-all check setup runtimes accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -64,6 +65,12 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 $(VENV)/checkers: $(VENV)/ready
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[check]'
+	@touch $@
+
+runtimes: $(VENV)/runtimes
+
+$(VENV)/runtimes: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtimes]'
 	@touch $@
 
 upgrade: $(VENV)/checkers

@@ -63,6 +63,9 @@ class Implementation(nn.Module):
     """What has to be there beside torch, for a reader: `("a C++ compiler", "ninja")`. Of two that are equally fast the
     one that needs less comes first."""
 
+    own_allocator: ClassVar[bool] = False
+    """Whether it takes memory past torch's allocator. The peak of a call is then taken from the whole process."""
+
     taken_as: ClassVar[tuple[str, ...]] = ()
     """How the adapter calls a module of somebody's, where that is in another way than usual; `check` says it."""
 
@@ -70,7 +73,8 @@ class Implementation(nn.Module):
     """What was spent once before, on a kernel that is kept and that this object found made; part of its price."""
 
     adapted_seconds: float | None = None
-    """What constructing somebody's module took, of the adapter that was built around it; the rest is not its price."""
+    """What of constructing it is its price, where the rest is not: building an adapter around somebody's module, or
+    importing a runtime. None: all of it."""
 
     chosen: str = ""
     """What it decided at `prepare` to run, for one that has a choice; recorded with each cell."""

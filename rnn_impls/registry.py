@@ -44,10 +44,17 @@ BUILTIN = {
     "packed-sorted": "rnn_impls.packed:PackedSorted",
     "bucketed": "rnn_impls.bucketed:Bucketed",
     "bucketed-manual": "rnn_impls.bucketed:BucketedManual",
+    "onnxruntime": "rnn_impls.runtimes.by_onnx:OnnxRuntime",
+    "openvino": "rnn_impls.runtimes.by_vino:OpenVino",
+    "jax-scan": "rnn_impls.runtimes.by_jax:Jax",
+    "numba": "rnn_impls.runtimes.by_numba:Numba",
 }
 """Name -> module:class, in the order in which reports list them."""
 
-ISOLATED: frozenset[str] = frozenset()
+BESIDE_TORCH = ("onnxruntime", "openvino", "jax-scan", "numba")
+"""What another runtime computes."""
+
+ISOLATED = frozenset(BESIDE_TORCH)
 """Those of this suite that ask to be measured in a process of their own, such as one that brings its own runtime."""
 
 THREE = ("manual", "looped", "whole")
@@ -60,8 +67,10 @@ TAKE_LENGTHS = ("packed", "packed-sorted", "bucketed", "bucketed-manual")
 RAGGED = ("manual", "whole", *TAKE_LENGTHS)
 STREAMING = {"cpu": ("manual", "rnncell", "whole", "hoisted", "fused-cpu"),
              "cuda": ("manual", "rnncell", "whole", "hoisted", "cuda-graph", "cuda-graph-step")}  # fmt: skip
+RUNTIMES = ("whole", "fused-cpu", *BESIDE_TORCH)
 GROUPS: dict[str, Mapping[str, tuple[str, ...]]] = {
-    "three": {}, "default": DEFAULT, "ragged": {"cpu": RAGGED, "cuda": RAGGED}, "streaming": STREAMING, "all": {}
+    "three": {}, "default": DEFAULT, "ragged": {"cpu": RAGGED, "cuda": RAGGED}, "streaming": STREAMING,
+    "runtimes": {"cpu": RUNTIMES}, "all": {}
 }  # fmt: skip
 """What `--impl` takes for several, by device; the three on any other, but for `all`."""
 

@@ -21,6 +21,7 @@ NAMES = [
     "seed",
     "ragged",
     "last-step",
+    "runtimes",
     "streaming",
     "full",
     "cudnn-cliffs",
@@ -104,6 +105,8 @@ CONTENTS = {
     ),
     "last-step": product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(64, 128, 256, 512), **LAST)
     | product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128,), seq_len=(128, 512), batch_size=(32,), **LAST),
+    "runtimes": product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(64, 128, 256, 512), seq_len=(128,))
+    | product(network=("rnn-tanh", "gru", "lstm"), hidden_size=(128, 256), seq_len=(128,), batch_size=(16,)),
     "streaming": product(hidden_size=(64, 128, 256, 512), seq_len=(64,), mode=("inference", "streaming"))
     | product(network=("gru", "lstm"), hidden_size=(128,), seq_len=(64,), mode=("inference", "streaming")),
     "full": product(

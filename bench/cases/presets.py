@@ -105,6 +105,17 @@ def last_step() -> Iterable[Grid]:
     return [common | {"seq_len": (64, 128, 256, 512)}, common | {"seq_len": (128, 512), "batch_size": (32,)}]
 
 
+@partial(preset, implementations="runtimes")
+def runtimes() -> Iterable[Grid]:
+    """Beside torch: the same networks by ONNX Runtime, OpenVINO, JAX and numba, inference, 128 steps, batch 1 at hidden
+    64 to 512 and batch 16 at hidden 128 and 256. Source: the sizes at which the pilot of this suite compared them."""
+    common: Grid = {"seq_len": (128,)}
+    return [
+        common | {"network": ("rnn-tanh", "gru", "lstm"), "hidden_size": powers(64, 512)},
+        common | {"network": ("rnn-tanh", "gru", "lstm"), "hidden_size": (128, 256), "batch_size": (16,)},
+    ]
+
+
 @partial(preset, implementations="streaming")
 def streaming() -> Iterable[Grid]:
     """One step at a time, as in speech or control, beside the same steps as one sequence: hidden 64 to 512, batch 1.

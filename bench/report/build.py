@@ -29,7 +29,7 @@ from bench.report.page import page
 from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import png_bytes, sheet, style, svg_bytes
 from bench.report.pictures.scene import Picture, Scene
-from bench.report.topics import elsewhere, last_step, ragged, streaming
+from bench.report.topics import elsewhere, last_step, ragged, runtimes, streaming
 from bench.report.topics.topic import Topic
 from bench.report.use import use, with_winners
 from bench.report.why import why
@@ -41,6 +41,7 @@ from bench.table.reading import Run, read_run
 MAIN_DPI = 192
 
 TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (
+    runtimes.topic,
     last_step.topic,
     ragged.topic,
     streaming.topic,

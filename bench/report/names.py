@@ -16,6 +16,7 @@ _CODES = {
     "hoisted": "H", "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
     "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
     "packed": "Pk", "packed-sorted": "Ps", "bucketed": "B", "bucketed-manual": "Bm",
+    "onnxruntime": "Or", "openvino": "Ov", "jax-scan": "J", "numba": "N",
 }  # fmt: skip
 
 

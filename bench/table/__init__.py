@@ -8,6 +8,7 @@ latency     how long a step of a streaming case takes, and how long the slow one
 comparison  who is faster, ties, or is the fastest; warnings
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
+across      the best of some implementations against another, case by case
 beside      what others published of the run's cases
 raggedness  what padding costs, and from where on packing or bucketing beats it
 regions     neighbouring cases with the same winner, or somebody in the running in all of them
