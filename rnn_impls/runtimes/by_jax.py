@@ -4,8 +4,8 @@ The step is written once, as in the textbook. XLA sees the loop as a whole, fuse
 calls nothing a step. Its gradient is JAX's: in training one compiled function runs forward and keeps what backward
 needs, another runs backward. What goes in are NumPy's views of tensors, which a compiled function takes at a tenth of
 the cost of DLPack; what comes out passes by DLPack. JAX shares the memory of what begins at a multiple of 64 bytes, and
-copies other inputs. Matrices lie as JAX's
-users have them, (I, G H) and (H, G H): with the others' layout XLA's loop takes three to five times as long.
+copies other inputs. Matrices lie as JAX's users have them, (I, G H) and (H, G H): with torch's layout XLA's loop takes
+three to five times as long.
 
 JAX is told to compute in the calling thread, and not to return before it is done. XLA takes denormal numbers for zeros,
 whatever the processor is set to, so that it can't be slowed down by them.

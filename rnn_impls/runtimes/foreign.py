@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -66,7 +67,7 @@ class Foreign(Plain):
             self.compile(inputs, hidden)
         except self.refusals() as error:
             raise Unavailable(f"{self.extra} refuses the network: {in_a_line(error)}") from error
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.training):
             outputs, last = self(inputs, hidden)  # some start their threads, or compile, at the first call
         self.threads_started = self._started()
         crossing = {"states": tensors(hidden), "results": (outputs, *tensors(last))}
@@ -123,7 +124,7 @@ def package(name: str, least: str, extra: str) -> ModuleType:
 
 def _numbers(text: str) -> tuple[int, ...]:
     """`1.32.0rc1` -> (1, 32, 0)."""
-    return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in text.split(".")[:3])
+    return tuple(int(found[0]) if (found := re.match(r"\d+", part)) else 0 for part in text.split(".")[:3])
 
 
 def array(tensor: Tensor) -> Array:
