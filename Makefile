@@ -13,7 +13,7 @@ RUN := $(VENV)/bin/python
 
 PRESET ?= quick
 DEVICE ?=
-IMPL ?= default
+IMPL ?=
 MODE ?=
 ARGS ?=
 
