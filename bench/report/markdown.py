@@ -113,7 +113,7 @@ def _use(advised: Use) -> list[str]:
     if rest := len(advised.lines) - len(shown):
         cases = sum(line.cases for line in advised.lines if line not in shown)
         told.append(f"{rest} smaller regions, of {cases} cases in all, are on the page.")
-    table = _table(advised.columns, [[entry.text for entry in row] for row in advised.rows])
+    table = table_of(advised.columns, [[entry.text for entry in row] for row in advised.rows])
     listing = ["\n".join(f"- {escaped(text)}" for text in told) + "\n"] if told else []
     return ["## What to use\n", *listing, table]
 
@@ -164,12 +164,13 @@ def _why(cells: pd.DataFrame, explained: Why) -> list[str]:
 def _topic(topic: Topic) -> list[str]:
     """Its sentences, and its table where that is short."""
     many = len(topic.rows) > MANY_FIGURES
-    table = f"The page has the table, of {len(topic.rows)} lines.\n" if many else _table(topic.columns, topic.texts)
+    table = f"The page has the table, of {len(topic.rows)} lines.\n" if many else table_of(topic.columns, topic.texts)
     said = "\n".join(f"- {escaped(text)}" for text in topic.said)
     return [f"## {topic.title}\n", f"{said}\n", *([table] if topic.rows else [])]
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+def table_of(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    """A table of these columns, and of texts row by row."""
     lines = [[column.title for column in columns], ["---:" if column.numeric else "---" for column in columns], *rows]
     return "\n".join("| " + " | ".join(escaped(one_line(field)) for field in line) + " |" for line in lines) + "\n"
 

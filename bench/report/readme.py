@@ -23,7 +23,7 @@ from bench.report.build import TOPICS
 from bench.report.comparisons import place
 from bench.report.facets import varying_axes
 from bench.report.findings import findings
-from bench.report.markdown import compact, escaped
+from bench.report.markdown import compact, escaped, table_of
 from bench.report.pictures.scene import Scene
 from bench.report.terminal import wrapped
 from bench.report.units import duration, percent, rough_percent, times
@@ -197,14 +197,16 @@ def _presets() -> str:
 
 
 def _question(name: str) -> str:
-    """What the report says of a question that only some runs ask, by the run of the preset that asks it: its picture,
-    and its sentences."""
+    """What the report says of a question that only some runs ask, by the run of the preset that asks it: its picture
+    or else its table, and its sentences."""
     (path,) = (ROOT / "reports" / "reference").glob(f"*-{name}/run.json")
     run, table = _read(path.parent)
     scene = Scene(table, run.manifest)
     found = next(topic for make in TOPICS if (topic := make(run, scene)) and topic.name == name)
     folder = path.parent.relative_to(ROOT)
-    told = [f"![{found.title}]({folder}/figures/{name}.png)", "\n".join(f"- {escaped(text)}" for text in found.said)]
+    told = [f"![{found.title}]({folder}/figures/{name}.png)"] if found.picture else []
+    told.append("\n".join(f"- {escaped(text)}" for text in found.said))
+    told += [] if found.picture else [table_of(found.columns, found.texts).strip()]
     told.append(f"*{run.manifest.machine['cpu']}, one thread: [all of it]({folder}/summary.md).*")
     return "\n\n".join(told)
 
@@ -230,7 +232,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "why": _why,
     "predictions": _predictions,
     "presets": _presets,
-    **{name: functools.partial(_question, name) for name in ("ragged", "streaming", "last-step")},
+    **{
+        name: functools.partial(_question, name)
+        for name in ("ragged", "streaming", "last-step", "runtimes", "published")
+    },
     **{name: functools.partial(_proof, name, *how) for name, how in PROOFS.items()},
 }
 """Marker -> what makes what stands there."""

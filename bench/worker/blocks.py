@@ -43,6 +43,8 @@ from rnn_impls import registry
 MOST_ELSEWHERE = 0.05
 """CPU time that child processes may take beside the blocks of an implementation, over their time: what they compute
 for it would be taken for waiting."""
+ONCE = 0.05
+"""CPU seconds that they may take in all: a library may start a process once, to look at the machine or to report."""
 MOST_CORES = 1.2
 """CPU time of the process over the time of its blocks and its cores: it has freed itself of the core it shares."""
 LEAST_SECONDS = 0.1
@@ -191,7 +193,7 @@ class Seat:
         own.elsewhere += self.elsewhere - before
         if own.seconds < LEAST_SECONDS:
             return ""
-        if own.elsewhere > MOST_ELSEWHERE * own.seconds:
+        if own.elsewhere > max(ONCE, MOST_ELSEWHERE * own.seconds):
             return f"works in other processes: {own.elsewhere / own.seconds:.0%} of its time, which can't be timed"
         cores = own.cpu / own.seconds
         return f"takes {cores:.1f} cores where it was given {self.cores}" if cores > MOST_CORES * self.cores else ""

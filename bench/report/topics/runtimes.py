@@ -29,7 +29,7 @@ RIVAL = "fused-cpu"
 DOWNLOAD_MB = {"onnxruntime": 37, "openvino": 69, "jax-scan": 89, "numba": 64}
 """Megabytes (1e6 bytes) of the wheels that the extra adds to this suite's own requirements: CPython 3.11, Linux x86-64.
 
-Source: the files on pypi.org of onnx 1.23.2 (8.9), ml_dtypes 0.6.0 (0.4) and protobuf 7.36.2 (0.3) with onnxruntime
+Source: the published wheels of onnx 1.23.2 (8.9), ml_dtypes 0.6.0 (0.4) and protobuf 7.36.2 (0.3) with onnxruntime
 1.32.0 (27.8) or openvino 2026.4.1 (59.1); jax 0.10.2 (3.2) with jaxlib 0.10.2 (85.4); numba 0.68.1 (3.8) with llvmlite
 0.50.0 (59.7). JAX needs SciPy as well, which the suite has (35.3).
 """
