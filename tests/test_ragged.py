@@ -294,7 +294,7 @@ class Taking(Bare):
 
     takes_lengths = True
 
-    def forward(self, inputs: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, inputs: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override] # as users may write it
         """Packed, without noticing a head."""
         packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths)
         outputs, hidden = self.rnn(packed, hidden)

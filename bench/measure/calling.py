@@ -28,9 +28,9 @@ def call_of(case: Case, module: Implementation, problem: Problem) -> Call:
     """What one call of a Case is, for an implementation that is built."""
     if case.mode == STREAMING:
         return Stream(module, torch.cuda.synchronize if case.device == "cuda" else None)
-    if problem.lengths is None or problem.mask is None:
+    if problem.lengths is None:
         return module
-    return partial(module, lengths=problem.lengths) if takes_lengths(module) else partial(_padded, module, problem.mask)
+    return partial(module, lengths=problem.lengths) if takes_lengths(module) else partial(_padded, module, problem)
 
 
 def takes_lengths(implementation: Implementation | type[Implementation]) -> bool:
@@ -38,10 +38,10 @@ def takes_lengths(implementation: Implementation | type[Implementation]) -> bool
     return bool(getattr(implementation, "takes_lengths", False))
 
 
-def _padded(module: Implementation, mask: Tensor, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
+def _padded(module: Implementation, problem: Problem, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
     """Every sequence as long as the longest, then zeros beyond their ends; the states are those of the padding."""
     outputs, hidden = module(inputs, hidden)
-    return outputs * mask, hidden
+    return problem.masked(outputs), hidden
 
 
 class Stream:

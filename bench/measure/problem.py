@@ -81,6 +81,10 @@ class Problem:
         target = target * mask if target.is_floating_point() else target * mask.squeeze(-1).to(target.dtype)
         return cls(weights, inputs, hidden, target, own, mask)
 
+    def masked(self, outputs: Tensor) -> Tensor:
+        """Outputs of the first steps (t, B, ...) with zeros beyond the end of each sequence of a ragged batch."""
+        return outputs if self.mask is None else outputs * self.mask[: len(outputs)]
+
 
 Given = tuple[Tensor, State]
 """What a call is given: inputs (T, B, I) and hidden (L, B, H)."""

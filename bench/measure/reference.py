@@ -57,7 +57,7 @@ class Reference:
         }
         with torch.set_grad_enabled(case.mode == "training"):
             outputs, hidden = forward(case, weights, problem.inputs.double(), first)
-            outputs = outputs if problem.mask is None else outputs * problem.mask
+            outputs = problem.masked(outputs)
             gradients = {}
             if case.mode == "training":
                 target = problem.target.double() if problem.target.is_floating_point() else problem.target
@@ -66,8 +66,7 @@ class Reference:
                 )
                 gradients = dict(zip(weights, found, strict=True))
         with torch.no_grad():
-            turned = _turned(case, weights, problem.inputs.double(), first)
-            turned = turned if problem.mask is None else turned * problem.mask[:TURNED_STEPS]
+            turned = problem.masked(_turned(case, weights, problem.inputs.double(), first))
         return cls(asked, case, problem, outputs.detach(), mapped(Tensor.detach, hidden), gradients, turned)
 
 

@@ -85,7 +85,7 @@ class SpotChecks:
         }
         with torch.set_grad_enabled(training):
             outputs, last = computed(self._case, weights, inputs, hidden, self._dtype)
-            outputs = outputs if self._problem.mask is None else outputs * self._problem.mask
+            outputs = self._problem.masked(outputs)
             gradients = {}
             if training:
                 total = loss(outputs, self._target(), self._case.loss, self._problem.lengths)

@@ -196,7 +196,7 @@ def test_why_an_lstm_is_never_faster_packed_is_said(planted: Callable[..., Table
 @pytest.mark.usefixtures("no_png")
 def test_page_and_summary_have_it(tmp_path: Path) -> None:
     """With its picture, a panel for each network, and one more legend entry for nobody."""
-    folder = write_run(tmp_path / "run", cases=CASES, truth=truth, **QUIET)  # type: ignore[arg-type]
+    folder = write_run(tmp_path / "run", cases=CASES, truth=truth, **QUIET)  # type: ignore[arg-type] # options of several types
     html, text = build(folder).read_text(), (folder / "summary.md").read_text()
     section = html.partition('<section id="ragged">')[2].partition("</section>")[0]
     assert f"<h2>{TITLE}</h2>" in section and '<a href="#ragged">Ragged batches</a>' in html
@@ -213,5 +213,5 @@ def test_other_runs_have_no_such_section(planted: Callable[..., Table]) -> None:
 def test_without_whole_nothing_is_said(tmp_path: Path) -> None:
     """There is nothing to hold them against."""
     options = {**QUIET, "implementations": ("packed", "bucketed")}
-    run = read_run(write_run(tmp_path / "run", cases=CASES, truth=truth, **options))  # type: ignore[arg-type]
+    run = read_run(write_run(tmp_path / "run", cases=CASES, truth=truth, **options))  # type: ignore[arg-type] # options of several types
     assert of(cells(run), run.manifest) is None

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 
 from bench.cases.case import MODES
 from bench.report.crossings import Words
-from bench.report.pictures.drawing import dress, ticks_between
+from bench.report.pictures.drawing import rows_of_times
 from bench.report.pictures.palette import Look
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene, picture_of
-from bench.report.units import duration, tick_time
+from bench.report.units import duration
 from bench.table.law import PARTS, Fit, Laws
 from bench.table.stats import Estimate
 
@@ -78,11 +78,4 @@ def draw_costs(ax: Axes, dots: Sequence[Dot], limits: tuple[float, float], acros
             ax.plot(ends, [-k, -k], color=look.colour, linewidth=5, alpha=0.3, solid_capstyle="butt", zorder=2)
         style = look.mark if dot.trusted else look.mark | {"markerfacecolor": "none", "markeredgewidth": 1.4}
         ax.plot([max(cost.value, limits[0])], [-k], markersize=8 * look.scale, clip_on=False, zorder=3, **style)
-    ax.set_xscale("log")
-    ax.minorticks_off()
-    ax.set_xlim(*limits)
-    ticks = ticks_between(*limits, most=5)
-    ax.set_xticks(ticks, [tick_time(tick) for tick in ticks])
-    ax.set_ylim(0.6 - len(dots), 0.6)
-    ax.set_yticks([-k for k in range(len(dots))], [dot.name for dot in dots])
-    dress(ax, across, grid="x")
+    rows_of_times(ax, limits, [dot.name for dot in dots], across)

@@ -179,14 +179,19 @@ def draw_dots(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Ca
         if row["seconds_low"] > 0:
             ax.plot([row["seconds_low"], row["seconds_high"]], [-k, -k], color=look.colour, linewidth=5, alpha=0.3)
         ax.plot([row["seconds"]], [-k], markersize=8 * look.scale, gid=gid(MARKS, cell), **look.mark)
+    rows_of_times(ax, (low / 1.35, high * 1.35), list(map(label, rows["implementation"])), "time per call")
+
+
+def rows_of_times(ax: Axes, limits: tuple[float, float], names: Sequence[str], across: str) -> None:
+    """Axes for a row below the other, at y = 0, -1, ..., with its name, over times within limits, logarithmic."""
     ax.set_xscale("log")
     ax.minorticks_off()
-    ax.set_xlim(low / 1.35, high * 1.35)
-    ticks = ticks_between(low / 1.35, high * 1.35, most=5)
+    ax.set_xlim(*limits)
+    ticks = ticks_between(*limits, most=5)
     ax.set_xticks(ticks, [tick_time(tick) for tick in ticks])
-    ax.set_ylim(0.6 - len(rows), 0.6)
-    ax.set_yticks([-k for k in range(len(rows))], [label(name) for name in rows["implementation"]])
-    dress(ax, "time per call", grid="x")
+    ax.set_ylim(0.6 - len(names), 0.6)
+    ax.set_yticks([-k for k in range(len(names))], list(names))
+    dress(ax, across, grid="x")
 
 
 def draw_ranking(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], label: Callable[[str], str]) -> None:

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.report.names import axis_value
-from bench.report.pictures.drawing import dress, ticks_between
+from bench.report.pictures.drawing import rows_of_times
 from bench.report.pictures.palette import Look
 from bench.report.pictures.render import Panel
 from bench.report.pictures.scene import Group, Picture, Scene, picture_of
-from bench.report.units import duration, tick_time
+from bench.report.units import duration
 
 TITLE = "Time of one step"
 ACROSS = "time of a step: median, 95 and 99 of 100"
@@ -57,11 +57,4 @@ def draw_steps(ax: Axes, dots: list[tuple[str, Look, pd.Series]], limits: tuple[
         ax.plot([median, p99], [-k, -k], color=look.colour, linewidth=1.2, zorder=2)
         ax.plot([p99], [-k], color=look.colour, marker="|", markersize=9, markeredgewidth=1.4, zorder=2)
         ax.plot([median], [-k], markersize=8 * look.scale, zorder=3, **look.mark)
-    ax.set_xscale("log")
-    ax.minorticks_off()
-    ax.set_xlim(*limits)
-    ticks = ticks_between(*limits, most=5)
-    ax.set_xticks(ticks, [tick_time(tick) for tick in ticks])
-    ax.set_ylim(0.6 - len(dots), 0.6)
-    ax.set_yticks([-k for k in range(len(dots))], [name for name, _, _ in dots])
-    dress(ax, ACROSS, grid="x")
+    rows_of_times(ax, limits, [name for name, _, _ in dots], ACROSS)

@@ -24,8 +24,7 @@ def count(case: Case) -> Count:
     problem = Problem.of(case)
     inputs = problem.inputs.clone().requires_grad_()
     outputs, _ = computed(case, dict(problem.weights), inputs, problem.hidden, inputs.dtype)
-    outputs = outputs if problem.mask is None else outputs * problem.mask
-    total = loss(outputs, problem.target, case.loss, problem.lengths)
+    total = loss(problem.masked(outputs), problem.target, case.loss, problem.lengths)
     return counted(case, torch.autograd.grad(total, inputs)[0], problem.lengths)
 
 
