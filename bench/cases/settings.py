@@ -17,7 +17,8 @@ class Settings:
     """The options of `python -m bench run`; seconds for times, a fraction for precision (0.03 is 3 %).
 
     `devices` empty means every device present, `implementations` empty those of the preset. `baseline` empty means
-    `manual` where selected, else the first.
+    `manual` where selected, else the first. `cases` are the ids of the Cases that a part of a run is narrowed down to,
+    empty for all.
     """
 
     preset: str = "quick"
@@ -30,6 +31,7 @@ class Settings:
     budget: float | None = None
     max_call: float = 5.0
     timeout: float = 120.0
+    cases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = find(self.preset).implementations
@@ -66,6 +68,8 @@ class Settings:
         ValueError where a Case is not possible, or the lengths of its sequences can't be had."""
         chosen = find(self.preset)
         found = [(device, case) for device in self.devices or DEVICES for case in chosen.cases(device, self.overrides)]
+        if self.cases:
+            found = [(device, case) for device, case in found if case.id in self.cases]
         for _, case in found:
             lengths.check(case)
         return [(case, name) for device, case in found for name in self.names(device)]
@@ -76,11 +80,14 @@ class Settings:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Settings:
-        """The settings behind a manifest's. Raises ValueError naming fields that are missing or too many."""
+        """The settings behind a manifest's; one of an earlier version has no `cases`. Raises ValueError naming fields
+        that are missing or too many."""
+        fields = {"cases": (), **fields}
         if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(fields):
             raise ValueError(f"the settings of the run are not those of this version: {', '.join(sorted(wrong))}")
         overrides = {ALIASES.get(axis, axis): tuple(values) for axis, values in fields["overrides"].items()}
-        return cls(**fields | {"devices": tuple(fields["devices"]), "overrides": overrides})
+        listed = {name: tuple(fields[name]) for name in ("devices", "cases")}
+        return cls(**fields | listed | {"overrides": overrides})
 
 
 def parse_devices(text: str) -> tuple[str, ...]:

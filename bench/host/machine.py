@@ -21,9 +21,20 @@ def describe() -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs between two descriptions: key -> (before, after), None where one has nothing to tell."""
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    """What differs between two descriptions: key -> (before, after), None where one has nothing to tell. Sizes of the
+    memory within MEMORY_ALIKE of each other are equal."""
+    keys = [key for key in {**before, **after} if not _alike(key, before.get(key), after.get(key))]
     return {key: (before.get(key), after.get(key)) for key in keys}
+
+
+MEMORY_ALIKE = 0.01
+"""Nodes of one kind differ by the few pages that their firmware keeps."""
+
+
+def _alike(key: str, before: Any, after: Any) -> bool:
+    if key.endswith("memory_bytes") and before and after:
+        return bool(abs(before - after) <= MEMORY_ALIKE * max(before, after))
+    return bool(before == after)
 
 
 def devices() -> list[str]:
@@ -56,8 +67,7 @@ def pin(threads: int) -> list[int]:
     torch.set_num_threads(threads)
     if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
         return []
-    allowed = _allowed_cores()
-    cores = allowed[-threads:]
+    cores = cores_taken(threads)
     os.sched_setaffinity(0, cores)
     return cores
 
@@ -65,6 +75,11 @@ def pin(threads: int) -> list[int]:
 def cores() -> int:
     """How many cores this process was given."""
     return len(_allowed_cores()) if hasattr(os, "sched_setaffinity") else os.cpu_count() or 1
+
+
+def cores_taken(threads: int) -> list[int]:
+    """The cores that `pin` of so many threads takes; none where it can't be done."""
+    return _allowed_cores()[-threads:] if hasattr(os, "sched_setaffinity") else []
 
 
 def stand_aside(threads: int) -> None:

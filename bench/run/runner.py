@@ -24,6 +24,7 @@ from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.cases.words import in_words
 from bench.host.clock import Ledger
+from bench.host.identity import place
 from bench.host.machine import differences
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import Crew, file_name
@@ -156,6 +157,7 @@ class Runner:
         """Measure the plans in fresh processes, and write the pass."""
         cells = sum(len(plan.calls) - 1 for plan in plans)
         self.listener.passing(number, cells, self._pass_overhead + sum(plan.seconds for plan in plans))
+        where = place(max((Case.parse(plan.case).threads for plan in plans), default=1)) | {"begun": time.time()}
         found, failures = self._measure(number, plans)
         set_aside = self._take_again(number, plans, found, failures)
         for failure in failures:
@@ -163,7 +165,7 @@ class Runner:
         for record in self.manifest.cells:
             if record.status == MEASURED and self.lost[record.implementation] >= MOST_LOST:
                 record.status, record.reason = FAILED, given_up(number)
-        write_pass(self.folder, number, self.manifest, found, failures, set_aside)
+        write_pass(self.folder, number, self.manifest, found, failures, set_aside, where | {"ended": time.time()})
 
     def _take_again(
         self, number: int, plans: list[CasePlan], found: list[dict[str, Any]], failures: list[dict[str, str]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,14 @@ def write_pass(
     benchmarks: list[dict[str, Any]],
     failures: list[dict[str, str]],
     set_aside: Sequence[dict[str, Any]] = (),
+    place: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a pass in pytest-benchmark's JSON format, whole or not at all; `set_aside` are benchmarks that were taken
-    again because they were disturbed, kept for whoever wants to look. Raises OSError naming the file."""
+    again because they were disturbed, kept for whoever wants to look; `place` is where it was measured
+    (`bench.host.identity.place`), and from when to when, as `begun` and `ended` in seconds since the epoch. Raises
+    OSError naming the file."""
     header = {"schema": SCHEMA, "pass": number, "run": manifest.id, "failures": failures, "set_aside": [*set_aside]}
+    header |= {"place": dict(place)} if place else {}
     content = {
         "machine_info": {"rnn_bench": manifest.machine},
         "commit_info": manifest.commit,
