@@ -1,0 +1,327 @@
+"""A real Slurm on one machine: munged, slurmctld and two slurmd, all of them in one folder.
+
+python -m tests.slurm.cluster start DIR    until `stop DIR`; prints the line to export
+python -m tests.slurm.cluster stop DIR     whatever belongs to it, jobs too
+python -m tests.slurm.cluster keep DIR     until its standard input ends
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psutil
+
+NODES = ("node1", "node2")
+DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
+MARK = "RNN_BENCH_SLURM"
+"""Variable in the environment of each daemon: the folder of its cluster."""
+
+_CONF = """\
+# One machine that plays two nodes, for tests; written by tests/slurm/cluster.py
+ClusterName=rnnbench
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
+SlurmctldPort={ports[0]}
+StateSaveLocation={folder}/state
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdSpoolDir={folder}/spool/%n
+SlurmdPidFile={folder}/%n.pid
+SlurmdLogFile={folder}/%n.log
+SlurmctldDebug=info
+SlurmdDebug=info
+PlugStackConfig={folder}/plugstack.conf
+
+# nothing that needs root or cgroups
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+SwitchType=switch/none
+MpiDefault=none
+MailProg=/bin/true
+
+# a node that is lost, and a job that is to go, are noticed within seconds
+ReturnToService=2
+JobRequeue=1
+SlurmdTimeout=6
+SlurmctldTimeout=6
+InactiveLimit=0
+KillWait=2
+BatchStartTimeout=10
+MessageTimeout=10
+CompleteWait=0
+UnkillableStepTimeout=20
+SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
+
+# two shards run at a time, on however few cores
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+GresTypes=gpu
+NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} Gres=gpu:1 State=UNKNOWN
+NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus} Gres=gpu:1 State=UNKNOWN
+PartitionName=both Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=node1,node2 MaxTime=INFINITE State=UP
+PartitionName=closed Nodes=node1,node2 MaxTime=INFINITE State=DOWN
+"""
+
+
+def missing() -> str:
+    """Why no Slurm can be started here, or nothing."""
+    lacking = [name for name in DAEMONS if _program(name) is None]
+    if sys.platform != "linux":
+        return "Slurm runs on Linux alone"
+    return f"no {', '.join(lacking)} here: apt-get install slurm-wlm munge" if lacking else ""
+
+
+def _program(name: str) -> str | None:
+    """Its path; Debian keeps daemons where a user's PATH doesn't look."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin")
+
+
+class Unavailable(Exception):
+    """No Slurm came up; the message says why."""
+
+
+class Cluster:
+    """A Slurm whose every file is in `folder`: two nodes, each of which runs `cpus` single-threaded jobs at a time.
+
+    Its name in `os.environ["SLURM_CONF"]` is all that sbatch, squeue and submitit need; nothing here sets that.
+    """
+
+    def __init__(self, folder: Path, cpus: int = 1) -> None:
+        self.folder = folder.resolve()
+        self.conf = self.folder / "slurm.conf"
+        self.cpus = cpus
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process that talks to this Slurm is given. No job inherits the variables of one outside."""
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", MARK))}
+        return {**outside, "SLURM_CONF": str(self.conf)}
+
+    def start(self, seconds: float = 30.0) -> None:
+        """Start all four daemons and wait until both nodes take jobs.
+
+        Raises:
+            Unavailable: if Slurm isn't installed, or doesn't come up within these seconds; nothing is left running.
+        """
+        if why := missing():
+            raise Unavailable(why)
+        self.stop()
+        self._write()
+        try:
+            self._start_munged(time.monotonic() + seconds)
+            self._daemon("slurmctld", "-D", "-c")
+            for node in NODES:
+                self.start_node(node)
+            self._wait_for_nodes(time.monotonic() + seconds)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """End every daemon and every job of this cluster, whoever started them. The files stay."""
+        for signal_name in ("terminate", "kill"):
+            left = self.processes()
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    getattr(process, signal_name)()
+            psutil.wait_procs(left, timeout=seconds)
+
+    def processes(self) -> list[psutil.Process]:
+        """Daemons of this cluster, what watches over its jobs, and the jobs themselves."""
+        return [each for each in psutil.process_iter() if each.pid != os.getpid() and self._owns(each)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        """A daemon carries our mark, a job the name of our configuration beside its own number."""
+        with contextlib.suppress(psutil.Error):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            environment = process.environ()
+            job = "SLURM_JOB_ID" in environment and environment.get("SLURM_CONF") == str(self.conf)
+            return job or environment.get(MARK) == str(self.folder)
+        return False
+
+    def start_node(self, node: str) -> None:
+        """Start the slurmd of `node1` or `node2`; its node takes jobs again some seconds later."""
+        self._daemon("slurmd", "-D", "-N", node, log=node)
+
+    def stop_node(self, node: str) -> None:
+        """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""
+        self._kill(process for process in self._of_node(node) if process.name() == "slurmd")
+
+    def fail_node(self, node: str) -> None:
+        """End a node's slurmd and all that runs there, as when its power fails."""
+        self._kill(self._of_node(node))
+
+    def _kill(self, processes: Iterable[psutil.Process]) -> None:
+        killed = list(processes)
+        for process in killed:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, timeout=5.0)
+
+    def _of_node(self, node: str) -> list[psutil.Process]:
+        """Its slurmd first, then what that started."""
+        daemons = [each for each in self.processes() if each.name() == "slurmd" and each.cmdline()[-1] == node]
+        jobs = [each for each in self.processes() if self._runs_on(each, node)]
+        return [*daemons, *jobs]
+
+    def _runs_on(self, process: psutil.Process, node: str) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return process.environ().get("SLURMD_NODENAME") == node
+        return False
+
+    def call(self, *command: str) -> str:
+        """What a command such as `squeue` prints.
+
+        Raises:
+            subprocess.CalledProcessError: if it fails; its `stderr` says why.
+        """
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout.strip()
+
+    def states(self) -> dict[str, str]:
+        """Node -> its state as sinfo has it: `idle`, `alloc`, `down*`."""
+        lines = self.call("sinfo", "--noheader", "--Node", "--partition=both", "--format=%N %t").splitlines()
+        return dict(line.split() for line in lines)
+
+    def _write(self) -> None:
+        shutil.rmtree(self.folder / "state", ignore_errors=True)  # jobs of an earlier one would be requeued
+        for name in ("state", "spool/node1", "spool/node2", "munge"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "munge").chmod(0o755)
+        key = self.folder / "munge" / "key"
+        key.unlink(missing_ok=True)
+        key.touch(0o600)
+        key.write_bytes(secrets.token_bytes(128))
+        (self.folder / "plugstack.conf").touch()
+        (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
+        text = _CONF.format(
+            folder=self.folder,
+            host=socket.gethostname().split(".")[0],
+            user=getpass.getuser(),
+            ports=_free_ports(3),
+            cpus=self.cpus,
+        )
+        self.conf.write_text(text)
+
+    def _start_munged(self, end: float) -> None:
+        here = self.folder / "munge"
+        self._daemon(
+            "munged",
+            "--foreground",
+            "--force",
+            f"--socket={here}/socket",
+            f"--key-file={here}/key",
+            f"--pid-file={here}/pid",
+            f"--log-file={here}/munged.log",
+            f"--seed-file={here}/seed",
+            "--num-threads=2",
+        )
+        while not (here / "socket").exists():
+            self._pause(end, "munged", here / "munged.log")
+
+    def _wait_for_nodes(self, end: float) -> None:
+        while True:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                if set(self.states().values()) == {"idle"}:
+                    return
+            self._pause(end, "Slurm", self.folder / "slurmctld.log")
+
+    def _pause(self, end: float, name: str, log: Path) -> None:
+        if time.monotonic() > end:
+            said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+            raise Unavailable(f"{name} does not come up: {' '.join(said) or 'it says nothing'}")
+        time.sleep(0.1)
+
+    def _daemon(self, name: str, *arguments: str, log: str = "") -> None:
+        """In a session of its own, so that Ctrl-C reaches whoever waits for it alone."""
+        with (self.folder / f"{log or name}.out").open("ab") as out:
+            subprocess.Popen(
+                [_program(name) or name, *arguments],
+                env={**self.environment, MARK: str(self.folder)},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+@contextlib.contextmanager
+def kept(folder: Path) -> Iterator[Cluster]:
+    """A cluster that ends with this block, and also with this process, however that ends.
+
+    A keeper of its own waits for the end of its standard input, which is a pipe from here.
+
+    Raises:
+        Unavailable: if Slurm isn't installed or doesn't come up.
+    """
+    command = [sys.executable, "-m", __name__, "keep", str(folder)]
+    root = Path(__file__).parent.parent.parent
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, start_new_session=True
+    ) as keeper:
+        assert keeper.stdin is not None and keeper.stdout is not None
+        try:
+            said = keeper.stdout.readline().strip()
+            if not said.startswith("export"):
+                raise Unavailable(said or "the keeper of Slurm died")
+            yield Cluster(folder)
+        finally:
+            keeper.stdin.close()
+            keeper.wait(timeout=60)
+
+
+def main(arguments: list[str]) -> int:
+    """Run `start DIR`, `stop DIR` or `keep DIR`."""
+    if len(arguments) != 2 or arguments[0] not in {"start", "stop", "keep"}:
+        print(__doc__, file=sys.stderr)
+        return 2
+    what, cluster = arguments[0], Cluster(Path(arguments[1]))
+    try:
+        if what != "stop":
+            cluster.start()
+            print(f"export SLURM_CONF={cluster.conf}", flush=True)
+        if what == "keep":
+            sys.stdin.read()
+    except Unavailable as error:
+        print(error, flush=True)
+        return 2
+    finally:
+        if what != "start":
+            cluster.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
