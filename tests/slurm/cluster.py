@@ -16,15 +16,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 NODES = ("node1", "node2")
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
-MARK = "RNN_BENCH_SLURM"
-"""Variable in the environment of each daemon: the folder of its cluster."""
 
 _CONF = """\
 # One machine that plays two nodes, for tests; written by tests/slurm/cluster.py
@@ -59,12 +57,12 @@ MailProg=/bin/true
 # a node that is lost, and a job that is to go, are noticed within seconds
 ReturnToService=2
 JobRequeue=1
-SlurmdTimeout=6
-SlurmctldTimeout=6
+SlurmdTimeout=5
+SlurmctldTimeout=5
 InactiveLimit=0
 KillWait=2
 BatchStartTimeout=10
-MessageTimeout=10
+MessageTimeout=4
 CompleteWait=0
 UnkillableStepTimeout=20
 SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
@@ -113,7 +111,7 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """What a process that talks to this Slurm is given. No job inherits the variables of one outside."""
-        outside = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", MARK))}
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH"))}
         return {**outside, "SLURM_CONF": str(self.conf)}
 
     def start(self, seconds: float = 30.0) -> None:
@@ -136,28 +134,39 @@ class Cluster:
             self.stop()
             raise
 
-    def stop(self, seconds: float = 5.0) -> None:
+    def stop(self) -> None:
         """End every daemon and every job of this cluster, whoever started them. The files stay."""
-        for signal_name in ("terminate", "kill"):
-            left = self.processes()
-            for process in left:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    getattr(process, signal_name)()
-            psutil.wait_procs(left, timeout=seconds)
+        for _ in range(10):  # what is ended last may have started something
+            if not (left := self.processes()):
+                return
+            _kill(left)
+        raise RuntimeError(f"still running: {', '.join(str(each) for each in self.processes())}")
 
-    def processes(self) -> list[psutil.Process]:
-        """Daemons of this cluster, what watches over its jobs, and the jobs themselves."""
-        return [each for each in psutil.process_iter() if each.pid != os.getpid() and self._owns(each)]
+    def processes(self, node: str = "") -> list[psutil.Process]:
+        """What runs of this cluster, or of one node: daemons and those that watch over a job first, then the jobs."""
+        watching = [each for each in psutil.process_iter() if self._watches(each, node)]
+        below = [child for each in watching for child in _children(each)]
+        jobs = [each for each in psutil.process_iter() if self._is_job(each, node)]
+        return list(dict.fromkeys([*watching, *below, *jobs]))
 
-    def _owns(self, process: psutil.Process) -> bool:
-        """A daemon carries our mark, a job the name of our configuration beside its own number."""
-        with contextlib.suppress(psutil.Error):
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            environment = process.environ()
-            job = "SLURM_JOB_ID" in environment and environment.get("SLURM_CONF") == str(self.conf)
-            return job or environment.get(MARK) == str(self.folder)
+    def _watches(self, process: psutil.Process, node: str) -> bool:
+        """A daemon works in our folder; that of a node, and what this started to watch over a job, has the node's log
+        open. Their environments don't tell: the titles they give themselves are written over them."""
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.name().startswith(("slurm", "munged")) and process.cwd() == str(self.folder):
+                return not node or str(self._log(node)) in {each.path for each in process.open_files()}
         return False
+
+    def _is_job(self, process: psutil.Process, node: str) -> bool:
+        """Also what a job left behind; not the shell of a developer who exported our configuration."""
+        with contextlib.suppress(psutil.Error, OSError):
+            told = process.environ()
+            ours = "SLURM_JOB_ID" in told and told.get("SLURM_CONF") == str(self.conf) and process.pid != os.getpid()
+            return ours and (not node or told.get("SLURMD_NODENAME") == node)
+        return False
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def start_node(self, node: str) -> None:
         """Start the slurmd of `node1` or `node2`; its node takes jobs again some seconds later."""
@@ -165,29 +174,11 @@ class Cluster:
 
     def stop_node(self, node: str) -> None:
         """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""
-        self._kill(process for process in self._of_node(node) if process.name() == "slurmd")
+        _kill([each for each in self.processes(node) if each.name() == "slurmd"])
 
     def fail_node(self, node: str) -> None:
         """End a node's slurmd and all that runs there, as when its power fails."""
-        self._kill(self._of_node(node))
-
-    def _kill(self, processes: Iterable[psutil.Process]) -> None:
-        killed = list(processes)
-        for process in killed:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(killed, timeout=5.0)
-
-    def _of_node(self, node: str) -> list[psutil.Process]:
-        """Its slurmd first, then what that started."""
-        daemons = [each for each in self.processes() if each.name() == "slurmd" and each.cmdline()[-1] == node]
-        jobs = [each for each in self.processes() if self._runs_on(each, node)]
-        return [*daemons, *jobs]
-
-    def _runs_on(self, process: psutil.Process, node: str) -> bool:
-        with contextlib.suppress(psutil.Error):
-            return process.environ().get("SLURMD_NODENAME") == node
-        return False
+        _kill(self.processes(node))
 
     def call(self, *command: str) -> str:
         """What a command such as `squeue` prints.
@@ -246,7 +237,7 @@ class Cluster:
             with contextlib.suppress(subprocess.CalledProcessError):
                 if set(self.states().values()) == {"idle"}:
                     return
-            self._pause(end, "Slurm", self.folder / "slurmctld.log")
+            self._pause(end, "Slurm", self._log("slurmctld"))
 
     def _pause(self, end: float, name: str, log: Path) -> None:
         if time.monotonic() > end:
@@ -255,17 +246,32 @@ class Cluster:
         time.sleep(0.1)
 
     def _daemon(self, name: str, *arguments: str, log: str = "") -> None:
-        """In a session of its own, so that Ctrl-C reaches whoever waits for it alone."""
+        """In a session of its own, so that Ctrl-C reaches whoever waits for it alone, and no child of ours."""
         with (self.folder / f"{log or name}.out").open("ab") as out:
-            subprocess.Popen(
-                [_program(name) or name, *arguments],
-                env={**self.environment, MARK: str(self.folder)},
+            subprocess.run(
+                ["setsid", "--fork", _program(name) or name, *arguments],
+                env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                check=True,
             )
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    """End these in their order: those that would report a job as ended before the job."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5.0)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _free_ports(count: int) -> list[int]:
