@@ -1,8 +1,24 @@
-"""A real Slurm on one machine: munged, slurmctld and two slurmd, all of them in one folder.
+"""A real Slurm on one machine: munged, slurmctld and two slurmd, every file of theirs in one folder.
 
-python -m tests.slurm.cluster start DIR    until `stop DIR`; prints the line to export
-python -m tests.slurm.cluster stop DIR     whatever belongs to it, jobs too
-python -m tests.slurm.cluster keep DIR     until its standard input ends
+    python -m tests.slurm.cluster start DIR    until `stop DIR`; prints the line to export
+    python -m tests.slurm.cluster stop DIR     ends whatever belongs to it, jobs too
+    python -m tests.slurm.cluster keep DIR     until its standard input ends
+
+It needs Debian's slurm-wlm and munge, and no root. What it gives, as seen with Slurm 22.05:
+
+start          both nodes idle within 2 s
+jobs           one a node at a time, since each has one CPU; an array of two runs on both; `--gpus-per-node 1` works,
+               the GPU is `/dev/null`; `--mem` is taken and not enforced
+never runs     `-p closed` (PartitionDown) and `-c 2` (PartitionConfig) are taken and stay PENDING
+refused        an unknown partition, feature or node, two GPUs a node: sbatch exits 1 and says which
+scancel        SIGTERM, after KillWait SIGKILL; the job is listed as CANCELLED for 5 minutes
+requeue        PENDING (BeginTime) for 6 s, then again with SLURM_RESTART_COUNT=1
+`fail_node`    DOWN after about 12 s, its jobs go to the other node 6 s later; once started again it is idle
+`stop_node`    DOWN after about 12 to 25 s, jobs requeued alike, but what ran on it **goes on**, beside its successor,
+               until the node is back
+sacct          exits 1, "Slurm accounting storage is disabled": only squeue and scontrol know of jobs, as on many a
+               small cluster
+both nodes     have the same host name, cores, clock and files
 """
 
 from __future__ import annotations
@@ -12,6 +28,7 @@ import getpass
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,63 +38,14 @@ from pathlib import Path
 
 import psutil
 
+from tests.slurm import owned
+
 NODES = ("node1", "node2")
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
 
-_CONF = """\
-# One machine that plays two nodes, for tests; written by tests/slurm/cluster.py
-ClusterName=rnnbench
-SlurmctldHost={host}(127.0.0.1)
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
-CredType=cred/munge
-AuthInfo=socket={folder}/munge/socket,cred_expire=5
-SlurmctldPort={ports[0]}
-StateSaveLocation={folder}/state
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdSpoolDir={folder}/spool/%n
-SlurmdPidFile={folder}/%n.pid
-SlurmdLogFile={folder}/%n.log
-SlurmctldDebug=info
-SlurmdDebug=info
-PlugStackConfig={folder}/plugstack.conf
-
-# nothing that needs root or cgroups
-ProctrackType=proctrack/pgid
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-JobCompType=jobcomp/none
-SwitchType=switch/none
-MpiDefault=none
-MailProg=/bin/true
-
-# a node that is lost, and a job that is to go, are noticed within seconds
-ReturnToService=2
-JobRequeue=1
-SlurmdTimeout=5
-SlurmctldTimeout=5
-InactiveLimit=0
-KillWait=2
-BatchStartTimeout=10
-MessageTimeout=4
-CompleteWait=0
-UnkillableStepTimeout=20
-SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
-
-# two shards run at a time, on however few cores
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
-SlurmdParameters=config_overrides
-GresTypes=gpu
-NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} Gres=gpu:1 State=UNKNOWN
-NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus} Gres=gpu:1 State=UNKNOWN
-PartitionName=both Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP
-PartitionName=gpu Nodes=node1,node2 MaxTime=INFINITE State=UP
-PartitionName=closed Nodes=node1,node2 MaxTime=INFINITE State=DOWN
-"""
+_LONGEST_FOLDER = 80
+"""Characters; a socket's path may have 107, and Slurm's own end in spool/node1/node1_123.batch."""
+_CONF = Path(__file__).with_name("slurm.conf")
 
 
 def missing() -> str:
@@ -122,6 +90,8 @@ class Cluster:
         """
         if why := missing():
             raise Unavailable(why)
+        if len(str(self.folder)) > _LONGEST_FOLDER:
+            raise Unavailable(f"{self.folder} is too long a name for the sockets in it")
         self.stop()
         self._write()
         try:
@@ -139,34 +109,12 @@ class Cluster:
         for _ in range(10):  # what is ended last may have started something
             if not (left := self.processes()):
                 return
-            _kill(left)
+            owned.kill(left)
         raise RuntimeError(f"still running: {', '.join(str(each) for each in self.processes())}")
 
     def processes(self, node: str = "") -> list[psutil.Process]:
-        """What runs of this cluster, or of one node: daemons and those that watch over a job first, then the jobs."""
-        watching = [each for each in psutil.process_iter() if self._watches(each, node)]
-        below = [child for each in watching for child in _children(each)]
-        jobs = [each for each in psutil.process_iter() if self._is_job(each, node)]
-        return list(dict.fromkeys([*watching, *below, *jobs]))
-
-    def _watches(self, process: psutil.Process, node: str) -> bool:
-        """A daemon works in our folder; that of a node, and what this started to watch over a job, has the node's log
-        open. Their environments don't tell: the titles they give themselves are written over them."""
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.name().startswith(("slurm", "munged")) and process.cwd() == str(self.folder):
-                return not node or str(self._log(node)) in {each.path for each in process.open_files()}
-        return False
-
-    def _is_job(self, process: psutil.Process, node: str) -> bool:
-        """Also what a job left behind; not the shell of a developer who exported our configuration."""
-        with contextlib.suppress(psutil.Error, OSError):
-            told = process.environ()
-            ours = "SLURM_JOB_ID" in told and told.get("SLURM_CONF") == str(self.conf) and process.pid != os.getpid()
-            return ours and (not node or told.get("SLURMD_NODENAME") == node)
-        return False
-
-    def _log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
+        """What runs of this cluster, or of one node, in the order in which it is best ended."""
+        return owned.processes(self.conf, node)
 
     def start_node(self, node: str) -> None:
         """Start the slurmd of `node1` or `node2`; its node takes jobs again some seconds later."""
@@ -174,11 +122,11 @@ class Cluster:
 
     def stop_node(self, node: str) -> None:
         """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""
-        _kill([each for each in self.processes(node) if each.name() == "slurmd"])
+        owned.kill([each for each in self.processes(node) if each.name() == "slurmd"])
 
     def fail_node(self, node: str) -> None:
         """End a node's slurmd and all that runs there, as when its power fails."""
-        _kill(self.processes(node))
+        owned.kill(self.processes(node))
 
     def call(self, *command: str) -> str:
         """What a command such as `squeue` prints.
@@ -207,7 +155,7 @@ class Cluster:
         key.write_bytes(secrets.token_bytes(128))
         (self.folder / "plugstack.conf").touch()
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
-        text = _CONF.format(
+        text = _CONF.read_text().format(
             folder=self.folder,
             host=socket.gethostname().split(".")[0],
             user=getpass.getuser(),
@@ -237,7 +185,7 @@ class Cluster:
             with contextlib.suppress(subprocess.CalledProcessError):
                 if set(self.states().values()) == {"idle"}:
                     return
-            self._pause(end, "Slurm", self._log("slurmctld"))
+            self._pause(end, "Slurm", self.folder / "slurmctld.log")
 
     def _pause(self, end: float, name: str, log: Path) -> None:
         if time.monotonic() > end:
@@ -257,21 +205,6 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 check=True,
             )
-
-
-def _kill(processes: list[psutil.Process]) -> None:
-    """End these in their order: those that would report a job as ended before the job."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=5.0)
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _free_ports(count: int) -> list[int]:
@@ -314,6 +247,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     what, cluster = arguments[0], Cluster(Path(arguments[1]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a keeper leaves nothing behind
     try:
         if what != "stop":
             cluster.start()
