@@ -132,11 +132,22 @@ class Cluster:
         """What a command such as `squeue` prints.
 
         Raises:
-            subprocess.CalledProcessError: if it fails; its `stderr` says why.
+            subprocess.CalledProcessError: if it fails; its note says why.
         """
         done = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=True
+            command,
+            check=False,  # by us, with what it said
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
+        try:
+            done.check_returncode()
+        except subprocess.CalledProcessError as error:
+            error.add_note(done.stderr.strip())
+            raise
         return done.stdout.strip()
 
     def states(self) -> dict[str, str]:
