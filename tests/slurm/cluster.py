@@ -18,7 +18,7 @@ requeue        PENDING (BeginTime) for 6 s, then again with SLURM_RESTART_COUNT=
                until the node is back
 sacct          exits 1, "Slurm accounting storage is disabled": only squeue and scontrol know of jobs, as on many a
                small cluster
-both nodes     have the same host name, cores, clock and files
+both nodes     have the same host name, clock and files; each has a core of its own until `share_cores`
 """
 
 from __future__ import annotations
@@ -117,8 +117,17 @@ class Cluster:
         return owned.processes(self.conf, node)
 
     def start_node(self, node: str) -> None:
-        """Start the slurmd of `node1` or `node2`; its node takes jobs again some seconds later."""
-        self._daemon("slurmd", "-D", "-N", node, log=node)
+        """Start the slurmd of `node1` or `node2`; its node takes jobs again some seconds later. Each has a core of its
+        own, where there are two."""
+        cores = sorted(os.sched_getaffinity(0))
+        core = cores[NODES.index(node) % len(cores)]
+        self._daemon("taskset", f"--cpu-list={core}", _program("slurmd") or "slurmd", "-D", "-N", node, log=node)
+
+    def share_cores(self) -> None:
+        """From now on the jobs of both nodes may run on any core, as on a cluster that doesn't bind jobs to theirs."""
+        for process in self.processes():
+            if process.name() == "slurmd":
+                process.cpu_affinity(sorted(os.sched_getaffinity(0)))
 
     def stop_node(self, node: str) -> None:
         """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""
