@@ -3,6 +3,7 @@
 # make test-all the same, and those that take long
 # make gate     is this tree slower than BASE?
 # make check    style and types
+# make cluster  submitit, for sweeps on Slurm
 # make runtimes ONNX Runtime, OpenVINO, JAX and numba beside torch: 250 MB
 #
 # The first of them sets up .venv; later ones don't, unless pyproject.toml or constraints.txt changed.
@@ -20,7 +21,7 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test test-long test-all check setup runtimes accuracy compare upgrade clean
+.PHONY: bench gate trust test test-long test-all check setup runtimes cluster accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -71,6 +72,12 @@ runtimes: $(VENV)/runtimes
 
 $(VENV)/runtimes: $(VENV)/ready
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtimes]'
+	@touch $@
+
+cluster: $(VENV)/cluster
+
+$(VENV)/cluster: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster]'
 	@touch $@
 
 upgrade: $(VENV)/checkers

@@ -95,6 +95,9 @@ class Planted:
         """Note it."""
         self.cancelled += ids
 
+    def close(self) -> None:
+        """Nothing."""
+
     def last_words(self, job: str) -> str:
         """As planted."""
         return self.words
