@@ -224,6 +224,19 @@ def test_the_word_of_a_shard_may_arrive_later_than_the_news_of_its_end(tmp_path:
     assert len(read_sweep(folder).shards[0].submissions) == 1
 
 
+def test_a_shard_that_is_done_leaves_no_job_in_the_queue(tmp_path: Path) -> None:
+    """Slurm took its node for lost, and put its job in the queue again; the node finished it all the same."""
+    folder = made(tmp_path)
+    executor = Planted(folder, {1: ["forever"], 2: ["done"]})
+    attendant, _, _ = attend(folder, executor, looks=3)
+    write_attempts(attempts_path(folder, "shard-001"), [Attempt(0, "10", "node1", 0.0, starts.DONE)])
+    for _ in range(3):
+        rows = attendant.look()
+    assert [row.state for row in rows] == [DONE, DONE]
+    assert executor.cancelled == ["10"]
+    assert read_sweep(folder).status == FINISHED
+
+
 def test_a_job_that_waits_for_ever_is_shown_as_such(tmp_path: Path) -> None:
     """With the scheduler's reason, and for how long; nothing is submitted in its place."""
     folder = made(tmp_path)

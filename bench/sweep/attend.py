@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.sweep import attempts as starts
 from bench.sweep.attempts import Attempt, attempts_path, read_attempts, write_attempts
-from bench.sweep.executor import GONE, Executor, Job, NoAnswer, Task
+from bench.sweep.executor import GONE, PENDING, Executor, Job, NoAnswer, Task
 from bench.sweep.probing import MOST_SKEW, Answer, differing, read_answer, skew, told_of_skew
 from bench.sweep.standing import AT_WORK, DONE, GIVEN_UP, Row, last_jobs, rows_of
 from bench.sweep.sweepfile import (
@@ -117,6 +117,8 @@ class Attendant:
         if all(row.state in (DONE, GIVEN_UP) for row in rows):
             self.sweep.status = FAILED if any(row.state == GIVEN_UP for row in rows) else FINISHED
             self._save()
+            # of a shard that was finished where Slurm had taken its node for lost
+            self.executor.cancel([job for job, known in jobs.items() if known.phase == PENDING])
         elif again and self.clock() >= self._untried_until:
             self._submit_again(again, avoid)
         return rows
