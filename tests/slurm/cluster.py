@@ -18,7 +18,7 @@ requeue        PENDING (BeginTime) for 6 s, then again with SLURM_RESTART_COUNT=
                until the node is back
 sacct          exits 1, "Slurm accounting storage is disabled": only squeue and scontrol know of jobs, as on many a
                small cluster
-both nodes     have the same host name, clock and files; each has a core of its own until `share_cores`
+both nodes     have the same host name, clock and files; each has a core of its own but within `one_core`
 """
 
 from __future__ import annotations
@@ -123,11 +123,17 @@ class Cluster:
         core = cores[NODES.index(node) % len(cores)]
         self._daemon("taskset", "--cpu-list", str(core), _program("slurmd") or "slurmd", "-D", "-N", node, log=node)
 
-    def share_cores(self) -> None:
-        """From now on the jobs of both nodes may run on any core, as on a cluster that doesn't bind jobs to theirs."""
-        for process in self.processes():
-            if process.name() == "slurmd":
-                process.cpu_affinity(sorted(os.sched_getaffinity(0)))
+    @contextlib.contextmanager
+    def one_core(self) -> Iterator[None]:
+        """Meanwhile the jobs of both nodes run on one core, as where a cluster doesn't bind jobs to theirs."""
+        own = {each: each.cpu_affinity() for each in self.processes() if each.name() == "slurmd"}
+        for each in own:
+            each.cpu_affinity(sorted(os.sched_getaffinity(0))[:1])
+        try:
+            yield
+        finally:
+            for each, cores in own.items():
+                each.cpu_affinity(cores)
 
     def stop_node(self, node: str) -> None:
         """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from bench.store.files import read_json
 from bench.store.passes import pass_files
 from bench.sweep.sweepfile import SHARDS, read_sweep
+from bench.table.cells import cells as table_of
+from bench.table.reading import read_run
 from tests import command
 from tests.slurm.cluster import NODES, Cluster
 from tests.slurm.test_cluster import state, until
@@ -166,3 +169,21 @@ def test_one_that_waits_for_ever_is_shown_as_such(cluster: Cluster, tmp_path: Pa
         assert "PartitionDown" in told and "shard-001" in told
         command.bench("sweep", "--cancel=latest", *here, SLURM_CONF=str(cluster.conf))
         assert cluster.call("squeue", "--noheader") == ""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bench.store.merged") is None, reason="`bench merge` is not here yet")
+def test_shards_on_one_core_are_found(cluster: Cluster, tmp_path: Path) -> None:
+    """Two nodes that are one machine measure on the same core at a time: merged, their cells carry a warning."""
+    reports, merged = tmp_path / "reports", tmp_path / "merged"
+    with cluster.one_core(), sweeping(cluster, reports) as sweep:
+        code, told = sweep.ended()
+        assert code == 0, told
+        shards = sweep.folder / SHARDS
+    places = [read_json(path)["rnn_bench"]["place"] for run in shards.iterdir() for path in pass_files(run)]
+    assert {each["node"] for each in places} == set(NODES)
+    ((core,),) = {tuple(each["cores"]) for each in places}
+    code, told, said = command.bench("merge", str(shards), f"--into={merged}")
+    assert code == 0, told + said
+    (machine,) = (merged / "machines").iterdir()
+    warnings = table_of(read_run(machine))["warnings"]
+    assert len(warnings) == 4 and all("shared core" in {each.kind for each in found} for found in warnings), core
