@@ -7,7 +7,7 @@ import importlib.util
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Sweeping:
         """The last job of a shard."""
         return read_sweep(self.folder).shards[shard - 1].submissions[-1].job
 
-    def ended(self, seconds: float = 240.0) -> tuple[int, str]:
+    def ended(self, seconds: float = 480.0) -> tuple[int, str]:
         """Its exit code and all that it printed."""
         code = self.process.wait(timeout=seconds)
         return code, self.out.read_text()
@@ -136,13 +136,18 @@ def test_a_cancelled_shard_goes_on(cluster: Cluster, tmp_path: Path, expected: s
         assert all_cells(sweep.folder) == expected
 
 
-def test_a_shard_survives_its_node(cluster: Cluster, tmp_path: Path, expected: set[str]) -> None:
-    """A node that dies between two passes: the other goes on with its shard, and nothing measured is lost."""
+@pytest.mark.parametrize(("lost", "count"), [(Cluster.fail_node, PASSES), (Cluster.stop_node, 2 * PASSES)])
+def test_a_shard_survives_its_node(
+    cluster: Cluster, tmp_path: Path, expected: set[str], lost: Callable[[Cluster, str], None], count: int
+) -> None:
+    """A node that dies between two passes, or only can't be reached, while its job goes on: the other goes on with its
+    shard, each pass is there once, and nothing measured is lost. The second takes more passes than Slurm takes to see
+    it."""
     reports = tmp_path / "reports"
-    with sweeping(cluster, reports) as sweep:
+    with sweeping(cluster, reports, f"--passes={count}") as sweep:
         until(lambda: sweep.has_passes("shard-001", 1), "a first pass", 120)
         node = cluster.call("squeue", "--noheader", f"--jobs={sweep.job(1)}", "--format=%N")
-        cluster.fail_node(node)
+        lost(cluster, node)
         before = passes(reports, "shard-001")
         try:
             code, told = sweep.ended()
@@ -151,7 +156,7 @@ def test_a_shard_survives_its_node(cluster: Cluster, tmp_path: Path, expected: s
             until(lambda: cluster.states()[node] == "idle", "the node is back")
         after = passes(reports, "shard-001")
         assert code == 0, told
-        assert before.items() <= after.items() and 1 <= len(before) < len(after) == PASSES
+        assert before.items() <= after.items() and 1 <= len(before) < len(after) == count
         assert all_cells(sweep.folder) == expected
 
 
