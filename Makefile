@@ -3,6 +3,7 @@
 # make test-all the same, and those that take long
 # make gate     is this tree slower than BASE?
 # make check    style and types
+# make cluster  submitit, for sweeps on Slurm
 # make runtimes ONNX Runtime, OpenVINO, JAX and numba beside torch: 250 MB
 # make reframe  ReFrame, for the test of docs/reframe_rnn.py
 #
@@ -21,7 +22,7 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test test-long test-all check setup runtimes reframe accuracy compare upgrade clean
+.PHONY: bench gate trust test test-long test-all check setup runtimes cluster reframe accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -72,6 +73,12 @@ runtimes: $(VENV)/runtimes
 
 $(VENV)/runtimes: $(VENV)/ready
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtimes]'
+	@touch $@
+
+cluster: $(VENV)/cluster
+
+$(VENV)/cluster: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster]'
 	@touch $@
 
 reframe: $(VENV)/reframe

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
+from time import sleep, time
 from typing import Annotated, Any
 
 import typer
@@ -132,11 +132,15 @@ def _attend(folder: Path, executor: Executor, attempts: int | None, again: bool)
                 watch.show(rows, attendant.silence)
                 if attendant.sweep.status != RUNNING:
                     break
-                time.sleep(executor.pause)
+                sleep(executor.pause)
         except KeyboardInterrupt:
             attendant.leave()
             watch.__exit__(None, None, None)
             return _left(attendant.sweep, executor)
+        except BaseException:
+            attendant.leave()
+            raise
+        executor.close()
     return _ended(folder, attendant.sweep, rows)
 
 
@@ -160,7 +164,7 @@ def _left(there: Sweep, executor: Executor) -> int:
 def _ended(folder: Path, there: Sweep, rows: list[Row]) -> int:
     """Say what became of a sweep, and what to do with it; the exit code. Raises BrokenFile, ValueError."""
     if console.is_terminal:
-        console.print(table(rows, time.time()))
+        console.print(table(rows, time()))
     if there.status == REFUSED:
         raise ValueError(there.reason)
     failed = [row for row in rows if row.state == GIVEN_UP]
@@ -205,7 +209,7 @@ def _status(folder: Path) -> int:
         jobs = {}
     rows = rows_of(folder, there, jobs)
     if console.is_terminal:
-        console.print(table(rows, time.time()))
+        console.print(table(rows, time()))
     else:
         show([line(row) for row in rows])
     show([f"{there.id}: {there.status}{f': {there.reason}' if there.reason else ''}", *there.notes])

@@ -56,5 +56,8 @@ class Executor(Protocol):
     def cancel(self, ids: Sequence[str]) -> None:
         """End jobs, wherever they are."""
 
+    def close(self) -> None:
+        """Let go of jobs whose shards are done."""
+
     def last_words(self, job: str) -> str:
         """The last line that a job wrote to its log, and nothing where no log has arrived."""

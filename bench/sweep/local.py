@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.host.process import environment
@@ -79,6 +80,12 @@ class Local:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
             self._running = None
+
+    def close(self) -> None:
+        """Wait for the process whose last word has come already."""
+        if self._running:
+            with suppress(subprocess.TimeoutExpired):
+                self._running[1].wait(ENDING_SECONDS)
 
     def last_words(self, job: str) -> str:
         """The last line of its log."""

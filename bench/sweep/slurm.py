@@ -8,6 +8,8 @@ runs, and for minutes those that have ended; whether a shard is done, its own fi
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import os
 import shlex
@@ -27,7 +29,7 @@ from bench.sweep.sweepfile import JOBS
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
 
-INSTALL = "pip install 'rnn-bench[cluster]', or `make cluster` in a checkout"
+INSTALL = "run `pip install submitit`, or `make cluster` in a checkout"
 PROBE_SECONDS = 600.0
 ANSWER_SECONDS = 60
 WARNING_SECONDS = 90.0
@@ -98,6 +100,9 @@ class Slurm:
         """End them. One that has ended is none to complain of."""
         cancel(ids)
 
+    def close(self) -> None:
+        """Nothing: they end by themselves."""
+
     def last_words(self, job: str) -> str:
         """The last line of its log, of errors first; the folder is listed, so that a network file system looks again"""
         os.listdir(self.folder / JOBS)
@@ -155,7 +160,8 @@ def _ids(executor: SlurmExecutor, calls: Sequence[Any]) -> list[str]:
     from submitit.core.utils import FailedJobError
 
     try:
-        return [str(job.job_id) for job in executor.submit_array(calls)]
+        with contextlib.redirect_stderr(io.StringIO()):  # where submitit writes what sbatch says, which is said below
+            return [str(job.job_id) for job in executor.submit_array(calls)]
     except FailedJobError as error:
         lines = [line.strip() for line in str(error).splitlines() if "rror" in line] or [str(error).strip()]
         raise ValueError(f"sbatch refuses: {lines[-1].removeprefix('sbatch: ').removeprefix('error: ')}") from None
