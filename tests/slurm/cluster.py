@@ -18,7 +18,7 @@ requeue        PENDING (BeginTime) for 6 s, then again with SLURM_RESTART_COUNT=
                until the node is back
 sacct          exits 1, "Slurm accounting storage is disabled": only squeue and scontrol know of jobs, as on many a
                small cluster
-both nodes     have the same host name, clock and files; each has a core of its own until `share_cores`
+both nodes     have the same host name, clock and files; each has a core of its own but within `one_core`
 """
 
 from __future__ import annotations
@@ -121,13 +121,19 @@ class Cluster:
         own, where there are two."""
         cores = sorted(os.sched_getaffinity(0))
         core = cores[NODES.index(node) % len(cores)]
-        self._daemon("taskset", f"--cpu-list={core}", _program("slurmd") or "slurmd", "-D", "-N", node, log=node)
+        self._daemon("taskset", "--cpu-list", str(core), _program("slurmd") or "slurmd", "-D", "-N", node, log=node)
 
-    def share_cores(self) -> None:
-        """From now on the jobs of both nodes may run on any core, as on a cluster that doesn't bind jobs to theirs."""
-        for process in self.processes():
-            if process.name() == "slurmd":
-                process.cpu_affinity(sorted(os.sched_getaffinity(0)))
+    @contextlib.contextmanager
+    def one_core(self) -> Iterator[None]:
+        """Meanwhile the jobs of both nodes run on one core, as where a cluster doesn't bind jobs to theirs."""
+        own = {each: each.cpu_affinity() for each in self.processes() if each.name() == "slurmd"}
+        for each in own:
+            each.cpu_affinity(sorted(os.sched_getaffinity(0))[:1])
+        try:
+            yield
+        finally:
+            for each, cores in own.items():
+                each.cpu_affinity(cores)
 
     def stop_node(self, node: str) -> None:
         """Stop a node's slurmd and nothing else, as when the network fails: its jobs go on, and Slurm doesn't know."""
@@ -198,19 +204,20 @@ class Cluster:
             "--num-threads=2",
         )
         while not (here / "socket").exists():
-            self._pause(end, "munged", here / "munged.log")
+            self._pause(end, "munged", "munged.out", "munge/munged.log")
 
     def _wait_for_nodes(self, end: float) -> None:
         while True:
             with contextlib.suppress(subprocess.CalledProcessError):
                 if set(self.states().values()) == {"idle"}:
                     return
-            self._pause(end, "Slurm", self.folder / "slurmctld.log")
+            self._pause(end, "Slurm", "slurmctld.out", "node1.out", "node2.out")
 
-    def _pause(self, end: float, name: str, log: Path) -> None:
+    def _pause(self, end: float, name: str, *logs: str) -> None:
         if time.monotonic() > end:
-            said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-            raise Unavailable(f"{name} does not come up: {' '.join(said) or 'it says nothing'}")
+            paths = [path for path in (self.folder / log for log in logs) if path.exists()]
+            said = [line for path in paths for line in path.read_text(errors="replace").splitlines()[-1:]]
+            raise Unavailable(f"{name} does not come up: {'; '.join(said) or 'it says nothing'}")
         time.sleep(0.1)
 
     def _daemon(self, name: str, *arguments: str, log: str = "") -> None:
