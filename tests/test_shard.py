@@ -81,7 +81,7 @@ def test_a_shard_is_an_ordinary_run_of_its_cases(folder: Path) -> None:
     found = []
     for name in ("shard-001", "shard-002"):
         run = read_run(folder / SHARDS / name)
-        assert run.manifest.status == "finished"
+        assert (run.manifest.status, run.manifest.id) == ("finished", f"{folder.name}-{name}")
         found += [record.cell for record in run.manifest.cells]
     assert sorted(found) == sorted((case.id, name) for case, name in SETTINGS.cells())
     (attempt,) = attempts(folder)

@@ -157,6 +157,7 @@ class Start(Listener):
                 read_json(path)  # one that is cut off would be taken for measured
         else:
             manifest = begin(folder, self.sweep.shard_settings(self.number))
+            manifest.id = f"{self.sweep.id}-{folder.name}"  # every sweep has a shard-001
         Runner(folder, manifest, self).run()
         if self.sweep.explain:
             explain(folder, manifest, cache_folder(), self, Explaining())
