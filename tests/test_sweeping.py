@@ -5,6 +5,7 @@ Slurm's commands are played by scripts here, so that each can answer anything; a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -341,6 +342,11 @@ def test_status_shows_what_waits_and_why(tmp_path: Path, cluster: Play) -> None:
         "shard-002: waiting, 0 of 2 passes, job 7_1 (PENDING: PartitionNodeLimit)",
         f"{folder.name}: running",
     ]
+    there = read_sweep(folder)
+    write_sweep(folder, dataclasses.replace(there, probe=Submission("6", 0.0)))
+    cluster("squeue", "6|PENDING||PartitionDown\n7_0|PENDING||Dependency\n7_1|PENDING||Dependency\n")
+    told = bench("sweep", "--status", folder.name, "--reports", str(tmp_path))[1]
+    assert "7_1 (PENDING: the probe comes first, which waits for PartitionDown)" in told
     cluster("squeue", err="no controller\n", code=1)
     code, out, _ = bench("sweep", "--status", folder.name, "--reports", str(tmp_path))
     assert code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.store.passes import pass_files
@@ -49,6 +49,10 @@ def _row(folder: Path, sweep: Sweep, shard: Shard, jobs: dict[str, Job] | None, 
     last = attempts[-1] if attempts else None
     submitted = shard.submissions[-1] if shard.submissions else None
     job = (jobs or {}).get(submitted.job, Job(GONE)) if submitted else Job(GONE)
+    if job.reason.startswith("Dependency"):
+        probe = (jobs or {}).get(sweep.probe.job, Job(GONE)) if sweep.probe else Job(GONE)
+        why = f", which waits for {probe.reason}" if probe.phase == PENDING and probe.reason else ""
+        job = replace(job, reason=f"the probe comes first{why}")
     state, note = _state(sweep, shard, attempts, None if jobs is None else job, stopped)
     busy = state == AT_WORK and last is not None and last.outcome == starts.RUNNING
     return Row(
@@ -72,8 +76,7 @@ def _state(sweep: Sweep, shard: Shard, attempts: list[Attempt], job: Job | None,
         return DONE, ""
     if job is not None and job.phase != GONE:
         again = f"attempt {len(attempts) + (job.phase == PENDING)} of {sweep.attempts}" if attempts else ""
-        why = "the probe comes first" if job.reason.startswith("Dependency") else job.reason
-        said = ": ".join(filter(None, (job.said, why))) if job.phase == PENDING else ""
+        said = ": ".join(filter(None, (job.said, job.reason))) if job.phase == PENDING else ""
         return (
             WAITING if job.phase == PENDING else AT_WORK,
             ", ".join(filter(None, (said, again if len(attempts) > 1 or job.phase == PENDING else ""))),

@@ -160,7 +160,6 @@ def test_a_shard_survives_its_node(
         assert all_cells(sweep.folder) == expected
 
 
-@pytest.mark.xfail(reason="a shard's line says that the probe comes first, not why the probe waits")
 def test_one_that_waits_for_ever_is_shown_as_such(cluster: Cluster, tmp_path: Path) -> None:
     """The reason that Slurm gives stands in its line; Ctrl-C leaves it in the queue, and --cancel takes it out."""
     reports = tmp_path / "reports"
