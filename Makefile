@@ -3,7 +3,9 @@
 # make test-all the same, and those that take long
 # make gate     is this tree slower than BASE?
 # make check    style and types
+# make cluster  submitit, for sweeps on Slurm
 # make runtimes ONNX Runtime, OpenVINO, JAX and numba beside torch: 250 MB
+# make reframe  ReFrame, for the test of docs/reframe_rnn.py
 #
 # The first of them sets up .venv; later ones don't, unless pyproject.toml or constraints.txt changed.
 
@@ -20,7 +22,7 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test test-long test-all check setup runtimes accuracy compare upgrade clean
+.PHONY: bench gate trust test test-long test-all check setup runtimes cluster reframe accuracy compare upgrade clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -71,6 +73,18 @@ runtimes: $(VENV)/runtimes
 
 $(VENV)/runtimes: $(VENV)/ready
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtimes]'
+	@touch $@
+
+cluster: $(VENV)/cluster
+
+$(VENV)/cluster: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster]'
+	@touch $@
+
+reframe: $(VENV)/reframe
+
+$(VENV)/reframe: $(VENV)/ready
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reframe]'
 	@touch $@
 
 upgrade: $(VENV)/checkers

@@ -12,6 +12,7 @@ why/        why it takes that long: floors, limits, profiles, gradients
 worker/     the fresh process that measures, told what by lines of JSON
 table/      what the files say, in numbers: estimates, Comparisons, winners, laws, advice
 run/        one command's measuring: survey, passes, explanation
+sweep/      many runs at once, here or on a Slurm cluster
 gate/       two sides measured in alternation, and a verdict on the change
 report/     what table/, why/ and gate/ found, in words, tables and pictures; nothing is decided here
 proof/      the suite measuring itself
@@ -34,6 +35,7 @@ who is faster, who is the fastest   table/comparison.py
 the floor                           why/floor.py, from the rates of why/limits/
 what to use for one case            table/advice.py
 the gate's verdict                  gate/judge.py
+what becomes of a shard that fails  sweep/attend.py
 a sentence of the report            report/findings.py
 a figure                            report/pictures/figures.py
 """

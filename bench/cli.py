@@ -1,10 +1,11 @@
-"""The command line: python -m bench run | report | advise | list | limits | profile | gradients | check | new | gate |
-compare | accuracy | trust.
+"""The command line: python -m bench run | report | sweep | advise | list | limits | profile | gradients | check | new |
+gate | compare | accuracy | trust.
 
-Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
-nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Checking: 0 equal wherever it runs; 1
-differs, fails, or runs nowhere. Advising: 0 answered; 1 nothing can be said. All: 2 wrong usage or a broken file; 130
-interrupted, and what was measured is kept.
+Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Sweeping: the
+same of all shards; 130 where it goes on, or can go on, without you. Gating: 0 nothing regressed; 1 regressed; 3
+incomparable; 4 inconclusive, with --strict. Checking: 0 equal wherever it runs; 1 differs, fails, or runs nowhere.
+Advising: 0 answered; 1 nothing can be said. All: 2 wrong usage or a broken file; 130 interrupted, and what was measured
+is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.commands import bringing, explaining, gating, listing, measuring
+from bench.commands import bringing, explaining, gating, listing, measuring, sweeping
 
 app = typer.Typer(
     help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
@@ -25,6 +26,7 @@ app = typer.Typer(
 for command in (
     measuring.run,
     measuring.report,
+    sweeping.sweep,
     explaining.advise,
     gating.gate,
     gating.compare,

@@ -193,7 +193,7 @@ def test_every_command_is_looked_at() -> None:
     """By one of the tests below, but for those of other tools."""
     looked = {"rnn-bench", "make", "pytest", "rnn_impls.manual", "rnn_impls.looped"}
     called = {split(line)[0] for line in COMMANDS}
-    assert called == looked | {".", "pip", "pytest-benchmark"}
+    assert called == looked | {".", "pip", "pytest-benchmark", "reframe"}
 
 
 @pytest.mark.parametrize("words", typed("rnn-bench"), ids=" ".join)

@@ -53,7 +53,7 @@ PRELOADED = (
 """Of what others wrote, what takes long to import, as far as it is there; `torch._inductor` is imported by torch's
 profiler."""
 
-OURS = ("bench", "pytest")
+OURS = ("bench", "bench.sweep.shard", "pytest")
 """Modules that start workers."""
 
 

@@ -1,6 +1,8 @@
 """The commands of `python -m bench`. Options come in; each calls one package, prints, and ends with an exit code.
 
 measuring   run, report, accuracy
+sweeping    sweep
+cluster     what sweep asks of Slurm
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
 bringing    check, new

@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 
+class OtherMachine(ValueError):
+    """A run that was begun on another machine or software can't be gone on with here; the text says what differs."""
+
+
 def describe() -> dict[str, Any]:
     """A flat table of facts; sizes in bytes, None where there is nothing to tell."""
     return _host() | _torch() | _gpu()

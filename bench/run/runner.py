@@ -25,7 +25,7 @@ from bench.cases.settings import Settings
 from bench.cases.words import in_words
 from bench.host.clock import Ledger
 from bench.host.identity import place
-from bench.host.machine import differences
+from bench.host.machine import OtherMachine, differences
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import Crew, file_name
 from bench.run.plan import STARTING_SECONDS, CasePlan, CaseSamples, ControlFailed, measure, plan_pass
@@ -33,7 +33,7 @@ from bench.run.progress import Listener
 from bench.run.survey import MOST_LOST, Survey
 from bench.store.folder import LOGS
 from bench.store.manifest import FAILED, MEASURED, Manifest, write_manifest
-from bench.store.passes import benchmark_entry, disturbed_share, extra_info, pass_files, write_pass
+from bench.store.passes import benchmark_entry, disturbed_share, extra_info, missing_passes, pass_files, write_pass
 from bench.table.lines import lines_of
 
 TAKEN_AGAIN_FROM = 1 / 3
@@ -61,8 +61,8 @@ class Runner:
     def run(self) -> None:
         """Survey where that has not been done, then the passes that are missing; the manifest is kept up to date.
 
-        Raises RunFailed, WorkerRefused, OSError (a full disk, naming the file), KeyboardInterrupt, and ValueError when
-        a resumed run was begun on another machine or software; in each case what was measured before is on disk.
+        Raises RunFailed, WorkerRefused, OSError (a full disk, naming the file), KeyboardInterrupt, and OtherMachine
+        when a resumed run was begun on another machine or software; in each case what was measured before is on disk.
         """
         begun, spent_before = time.perf_counter(), sum(self.manifest.ledger.values())
         self._save(self.manifest.status)  # so that it can be resumed whenever it is killed
@@ -123,9 +123,9 @@ class Runner:
         self._deadline = time.perf_counter() + self.settings.budget if self.settings.budget else float("inf")
         plans = self._plan()
         seconds = self._pass_overhead + sum(plan.seconds for plan in plans)
-        done = len(pass_files(self.folder))
-        self.listener.planned(self.manifest, self.settings.passes, seconds * max(0, self.settings.passes - done))
-        for number in range(done + 1, self.settings.passes + 1):
+        missing = missing_passes(self.folder, self.settings.passes)
+        self.listener.planned(self.manifest, self.settings.passes, seconds * len(missing))
+        for number in missing:
             if number > 2 and time.perf_counter() + seconds > self._deadline:
                 self.listener.note(f"the budget is spent after {number - 1} of {self.settings.passes} passes")
                 return
@@ -222,10 +222,10 @@ class Runner:
         return dataclasses.replace(plan, calls={n: c for n, c in plan.calls.items() if self.lost[n] < MOST_LOST})
 
     def _check_machine(self, machine: dict[str, Any]) -> None:
-        """Passes of one run are of one machine and software, also when it is resumed. Raises ValueError."""
+        """Passes of one run are of one machine and software, also when it is resumed. Raises OtherMachine."""
         if changed := differences(self.manifest.machine, machine):
             told = ", ".join(f"{key} {then} then, {now} now" for key, (then, now) in changed.items())
-            raise ValueError(f"{self.folder}: begun on another machine or software, start a new run ({told})")
+            raise OtherMachine(f"{self.folder}: begun on another machine or software, start a new run ({told})")
 
     def _benchmarks(self, found: CaseSamples) -> list[dict[str, Any]]:
         """The benchmarks of one measured Case."""

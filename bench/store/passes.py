@@ -53,6 +53,12 @@ def pass_files(folder: Path) -> list[Path]:
     return sorted((folder / "passes").glob("pass-*.json"))
 
 
+def missing_passes(folder: Path, wanted: int) -> list[int]:
+    """The numbers up to `wanted` of which a run has no file, also where a broken one was taken away."""
+    there = {path.stem for path in pass_files(folder)}
+    return [number for number in range(1, wanted + 1) if f"pass-{number:03}" not in there]
+
+
 def extra_info(
     case: Case, implementation: str, samples: dict[str, Any], control: dict[str, Any], record: CellRecord
 ) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What is tested on a real Slurm, and what starts one."""
