@@ -32,6 +32,7 @@ FLOW = (
     "run",
     "gate",
     "report",
+    "functions",
     "proof",
     "commands",
     "cli",
