@@ -247,6 +247,8 @@ def test_options_that_make_no_sense(options: dict[str, Any], said: str) -> None:
         (torch.ones(2), torch.zeros(2), False),
         ({"a": [1.0]}, {"a": [1.0]}, True),
         ("text", "text", True),
+        (2, 2.0, True),
+        (torch.ones(2), torch.ones(2, dtype=torch.float64), False),
         ("text", "other", False),
         ({1, 2}, {2, 1}, True),
     ],

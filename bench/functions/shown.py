@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bench.table.stats import Estimate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+WIDTH = 100
 _LATEX = {"×": r"$\times$", "µ": r"\textmu{}", "–": "--"}
 _LOG_FROM = 8
 """Sizes whose largest is so many times their smallest are shown on a logarithmic axis."""
@@ -60,8 +62,9 @@ def _of_two(row: pd.Series, baseline: str) -> str:
     return f"which of {one} and `{baseline}` is faster is undecided: {times(ratio.value, ratio.low, ratio.high)}."
 
 
-def text(frame: pd.DataFrame, baseline: str, reason: str, width: int = 100) -> str:
-    """The answer, the table, and what is to be known of it."""
+def text(frame: pd.DataFrame, baseline: str, reason: str) -> str:
+    """The answer, the table, and what is to be known of it, as wide as the terminal, or WIDTH where there is none."""
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
     titles, rows = _table(frame, baseline)
     notes = [part for line in _warnings(frame, reason) for part in wrapped(f"Warning: {line}", width)]
     lines = [line for each in answers(frame, baseline) for line in wrapped(each, width)]

@@ -18,11 +18,12 @@ differ."""
 
 def equal(actual: Any, expected: Any) -> None:
     """Raise AssertionError where two results differ: by `torch.testing.assert_close` if it knows their type, in
-    sequences and mappings, too, by `==` if not."""
+    sequences and mappings, too, by `==` if not. 2 and 2.0 are equal; tensors of two dtypes are not."""
     import torch
 
+    numbers = isinstance(actual, (int, float, complex)) and isinstance(expected, (int, float, complex))
     try:
-        torch.testing.assert_close(actual, expected)
+        torch.testing.assert_close(actual, expected, check_dtype=not numbers)
     except TypeError:  # of things that it does not know
         if actual != expected:
             raise AssertionError(f"{_short(actual)} is not {_short(expected)}") from None
@@ -95,7 +96,7 @@ def _hold(name: str, actual: Any, baseline: str, expected: Any, size: Any, check
     try:
         verdict = check(actual, expected)
     except Exception as error:  # an AssertionError, or whatever the user's own check raises
-        raise ValueError(f"`{name}` differs from `{baseline}`{_at(size)}: {_first_line(error)}") from error
+        raise ValueError(f"`{name}` differs from `{baseline}`{_at(size)}: {_first_line(error)}") from None
     if verdict is not None and getattr(verdict, "shape", ()) == () and not verdict:
         raise ValueError(f"`{name}` differs from `{baseline}`{_at(size)}: {_checker(check)} gives {verdict}")
 
