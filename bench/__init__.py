@@ -15,6 +15,7 @@ run/        one command's measuring: survey, passes, explanation
 sweep/      many runs at once, here or on a Slurm cluster
 gate/       two sides measured in alternation, and a verdict on the change
 report/     what table/, why/ and gate/ found, in words, tables and pictures; nothing is decided here
+functions/  `compare`: the same core for any functions, in a script or a notebook
 proof/      the suite measuring itself
 commands/   what `python -m bench` offers
 cli.py      the command line that puts them together
@@ -38,4 +39,34 @@ the gate's verdict                  gate/judge.py
 what becomes of a shard that fails  sweep/attend.py
 a sentence of the report            report/findings.py
 a figure                            report/pictures/figures.py
+`bench.compare`                     functions/comparing.py
+
+The public names are those of `__all__`; `%load_ext bench` in a notebook adds `%compare`.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.functions.comparing import compare
+    from bench.functions.result import Result, load
+
+__all__ = ["Result", "compare", "load"]
+
+_HOMES = {"Result": "result", "compare": "comparing", "load": "result"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are first asked for: whatever else is in here does without them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"bench.functions.{_HOMES[name]}"), name)
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What `%load_ext bench` calls."""
+    from bench.functions.magic import register
+
+    register(ipython)

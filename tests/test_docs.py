@@ -71,7 +71,9 @@ def examples(page: Path) -> Iterator[Example]:
 
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
-FILES = [example for example in EXAMPLES if example.language == "python" and example.file]
+SCRIPTS = [example for example in EXAMPLES if example.language == "python" and example.page.name == "compare.md"]
+"""Run as they are by `tests/test_compare_page.py`."""
+FILES = [each for each in EXAMPLES if each.language == "python" and each.file and each not in SCRIPTS]
 MINE = {example.file: example for example in FILES}
 
 
@@ -111,6 +113,7 @@ def test_there_is_something_to_look_at() -> None:
     """Examples of each kind, and no fence that nobody looks at."""
     assert {"my_rnn.py", "bare.py", "mine.py", "conftest.py", "my_cell.py"} == set(MINE)
     assert len(MINE) == len(FILES), "two files of one name"
+    assert [each.file for each in SCRIPTS] == ["two_functions.py", "saved.py"]
     assert {example.language for example in EXAMPLES} <= KNOWN
     assert {"make bench", "rnn-bench gate --base main --impl my_rnn.py:MyRNN --hidden-size 64"} <= set(COMMANDS)
 

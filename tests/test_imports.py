@@ -33,6 +33,7 @@ FLOW = (
     "sweep",
     "gate",
     "report",
+    "functions",
     "proof",
     "commands",
     "cli",

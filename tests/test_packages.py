@@ -209,3 +209,15 @@ def test_an_installed_suite_works_in_any_folder(scripts: Path, tmp_path: Path) -
     shutil.rmtree(latest / "figures")
     rnn_bench("report", "latest")
     assert (latest / "figures" / "main.png").is_file()
+
+
+@pytest.mark.long
+def test_an_installed_suite_compares_functions(scripts: Path, tmp_path: Path) -> None:
+    """The example of the page, as it is written, where there is only the wheel."""
+    page = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+    (tmp_path / "two_functions.py").write_text(page.split("```python\n")[1].split("```")[0])
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(scripts / "python"), "two_functions.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("At 64 `mine` is ") and "faster than `theirs`." in done.stdout

@@ -119,7 +119,10 @@ def compare(
     allow_different: AllowDifferent = "",
     reports: RunsFolder = REPORTS,
 ) -> None:
-    """Hold a saved run against another of the same machine, by control-normalised times."""
+    """Hold a saved run against another of the same machine, by control-normalised times.
+
+    Two functions in Python are compared by `from bench import compare`, which measures them.
+    """
     with clear_errors(), _clear_ends():
         from bench.gate.saved import compare as hold
         from bench.table.reading import read_run

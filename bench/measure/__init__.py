@@ -7,6 +7,7 @@ reference   what a network must give, in float64, by its step as it is written
 parity      equal before timed: outputs, states and gradients against that reference
 steptimes   how long the steps of a streaming case take
 alternate   blocks of all and the control in random order: the heart of the suite
+turns       the same for any functions, without a Case
 spotcheck   are results of timed calls right, too, and not remembered?
 state       what a process is set to: read, compared, put back
 memory      a call's peak, and what it leaves behind

@@ -17,8 +17,10 @@ from bench.table.comparison import (
     GAP,
     NO_EVIDENCE,
     NOT_PINNED,
+    ONE_PROCESS,
     PARTS,
     TAKEN_AGAIN,
+    UNCHECKED,
     EstimateWarning,
     joined,
 )
@@ -34,6 +36,8 @@ _SHORT: dict[str, Callable[[float], str]] = {
     NO_EVIDENCE: lambda passes: "no evidence",
     NOT_PINNED: lambda _: "not pinned",
     COUNTED: lambda _: "operations counted",
+    ONE_PROCESS: lambda _: "one process",
+    UNCHECKED: lambda _: "unchecked",
 }
 
 _SENTENCES: dict[str, Callable[[float], str]] = {
@@ -48,6 +52,8 @@ _SENTENCES: dict[str, Callable[[float], str]] = {
     GAP: lambda gap: f"the floor was beaten, by a gap down to {gap:.2f}×: `rnn-bench limits --again` mends it",
     NO_EVIDENCE: lambda passes: "nothing is known of what disturbed the blocks: medians over rounds are shown",
     COUNTED: lambda _: "the network does not state its operations: torch's flop counter did, and floors rest on that",
+    ONE_PROCESS: lambda _: "measured within one process: another may differ by more than the intervals say",
+    UNCHECKED: lambda _: "nobody looked whether results are equal",
     NOT_PINNED: lambda _: "this system binds no process to a core: repeats will differ by more",
 }
 

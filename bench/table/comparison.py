@@ -49,6 +49,8 @@ COUNTED = "counted"
 """The network does not state its operations; they were counted, and floor and laws rest on that. No value."""
 NOT_PINNED = "not pinned"
 """The system binds no process to a core, so that implementations and control may have met different ones; no value."""
+ONE_PROCESS, UNCHECKED = "one process", "unchecked"
+"""Of functions: all passes share one process and its luck with memory; nobody looked whether results are equal."""
 
 DISTURBED_FROM, DRIFT_FROM, FEW_ROUNDS_BELOW, FEW_PASSES_BELOW = 0.05, SPIKE, 7, 3
 

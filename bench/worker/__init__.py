@@ -5,5 +5,6 @@ jobs        what it can be asked to do, by kind: survey, check, blocks, limits, 
 surveyor    the survey of a cell: does it run, is it right, how long, how much memory
 checker     is one implementation right, case by case, and which lines would mend it
 blocks      builds what it is told to, and times a block when it is told to
+caller      times functions that were sent, for `compare`
 tree        a tree whose code is measured in place of the installed one
 """

@@ -13,6 +13,7 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "denormals", "cells": [[case id, implementation], ...], "first": true}: what denormal numbers cost them,
         and with `first` how many there are; see `bench.why.denormals`
     {"kind": "gradients"}: how far back gradients reach; see `bench.why.gradients`
+    {"kind": "functions", "sent": path, ...}: any functions, timed in alternation; see `bench.worker.caller`
     {"kind": "blocks"}: one of several that take turns, told line by line whose block to time; see
         `bench.worker.blocks`. With `describe` its `ready` tells the machine; it gets ready off the cores that others
         measure on with so many `threads` (1)
@@ -24,7 +25,7 @@ Findings: `ready` (machine and devices), `refused` (and then nothing more), `sta
 `cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `mending` and `mend` (a
 bare module that is not right is tried in other ways, and the lines that make it right), `begun`, `built` and
 `block` (while it times blocks), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a
-table), `end` (the ledger).
+table), `timed` and `unsendable` (of functions), `end` (the ledger).
 """
 
 from __future__ import annotations

@@ -120,5 +120,12 @@ def gradients(desk: Desk) -> None:
     desk.tell("gradients", found=measure_gradients())
 
 
-_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, denormals, gradients)
+def functions(desk: Desk) -> None:
+    """Time functions that somebody sent."""
+    from bench.worker.caller import time_functions
+
+    time_functions(desk.job, desk.tell)
+
+
+_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, denormals, gradients, functions)
 JOBS = {job.__name__: job for job in _ALL}
