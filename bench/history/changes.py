@@ -1,0 +1,216 @@
+"""What changed in a history: levels of time within a series, exact meters from run to run, and both across a change of
+machine or software, which is then named as the cause."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from bench.cases.case import Cell
+from bench.history.series import Handover, History, Series
+from bench.history.shifts import LEVEL, MIN_POINTS, Shift, likeness, shifts
+from bench.history.summary import METERS
+from bench.table.stats import Estimate, t_half_width
+
+TIME = "time"
+"""What changed, where it is no exact meter."""
+
+FEWEST_AT_HANDOVER = 3
+"""Runs on both sides of a handover from which its change of level can be told."""
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something happened: after the run `earlier`, and up to the run `at`; it may as well have been as early as
+    after the run `first` and as late as up to the run `last`. Numbers of runs in the history."""
+
+    earlier: int
+    at: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one cell. `what` is TIME or a meter; `before` and `after` are levels, of time over the control's or
+    of the meter; `ratio` is after over before (of an exact meter without width; NaN where nothing came before).
+    `counts` are runs on both sides. `causes` are differences of machine or software, name -> (before, after)."""
+
+    cell: Cell
+    what: str
+    before: float
+    after: float
+    ratio: Estimate
+    place: Place
+    counts: tuple[int, int]
+    causes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    id: str = ""
+
+    @property
+    def is_worse(self) -> bool:
+        """Slower, or more of a meter."""
+        return self.after > self.before
+
+
+@dataclass(frozen=True)
+class Level:
+    """A stretch of runs of one series between two changes: numbers of its first and last run, and its level, of time
+    over the control's."""
+
+    first: int
+    last: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """All changes of a history, the last first; the levels of each series, by cell and fingerprint; how many series are
+    too short for changes in time; and how much a run resembles the one before it, by fingerprint."""
+
+    changes: tuple[Change, ...]
+    levels: dict[tuple[Cell, str], tuple[Level, ...]]
+    short: int
+    alike: dict[str, float]
+
+
+def changes(history: History) -> Found:
+    """Find them. Raises ModuleNotFoundError without ruptures."""
+    prints = list(dict.fromkeys(run.fingerprint for run in history.runs))
+    alike = {print_: likeness([s.logs for s in history.series if s.fingerprint == print_]) for print_ in prints}
+    found: list[Change] = []
+    levels: dict[tuple[Cell, str], tuple[Level, ...]] = {}
+    for cell in history.cells:
+        own = history.of(cell)
+        long = [each for each in own if len(each.runs) >= MIN_POINTS]
+        for each in own:
+            told = shifts(each.logs, alike[each.fingerprint], LEVEL / len(long)) if each in long else []
+            levels[cell, each.fingerprint] = tuple(_levels(each, told))
+            found += [_in_time(each, shift) for shift in told]
+            found += _in_meters(each)
+        found += _across(history, own, levels, alike)
+    short = sum(len(each.runs) < MIN_POINTS for each in history.series)
+    ordered = sorted(found, key=lambda each: (-each.place.at, each.cell, each.what))
+    return Found(tuple(_named(history, each) for each in ordered), levels, short, alike)
+
+
+def _levels(series: Series, told: Sequence[Shift]) -> Iterator[Level]:
+    edges = [0, *(shift.at for shift in told), len(series.runs)]
+    values = [*(shift.before for shift in told), told[-1].after] if told else [float(np.median(series.logs))]
+    for begin, end, value in zip(edges[:-1], edges[1:], values, strict=True):
+        yield Level(series.runs[begin], series.runs[end - 1], math.exp(value))
+
+
+def _in_time(series: Series, shift: Shift) -> Change:
+    runs, counts = series.runs, (shift.at, len(series.runs) - shift.at)
+    place = Place(runs[shift.at - 1], runs[shift.at], runs[shift.first - 1], runs[shift.last])
+    ratio = _ratio(shift.after - shift.before, shift.ends(), sum(counts))
+    return Change(series.cell, TIME, math.exp(shift.before), math.exp(shift.after), ratio, place, counts)
+
+
+def _ratio(difference: float, ends: tuple[float, float], count: int) -> Estimate:
+    """Of logarithms."""
+    low, high = ends
+    return Estimate(math.exp(difference), math.exp(low), math.exp(high), count)
+
+
+def _in_meters(series: Series) -> Iterator[Change]:
+    """Every rise and fall of an exact meter from one run to the next that has it: nothing to be uncertain of."""
+    for meter in METERS:
+        known = [
+            (number, told[meter]) for number, told in zip(series.runs, series.meters, strict=True) if meter in told
+        ]
+        for k, ((earlier, before), (at, after)) in enumerate(pairwise(known), start=1):
+            if before != after:
+                yield _exactly(series.cell, meter, (before, after), (earlier, at), (k, len(known) - k))
+
+
+def _known(series: Series, meter: str) -> list[tuple[int, float]]:
+    """(number of the run, value), of the runs that have this meter."""
+    return [(number, told[meter]) for number, told in zip(series.runs, series.meters, strict=True) if meter in told]
+
+
+def _exactly(
+    cell: Cell,
+    meter: str,
+    values: tuple[float, float],
+    runs: tuple[int, int],
+    counts: tuple[int, int],
+    causes: Mapping[str, tuple[Any, Any]] | None = None,
+) -> Change:
+    (before, after), (earlier, at) = values, runs
+    ratio = after / before if before else math.nan
+    exact = Estimate(ratio, ratio, ratio, sum(counts))
+    return Change(cell, meter, before, after, exact, Place(earlier, at, earlier, at), counts, causes or {})
+
+
+def _across(
+    history: History,
+    own: Sequence[Series],
+    levels: Mapping[tuple[Cell, str], tuple[Level, ...]],
+    alike: Mapping[str, float],
+) -> Iterator[Change]:
+    """What a cell's handovers changed, of its time and of its meters."""
+    by_print = {each.fingerprint: each for each in own}
+    for handover in history.handovers:
+        if handover.before in by_print and handover.after in by_print:
+            before, after = by_print[handover.before], by_print[handover.after]
+            ends = levels[before.cell, handover.before][-1], levels[before.cell, handover.after][0]
+            worst = max(alike[handover.before], alike[handover.after])
+            if change := _level_across(before, after, ends, handover, worst):
+                yield change
+            yield from _meters_across(before, after, handover)
+
+
+def _level_across(
+    before: Series, after: Series, ends: tuple[Level, Level], handover: Handover, alike: float
+) -> Change | None:
+    """The change of level from the last stretch of one series to the first of another, where it is beyond chance, by
+    Welch's t at LEVEL; None where it is not, or where there are too few runs."""
+    one, two = _logs_of(before, ends[0]), _logs_of(after, ends[1])
+    if min(len(one), len(two)) < FEWEST_AT_HANDOVER:
+        return None
+    errors = [float(part.var(ddof=1)) / len(part) for part in (one, two)]
+    difference = float(two.mean() - one.mean())
+    worse = math.sqrt((1 + alike) / (1 - alike))
+    error = math.sqrt(sum(errors)) * worse
+    if not error:
+        freedom = float(len(one) + len(two) - 2)
+    else:
+        freedom = sum(errors) ** 2 / sum(e**2 / (len(part) - 1) for e, part in zip(errors, (one, two), strict=True))
+    if abs(difference) <= t_half_width(error, freedom, LEVEL / 2):
+        return None
+    half = t_half_width(error, freedom, 0.025)
+    counts = (len(one), len(two))
+    ratio = _ratio(difference, (difference - half, difference + half), sum(counts))
+    place = Place(handover.last, handover.first, handover.last, handover.first)
+    levels = math.exp(one.mean()), math.exp(two.mean())
+    return Change(before.cell, TIME, *levels, ratio, place, counts, handover.differences)
+
+
+def _logs_of(series: Series, level: Level) -> np.ndarray[Any, np.dtype[np.float64]]:
+    inside = [log for number, log in zip(series.runs, series.logs, strict=True) if level.first <= number <= level.last]
+    return np.asarray(inside, float)
+
+
+def _meters_across(before: Series, after: Series, handover: Handover) -> Iterator[Change]:
+    for meter in METERS:
+        old, new = _known(before, meter), _known(after, meter)
+        if old and new and old[-1][1] != new[0][1]:
+            (earlier, was), (at, is_) = old[-1], new[0]
+            counts = (len(old), len(new))
+            yield _exactly(before.cell, meter, (was, is_), (earlier, at), counts, handover.differences)
+
+
+def _named(history: History, change: Change) -> Change:
+    """The same with its id: of the cell, of what changed, and of the run at which it shows, so that it stays the same
+    while runs are added, as long as the change is placed there."""
+    text = "\n".join([*change.cell, change.what, history.runs[change.place.at].run])
+    return replace(change, id=hashlib.sha256(text.encode()).hexdigest()[:DIGITS])
