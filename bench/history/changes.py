@@ -42,7 +42,7 @@ class Place:
 class Change:
     """A change of one cell. `what` is TIME or a meter; `before` and `after` are levels, of time over the control's or
     of the meter; `ratio` is after over before (of an exact meter without width; NaN where nothing came before).
-    `counts` are runs on both sides. `causes` are differences of machine or software, name -> (before, after)."""
+    `causes` are differences of machine or software, name -> (before, after)."""
 
     cell: Cell
     what: str
@@ -50,7 +50,6 @@ class Change:
     after: float
     ratio: Estimate
     place: Place
-    counts: tuple[int, int]
     causes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     id: str = ""
 
@@ -109,10 +108,10 @@ def _levels(series: Series, told: Sequence[Shift]) -> Iterator[Level]:
 
 
 def _in_time(series: Series, shift: Shift) -> Change:
-    runs, counts = series.runs, (shift.at, len(series.runs) - shift.at)
+    runs = series.runs
     place = Place(runs[shift.at - 1], runs[shift.at], runs[shift.first - 1], runs[shift.last])
-    ratio = _ratio(shift.after - shift.before, shift.ends(), sum(counts))
-    return Change(series.cell, TIME, math.exp(shift.before), math.exp(shift.after), ratio, place, counts)
+    ratio = _ratio(shift.after - shift.before, shift.ends(), len(runs))
+    return Change(series.cell, TIME, math.exp(shift.before), math.exp(shift.after), ratio, place)
 
 
 def _ratio(difference: float, ends: tuple[float, float], count: int) -> Estimate:
@@ -127,9 +126,9 @@ def _in_meters(series: Series) -> Iterator[Change]:
         known = [
             (number, told[meter]) for number, told in zip(series.runs, series.meters, strict=True) if meter in told
         ]
-        for k, ((earlier, before), (at, after)) in enumerate(pairwise(known), start=1):
+        for (earlier, before), (at, after) in pairwise(known):
             if before != after:
-                yield _exactly(series.cell, meter, (before, after), (earlier, at), (k, len(known) - k))
+                yield _exactly(series.cell, meter, (before, after), (earlier, at), len(known))
 
 
 def _known(series: Series, meter: str) -> list[tuple[int, float]]:
@@ -142,13 +141,13 @@ def _exactly(
     meter: str,
     values: tuple[float, float],
     runs: tuple[int, int],
-    counts: tuple[int, int],
+    count: int,
     causes: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> Change:
     (before, after), (earlier, at) = values, runs
     ratio = after / before if before else math.nan
-    exact = Estimate(ratio, ratio, ratio, sum(counts))
-    return Change(cell, meter, before, after, exact, Place(earlier, at, earlier, at), counts, causes or {})
+    exact = Estimate(ratio, ratio, ratio, count)
+    return Change(cell, meter, before, after, exact, Place(earlier, at, earlier, at), causes or {})
 
 
 def _across(
@@ -188,11 +187,10 @@ def _level_across(
     if abs(difference) <= t_half_width(error, freedom, LEVEL / 2):
         return None
     half = t_half_width(error, freedom, 0.025)
-    counts = (len(one), len(two))
-    ratio = _ratio(difference, (difference - half, difference + half), sum(counts))
+    ratio = _ratio(difference, (difference - half, difference + half), len(one) + len(two))
     place = Place(handover.last, handover.first, handover.last, handover.first)
     levels = math.exp(one.mean()), math.exp(two.mean())
-    return Change(before.cell, TIME, *levels, ratio, place, counts, handover.differences)
+    return Change(before.cell, TIME, *levels, ratio, place, handover.differences)
 
 
 def _logs_of(series: Series, level: Level) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -205,8 +203,7 @@ def _meters_across(before: Series, after: Series, handover: Handover) -> Iterato
         old, new = _known(before, meter), _known(after, meter)
         if old and new and old[-1][1] != new[0][1]:
             (earlier, was), (at, is_) = old[-1], new[0]
-            counts = (len(old), len(new))
-            yield _exactly(before.cell, meter, (was, is_), (earlier, at), counts, handover.differences)
+            yield _exactly(before.cell, meter, (was, is_), (earlier, at), len(old) + len(new), handover.differences)
 
 
 def _named(history: History, change: Change) -> Change:
