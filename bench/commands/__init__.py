@@ -3,6 +3,7 @@
 measuring   run, report, accuracy
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
+tracking    history
 bringing    check, new
 listing     list
 options     the options that several share, from one place

@@ -38,11 +38,6 @@ class Bisected:
     left: list[Commit] = field(default_factory=list)
     steps: list[tuple[Commit, str]] = field(default_factory=list)
 
-    @property
-    def found(self) -> Commit | None:
-        """The first commit that has the change, where it is known."""
-        return self.left[0] if len(self.left) == 1 else None
-
 
 def bisect(first: Commit, after: Sequence[Commit], gate: Gate, most: int = MOST_STEPS) -> Bisected:
     """Look for the commit among those `after` the first, the oldest first, whose gate is the first to say what that of

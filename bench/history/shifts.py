@@ -30,7 +30,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import lfilter
 
 from bench.table.stats import t_half_width
 
@@ -145,10 +144,11 @@ def _cuts(values: Values, alike: float, level: float, rng: np.random.Generator) 
     best = _partitions(values)
     own = values - values.mean()
     added = own[1:] - alike * own[:-1] if alike else own
+    kept = _kept(len(values), alike)
     allowed = math.floor(level / 2 * (DRAWS + 1) + 1e-9) - 1
     as_good = [0, 0]
     for _ in range(DRAWS):
-        drawn = _partitions(_made_up(added, len(values), alike, rng))
+        drawn = _partitions(_made_up(added, kept, rng))
         as_good = [
             count + (chance.explained >= seen.explained - 1e-12)
             for count, chance, seen in zip(as_good, drawn, best, strict=True)
@@ -158,13 +158,21 @@ def _cuts(values: Values, alike: float, level: float, rng: np.random.Generator) 
     return next(each.cuts for each, count in zip(best, as_good, strict=True) if count <= allowed)
 
 
-def _made_up(added: Values, length: int, alike: float, rng: np.random.Generator) -> Values:
-    """A series without a change, of what each run adds, in random order."""
+def _kept(length: int, alike: float) -> Values | None:
+    """How much of what each run added, twice as many of them, is left in each of the last ones; None: nothing is of
+    others."""
     if not alike:
+        return None
+    ago = np.arange(length, 2 * length)[:, None] - np.arange(2 * length)[None, :]
+    return np.where(ago >= 0, alike ** np.maximum(ago, 0), 0.0)
+
+
+def _made_up(added: Values, kept: Values | None, rng: np.random.Generator) -> Values:
+    """A series without a change, of what each run adds, in random order; the first follow others that are drawn."""
+    if kept is None:
         return np.asarray(rng.permutation(added))
-    before = rng.choice(added, length + 1)  # so that the first runs, too, follow others
-    series = lfilter([1.0], [1.0, -alike], np.concatenate([before, rng.permutation(added)]))
-    return np.asarray(series[-length:], float)
+    before = rng.choice(added, kept.shape[1] - len(added))
+    return np.asarray(kept @ np.concatenate([before, rng.permutation(added)]))
 
 
 @dataclass(frozen=True)
