@@ -2,6 +2,7 @@
 
 summary     a run as one small file, which a git branch can hold thousands of
 series      summaries in order -> a series of each cell on each machine and software
+moods       what all cells of a machine share from run to run, taken off
 shifts      where the level of a series changed: candidates by ruptures, accepted by permutation
 changes     all changes of a history: in time, in exact meters, across a change of machine or software
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from bench.cases.case import Cell
+from bench.history.moods import steadied
 from bench.history.series import Handover, History, Series
-from bench.history.shifts import LEVEL, MIN_POINTS, Shift, likeness, shifts
+from bench.history.shifts import LEVEL, MIN_POINTS, Shift, Values, likeness, shifts
 from bench.history.summary import METERS
 from bench.table.stats import Estimate, t_half_width
 
@@ -25,6 +26,9 @@ FEWEST_AT_HANDOVER = 3
 """Runs on both sides of a handover from which its change of level can be told."""
 
 DIGITS = 6
+
+Logs = dict[tuple[Cell, str], Values]
+"""Cell and fingerprint -> the logarithms of its runs, less their moods."""
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,33 @@ class Found:
 
 def changes(history: History) -> Found:
     """Find them. Raises ModuleNotFoundError without ruptures."""
-    prints = list(dict.fromkeys(run.fingerprint for run in history.runs))
-    alike = {print_: likeness([s.logs for s in history.series if s.fingerprint == print_]) for print_ in prints}
+    logs: Logs = {}
+    alike: dict[str, float] = {}
+    for print_ in dict.fromkeys(run.fingerprint for run in history.runs):
+        own = [each for each in history.series if each.fingerprint == print_]
+        steady = steadied([each.logs for each in own], [each.runs for each in own])
+        alike[print_] = likeness(steady)
+        logs |= {(each.cell, print_): values for each, values in zip(own, steady, strict=True)}
     found: list[Change] = []
     levels: dict[tuple[Cell, str], tuple[Level, ...]] = {}
     for cell in history.cells:
         own = history.of(cell)
         long = [each for each in own if len(each.runs) >= MIN_POINTS]
         for each in own:
-            told = shifts(each.logs, alike[each.fingerprint], LEVEL / len(long)) if each in long else []
-            levels[cell, each.fingerprint] = tuple(_levels(each, told))
+            key, more = (cell, each.fingerprint), alike[each.fingerprint]
+            told = shifts(logs[key], more, LEVEL / len(long)) if each in long else []
+            levels[key] = tuple(_levels(each, logs[key], told))
             found += [_in_time(each, shift) for shift in told]
             found += _in_meters(each)
-        found += _across(history, own, levels, alike)
+        found += _across(history, own, logs, levels, alike)
     short = sum(len(each.runs) < MIN_POINTS for each in history.series)
     ordered = sorted(found, key=lambda each: (-each.place.at, each.cell, each.what))
     return Found(tuple(_named(history, each) for each in ordered), levels, short, alike)
 
 
-def _levels(series: Series, told: Sequence[Shift]) -> Iterator[Level]:
+def _levels(series: Series, logs: Values, told: Sequence[Shift]) -> Iterator[Level]:
     edges = [0, *(shift.at for shift in told), len(series.runs)]
-    values = [*(shift.before for shift in told), told[-1].after] if told else [float(np.median(series.logs))]
+    values = [*(shift.before for shift in told), told[-1].after] if told else [float(np.median(logs))]
     for begin, end, value in zip(edges[:-1], edges[1:], values, strict=True):
         yield Level(series.runs[begin], series.runs[end - 1], math.exp(value))
 
@@ -153,6 +163,7 @@ def _exactly(
 def _across(
     history: History,
     own: Sequence[Series],
+    logs: Logs,
     levels: Mapping[tuple[Cell, str], tuple[Level, ...]],
     alike: Mapping[str, float],
 ) -> Iterator[Change]:
@@ -161,19 +172,21 @@ def _across(
     for handover in history.handovers:
         if handover.before in by_print and handover.after in by_print:
             before, after = by_print[handover.before], by_print[handover.after]
-            ends = levels[before.cell, handover.before][-1], levels[before.cell, handover.after][0]
+            keys = (before.cell, handover.before), (before.cell, handover.after)
+            ends = (
+                _inside(before, logs[keys[0]], levels[keys[0]][-1]),
+                _inside(after, logs[keys[1]], levels[keys[1]][0]),
+            )
             worst = max(alike[handover.before], alike[handover.after])
-            if change := _level_across(before, after, ends, handover, worst):
+            if change := _level_across(before.cell, ends, handover, worst):
                 yield change
             yield from _meters_across(before, after, handover)
 
 
-def _level_across(
-    before: Series, after: Series, ends: tuple[Level, Level], handover: Handover, alike: float
-) -> Change | None:
+def _level_across(cell: Cell, ends: tuple[Values, Values], handover: Handover, alike: float) -> Change | None:
     """The change of level from the last stretch of one series to the first of another, where it is beyond chance, by
     Welch's t at LEVEL; None where it is not, or where there are too few runs."""
-    one, two = _logs_of(before, ends[0]), _logs_of(after, ends[1])
+    one, two = ends
     if min(len(one), len(two)) < FEWEST_AT_HANDOVER:
         return None
     errors = [float(part.var(ddof=1)) / len(part) for part in (one, two)]
@@ -190,12 +203,12 @@ def _level_across(
     ratio = _ratio(difference, (difference - half, difference + half), len(one) + len(two))
     place = Place(handover.last, handover.first, handover.last, handover.first)
     levels = math.exp(one.mean()), math.exp(two.mean())
-    return Change(before.cell, TIME, *levels, ratio, place, handover.differences)
+    return Change(cell, TIME, *levels, ratio, place, handover.differences)
 
 
-def _logs_of(series: Series, level: Level) -> np.ndarray[Any, np.dtype[np.float64]]:
-    inside = [log for number, log in zip(series.runs, series.logs, strict=True) if level.first <= number <= level.last]
-    return np.asarray(inside, float)
+def _inside(series: Series, logs: Values, level: Level) -> Values:
+    """The logarithms of a series within a stretch of it."""
+    return logs[[level.first <= number <= level.last for number in series.runs]]
 
 
 def _meters_across(before: Series, after: Series, handover: Handover) -> Iterator[Change]:

@@ -138,7 +138,9 @@ def _estimated(folder: Path) -> list[dict[str, Any]]:
 
 
 def _commit(manifest: Manifest) -> dict[str, Any]:
-    return {name: manifest.commit.get(name) for name in ("id", "branch", "dirty", "time")}
+    """Nothing outside of a repository, which pytest-benchmark calls unversioned."""
+    known = manifest.commit.get("id") not in (None, "unversioned")
+    return {name: manifest.commit.get(name) for name in ("id", "branch", "dirty", "time")} if known else {}
 
 
 def _checked(summary: Summary, path: Path) -> Summary:
