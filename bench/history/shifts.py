@@ -35,14 +35,15 @@ from bench.table.stats import t_half_width
 
 Values = NDArray[np.float64]
 
-MIN_POINTS = 10
-"""Runs below which no order of them is rare enough: of 10 there are 252 halves, of 8 only 70."""
+MIN_POINTS = 12
+"""Runs below which hardly any order of them is rare enough: of 12 there are 924 halves, of 10 only 252."""
 
 LEAST = 2
 """Runs of a level: one alone is an outlier as well."""
 
 LEVEL = 0.015
-"""Chance that a series without any change is given one, as aimed at; `bench.proof.alarms` finds 0.5 to 2 %."""
+"""Chance that a series without any change is given one, at most; since half of it is spent on either kind of cut, and
+likeness is taken a little high, `bench.proof.alarms` finds about 1 %."""
 
 DRAWS = 999
 

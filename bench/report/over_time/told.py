@@ -113,7 +113,7 @@ def _fact(value: Any) -> str:
 def answer(history: History, found: Found) -> str:
     """`3 changes in 2 of 8 cells over 40 commits; the last: ...`."""
     labels, own = Labels(history.cells), in_commits(found)
-    over = f"{counted(len(history.cells), 'cell')} over {counted(history.commits, 'commit')}"
+    over = f"{counted(len(history.cells), 'cell')} over {length(history)}"
     if own:
         last, cells = own[0], len({change.cell for change in own})
         inside = over if cells == len(history.cells) else f"{cells} of {over}"
@@ -123,6 +123,12 @@ def answer(history: History, found: Found) -> str:
     else:
         told = f"No change in {over}."
     return " ".join([told, *(_of_handover(each, caused) for each, caused in by_handover(found, history))])
+
+
+def length(history: History) -> str:
+    """`40 commits`; runs where none of them is of a commit."""
+    known = any(run.commit_id for run in history.runs)
+    return counted(history.commits, "commit") if known else counted(len(history.runs), "run")
 
 
 def sentence(history: History, change: Change, labels: Labels) -> str:
