@@ -1,8 +1,9 @@
 """What all cells of a machine share from run to run, taken off.
 
 A shared machine has moods that a control does not follow to the last percent: interpreted code slows more than products
-do, for minutes or for a day. In 26 runs of one commit beside other work, 20 cells had moods of 1.4 % in common, which
-lasted for runs, and 0.7 % of their own, which did not. A mood that lasts looks like a change of level.
+do, for minutes or for a day. In 30 runs of one commit beside other work, 20 cells had moods of 1.4 % in common, which
+lasted for runs, and 0.8 % of their own, which did not. A mood that lasts looks like a change of level: 14 of the 20 are
+given one if it is left in, none if it is taken off.
 
     mood = the median over cells of each run's deviation from the cell's own median
     less its own changes of level by LEAST_SHARED or more: what moved most cells so far is a change of each of them
