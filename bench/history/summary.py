@@ -133,8 +133,13 @@ def _of_run(folder: Path) -> Summary:
 
 
 def _estimated(folder: Path) -> list[dict[str, Any]]:
-    """The same rows where no report was written yet."""
-    return [dict(row) for row in cells(read_run(folder)).to_dict("records")]
+    """The same rows where no report was written yet; what is not known is None there, too."""
+    rows = cells(read_run(folder)).to_dict("records")
+    return [{str(name): None if _is_nan(value) else value for name, value in row.items()} for row in rows]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _commit(manifest: Manifest) -> dict[str, Any]:

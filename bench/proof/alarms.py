@@ -169,7 +169,7 @@ def markdown(found: Row) -> str:
         "|---|" + "---:|" * len(found["sizes"]),
         *(f"| {name} | " + " | ".join(f"{share:.0%}" for share in row) + " |" for name, row in found["hits"].items()),
         "",
-        "The series of `otava-test-data` 0.1.9, whose changes are known:",
+        _labelled(found["labelled"]),
         "",
         "| series | how many | changes | found | false |",
         "|---|---:|---:|---:|---:|",
@@ -180,6 +180,15 @@ def markdown(found: Row) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _labelled(rows: Sequence[Row]) -> str:
+    """All kinds together."""
+    changes, hit, false, series = (sum(row[name] for row in rows) for name in ("changes", "found", "false", "series"))
+    return (
+        f"Of {changes} changes in {series} series of `otava-test-data`, {hit} are found within {NEAR} runs; "
+        f"{false} are found where there is none."
+    )
 
 
 def _share(rows: Sequence[Row]) -> str:

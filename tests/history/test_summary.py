@@ -44,6 +44,19 @@ def test_a_summary_says_what_the_run_says(run: Path, tmp_path: Path) -> None:
     assert path.stat().st_size < 15_000
 
 
+def test_cells_that_were_not_measured_are_left_out(tmp_path: Path) -> None:
+    """Whether they failed or were never reached."""
+    broken = {"looped": ("failed", "it does")}
+    folder = write_run(tmp_path / "runs" / "one", presets=("smoke",), broken=broken)
+    found = read(folder)
+    assert {cell for _, cell in (each.cell for each in found.cells)} == {"manual", "whole"}
+    for path in (folder / "passes").iterdir():
+        path.unlink()
+    assert read(folder).cells == ()
+    with pytest.raises(BrokenFile, match="no cell was measured"):
+        add(folder, tmp_path / "history")
+
+
 @pytest.mark.usefixtures("no_png")
 def test_the_report_of_a_run_is_read_where_there_is_one(run: Path) -> None:
     """Its cells.json gives the same as the samples do; meters are taken over from there."""
