@@ -75,7 +75,7 @@ def write(
     return folder
 
 
-def row(cell: tuple[str, str], ratio: float, noise: float, meters: Mapping[str, float]) -> dict[str, Any]:
+def row(cell: tuple[str, str], ratio: float, noise: float, meters: Mapping[str, Any]) -> dict[str, Any]:
     """A cell of a summary, with an interval as wide as the noise."""
     return {
         "case": cell[0],

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from bench.history import shifts as module
 from bench.history.shifts import MIN_POINTS, Values, calm, likeness, missing, shifts
 
 
@@ -127,7 +126,7 @@ def test_an_uncertain_place_is_told_as_wide_as_it_is() -> None:
 def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a line, where ruptures is not there."""
     assert missing() == ""
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install ruptures" in missing() and "\n" not in missing()
 
 
