@@ -22,7 +22,8 @@ ARGS ?=
 BASE ?= origin/main
 JOBS ?= 2
 
-.PHONY: bench gate trust test test-long test-all check setup runtimes cluster reframe accuracy compare upgrade clean
+.PHONY: bench gate trust alarms test test-long test-all check setup runtimes cluster reframe accuracy compare upgrade \
+  clean
 .DEFAULT_GOAL := bench
 
 bench: $(VENV)/ready
@@ -44,6 +45,9 @@ gate: $(VENV)/ready
 
 trust: $(VENV)/ready
 	@$(RUN) -m bench trust $(ARGS)
+
+alarms: $(VENV)/ready
+	@$(RUN) -m bench.proof.alarms $(ARGS)
 
 accuracy: $(VENV)/ready
 	@$(RUN) -m bench accuracy $(ARGS)

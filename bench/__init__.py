@@ -11,6 +11,7 @@ measure/    one process: problem -> workload -> parity -> blocks in alternation 
 why/        why it takes that long: floors, limits, profiles, gradients
 worker/     the fresh process that measures, told what by lines of JSON
 table/      what the files say, in numbers: estimates, Comparisons, winners, laws, advice
+history/    many runs: a series of each cell, and where it changed
 run/        one command's measuring: survey, passes, explanation
 sweep/      many runs at once, here or on a Slurm cluster
 gate/       two sides measured in alternation, and a verdict on the change
@@ -37,6 +38,7 @@ the floor                           why/floor.py, from the rates of why/limits/
 what to use for one case            table/advice.py
 the gate's verdict                  gate/judge.py
 what becomes of a shard that fails  sweep/attend.py
+where a history changed             history/shifts.py
 a sentence of the report            report/findings.py
 a figure                            report/pictures/figures.py
 `bench.compare`                     functions/comparing.py

@@ -29,6 +29,7 @@ FLOW = (
     "why",
     "worker",
     "table",
+    "history",
     "run",
     "sweep",
     "gate",
@@ -42,7 +43,9 @@ FLOW = (
 
 MOST_LAYERS, MOST_AT_THE_TOP, MOST_LINES = 10, 20, 250
 
-_WITHOUT_TORCH = ("cases", "store", "published", "table", "run", "sweep", "gate", "report", "commands", "cli")
+_WITHOUT_TORCH = (
+    "cases", "store", "published", "table", "history", "run", "sweep", "gate", "report", "commands", "cli",
+)  # fmt: skip
 """Packages that work on a laptop that only has the files of a run, or only tell other processes what to measure."""
 _ARITHMETIC = (
     "floor",

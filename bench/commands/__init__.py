@@ -5,6 +5,7 @@ sweeping    sweep
 cluster     what sweep asks of Slurm
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
+tracking    history
 bringing    check, new
 listing     list
 options     the options that several share, from one place

@@ -8,6 +8,7 @@ pairs       pair after pair, until all is decided or the budget is spent
 judge       verdicts by pairs, and the error that looking again costs
 saved       the same of two saved runs
 against     of a stored run and the working tree
+bisection   which commit it was: gates of one cell between the commits around a change
 
 The Outcome itself, verdicts and exit code, is `bench.table.outcome`; `bench.report.verdicts` words it.
 """

@@ -38,14 +38,20 @@ def top(folder: Path) -> Path:
     return Path(_git(folder, "rev-parse", "--show-toplevel"))
 
 
-def resolve(root: Path, ref: str) -> Commit:
-    """The commit behind a ref. Raises GitError."""
+def resolve(root: Path, ref: str, option: str = "--base") -> Commit:
+    """The commit behind a ref, which an option names. Raises GitError."""
     try:
         return Commit(ref, _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"))
     except GitError:
         shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true"
         hint = "; this clone is shallow, fetch more of it (actions/checkout: fetch-depth: 0)" if shallow else ""
-        raise GitError(f"--base {ref}: git knows no such commit{hint}") from None
+        raise GitError(f"{option} {ref}: git knows no such commit{hint}") from None
+
+
+def commits_between(root: Path, first: Commit, last: Commit) -> list[Commit]:
+    """The commits after one up to another, the oldest first, along first parents. Raises GitError."""
+    told = _git(root, "rev-list", "--reverse", "--first-parent", f"{first.id}..{last.id}")
+    return [Commit(line, line) for line in told.splitlines()]
 
 
 def is_dirty(root: Path, asked_for: Iterable[str] = ()) -> bool:

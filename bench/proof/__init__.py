@@ -12,6 +12,9 @@ rates       how many of them failed, or were wrong, with bounds
 accounts    what both found, for a terminal
 peers       torch.utils.benchmark and plain pytest-benchmark
 neighbour   a noisy neighbour, planted
+alarms      how often a history cries wolf, and what it finds: `make alarms`; table, picture, JSON
+unchanged   recorded series in which nothing changed
+labelled    another project's series whose changes are known
 
 What counts for accuracy is the coefficient of variation of the speed-up over fresh repeats: what somebody who runs the
 benchmark again tomorrow would see. All methods get the same wall time, start-up included, the same core and one thread,

@@ -32,6 +32,7 @@ readme            the parts of README and docs that come from reference runs
 screenshot        the README's picture of a page
 pictures/         the figures
 topics/           sections for questions that only some runs ask
+over_time/        a history in words, as files and as a page of its own
 
 Nothing is decided here, and nothing needs torch. The same files give the same bytes.
 """

@@ -43,6 +43,7 @@ PROOFS = {
     "accuracy-neighbour": ("accuracy", "The same beside a noisy neighbour"),
     "trust": ("trust", "Share of gate runs that fail, by the slowdown planted"),
     "trust-neighbour": ("trust", "The same beside a noisy neighbour"),
+    "history-proof": ("alarms", "Changes found in histories, by their size"),
 }
 """Folder and marker -> the command that measures the suite itself, and what its picture shows."""
 

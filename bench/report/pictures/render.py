@@ -33,7 +33,8 @@ _SVG_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 class Panel:
     """One small plot: `title` states its fixed axes, `alt` describes it, `draw` draws; inches high in all.
 
-    `of` names the one implementation that it shows, if it shows one; what is for the `page_only` is in no file."""
+    `of` names the one implementation that it shows, if it shows one; what is for the `page_only` is in no file. A
+    `width` other than the usual one is for the page alone: sheets have columns."""
 
     title: str
     alt: str
@@ -42,6 +43,7 @@ class Panel:
     left: float = LEFT
     of: str = ""
     page_only: bool = False
+    width: float = WIDTH
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ def style(text_as_paths: bool) -> Iterator[None]:
 
 def inline_svg(panel: Panel, key: str) -> str:
     """A panel as SVG for a page: colours are the page's variables, and every id starts with `key`."""
-    figure = Figure(figsize=(WIDTH, panel.height))
+    figure = Figure(figsize=(panel.width, panel.height))
     figure.patch.set_visible(False)
-    _draw(figure, panel, 0, 0, WIDTH, panel.height)
+    _draw(figure, panel, 0, 0, panel.width, panel.height)
     svg = _svg(figure)
     svg = re.sub(rf'\bid="({"|".join(NAMED)})-([\d-]+)"', _as_data, svg[svg.index("<svg") :])
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", svg)
@@ -167,7 +169,7 @@ def _draw(figure: Figure, panel: Panel, x: float, y: float, wide: float, high: f
     box = (
         (x + panel.left) / wide,
         (y + BOTTOM) / high,
-        (WIDTH - panel.left - RIGHT) / wide,
+        (panel.width - panel.left - RIGHT) / wide,
         (panel.height - TOP - BOTTOM) / high,
     )
     panel.draw(figure.add_axes(box))

@@ -1,0 +1,1 @@
+"""Histories: summaries, changes, their page, and the search for a commit."""
