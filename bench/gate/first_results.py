@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from bench.cases.case import Case, Cell
@@ -26,7 +27,7 @@ from bench.gate.pair import Pair, SideDied
 from bench.gate.pursuit import Pursuit
 from bench.host.machine import cores
 from bench.host.process import Worker, WorkerDied
-from bench.table.outcome import FIRST
+from bench.table.outcome import FIRST, IMPROVED, REGRESSED
 
 LEAST_EFFECT = 0.10
 """Changes of a first result below this fraction are of no interest, whatever is of a time."""
@@ -54,10 +55,12 @@ class Processes:
         self._stack.close()
 
 
+@dataclass
 class FirstResults(Pursuit[Processes]):
-    """The pairs of first results of one gate."""
+    """The pairs of first results of one gate; `medians` are those of each pair, of (base, head), in seconds."""
 
     meter: ClassVar[str] = FIRST
+    medians: dict[Cell, list[tuple[float, float]]] = field(default_factory=dict)
 
     @contextmanager
     def started(self) -> Iterator[Callable[[], Processes]]:
@@ -101,8 +104,15 @@ class FirstResults(Pursuit[Processes]):
                 break
         for cell, (base, head) in seconds.items():
             if cell not in pair.failures:
-                pair.logs[cell] = math.log(statistics.median(head) / statistics.median(base))
+                both = statistics.median(base), statistics.median(head)
+                self.medians.setdefault(cell, []).append(both)
+                pair.logs[cell] = math.log(both[1] / both[0])
         return pair
+
+    def _told(self, cell: Cell) -> str:
+        """How long it takes on either side, in words: a ratio of milliseconds may be large and mean little."""
+        base, head = (statistics.median(side) for side in zip(*self.medians[cell], strict=True))
+        return f"{1e3 * base:.3g} ms in {self.sides[0].name}, {1e3 * head:.3g} ms in {self.sides[1].name}"
 
     def _one(self, worker: Worker, side: int, cell: Cell, seconds: list[float], pair: Pair) -> None:
         """One first result, less the time in which something else had the core; or a failure."""
@@ -124,7 +134,11 @@ class FirstResults(Pursuit[Processes]):
         """Write what the judge has come to into the outcome."""
         kept = [found for cell, found in self.judge.hearings.items() if cell not in self.given_up]
         limit, pair_seconds = self.judge.limit, self.pair_seconds()
-        self.outcome.firsts = [verdict_of(found, limit, pair_seconds) for found in kept]
+        verdicts = [verdict_of(found, limit, pair_seconds) for found in kept]
+        self.outcome.firsts = [
+            replace(each, note=self._told(each.cell)) if each.verdict in (REGRESSED, IMPROVED) else each
+            for each in verdicts
+        ]
         self.outcome.pairs += self.judge.pairs
         if kept and self.judge.pairs < LOOKS[0]:
             self.outcome.too_few = (

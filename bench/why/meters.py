@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.autograd.profiler import profile, record_function
@@ -53,7 +53,7 @@ class Counted:
 
 def meters(workload: Workload) -> Counted:
     """Count calls of a workload. Raises whatever a call raises, and RuntimeError where this torch has no profiler."""
-    _, one, other = _calls(workload)
+    one, other = _calls(workload)
     found = Counted()
     for figure, value in other.figures.items():
         if value == one.figures[figure] and other.names.get(figure) == one.names.get(figure):
@@ -80,7 +80,7 @@ _CALL = "rnn-bench: call "
 
 
 def _calls(workload: Workload) -> list[_Call]:
-    """What each of CALLS in a row did.
+    """What each of CALLS in a row did, but for the first.
 
     All in one session of the profiler: it does not see that memory is released which was allocated outside of one.
     """
@@ -102,19 +102,23 @@ def _calls(workload: Workload) -> list[_Call]:
                 memory.append({ALLOCATIONS: _cuda_allocations() - count, PEAK: most})
     if profiler.kineto_results is None:  # torch's own list of events takes ten times as long to build
         raise RuntimeError("this torch has no profiler")
-    host = [each for each in profiler.kineto_results.events() if each.device_type().name == "CPU"]
-    marks = sorted((each for each in host if each.name().startswith(_CALL)), key=lambda each: each.name())
-    spans = [(mark.start_ns(), mark.end_ns()) for mark in marks]
+    seen = events(profiler.kineto_results.events())
+    spans = sorted((each.start, each.end) for each in seen if each.name.startswith(_CALL))
     if workload.case.device == "cpu":
-        memory = allocated(host, spans)
+        memory = allocated(seen, spans)
     if not memory or getattr(workload.module, "own_allocator", False):  # another tree may not know of it
         memory = [{}] * CALLS
-    found = []
-    for (start, end), of_memory in zip(spans, memory, strict=True):
-        within = [each for each in host if start <= each.start_ns() and each.end_ns() <= end]
-        names = {OPERATORS: operators(within), NODES: nodes(within)} | ({LAUNCHES: launches(within)} if cuda else {})
-        found.append(_Call({figure: of.total() for figure, of in names.items()} | of_memory, names))
-    return found
+    calls = [[each for each in seen if start <= each.start and each.end <= end] for start, end in spans[1:]]
+    one, other = (_names(call, cuda) for call in calls)
+    return [
+        _Call({figure: of.total() for figure, of in names.items()} | of_memory, names)
+        for names, of_memory in zip((one, other), memory[1:], strict=True)
+    ]
+
+
+def _names(seen: Sequence[Seen], cuda: bool) -> dict[str, Counter[str]]:
+    """Figure -> the names behind it, of one call."""
+    return {OPERATORS: operators(seen), NODES: nodes(seen)} | ({LAUNCHES: launches(seen)} if cuda else {})
 
 
 def _cuda_allocations() -> int:
@@ -124,54 +128,79 @@ def _cuda_allocations() -> int:
     return int(torch.cuda.memory_stats().get("allocation.all.allocated", 0))
 
 
-def operators(raw: Iterable[Any]) -> Counter[str]:
-    """The operators among a profiler's events, by name."""
+class Seen(NamedTuple):
+    """An event of the host, as the profiler saw it: from, to, in nanoseconds; torch's RecordScope; its thread; and of
+    an allocation its bytes, less than nothing for a release."""
+
+    name: str
+    start: int
+    end: int
+    scope: int = _OPERATOR
+    thread: int = 0
+    size: int = 0
+
+
+def events(raw: Iterable[Any]) -> list[Seen]:
+    """The host's among a profiler's events. Each is asked once: asking takes longer than all that follows."""
+    found = []
+    for each in raw:
+        if each.device_type().name == _HOST:
+            name = each.name()
+            size = each.nbytes() if name == _MEMORY else 0
+            found.append(Seen(name, each.start_ns(), each.end_ns(), each.scope(), each.start_thread_id(), size))
+    return found
+
+
+_HOST = "CPU"
+
+
+def operators(seen: Iterable[Seen]) -> Counter[str]:
+    """The operators among events, by name."""
+    own = [each for each in seen if each.scope == _OPERATOR and each.name != _MEMORY]
+    kinds = {name: kind_of(name) for name in {each.name for each in own}}
     root = Event("", -1.0, float("inf"), OUTSIDE)
-    own = [each for each in raw if each.scope() == _OPERATOR and each.name() != _MEMORY]
     # In nanoseconds, which `nest` only compares.
-    nest(root, [Event(e.name(), e.start_ns(), e.end_ns(), kind_of(e.name()), e.start_thread_id()) for e in own])
+    nest(root, [Event(each.name, each.start, each.end, kinds[each.name], each.thread) for each in own])
     found = Counter[str]()
     _add(root, found)
     return found
 
 
 def _add(event: Event, found: Counter[str]) -> bool:
-    """Put an event and all inside it down; whether any of them counts. Of views inside one another the outermost
-    counts, which is the one that was asked for."""
+    """Put an event and all inside it down; whether any of them counts. Of views the outermost counts, which is the one
+    that was asked for, and none that an operator makes for its own use."""
     if event.kind == VIEW:
         found[event.name] += 1
         return True
-    if counted(event):
-        found[event.name] += 1
-    within = [_add(child, found) for child in event.children]
-    inside = counted(event) or any(within)
+    computes = counted(event)
+    within = [_add(child, found) for child in event.children if not (computes and child.kind == VIEW)]
     registered = event.kind == WRAPPER and "::" in event.name and not event.name.startswith(("aten::", "profiler::"))
-    if registered and not inside:
+    if computes or (registered and not any(within)):
         found[event.name] += 1
-    return inside or registered
+        return True
+    return any(within)
 
 
-def nodes(raw: Iterable[Any]) -> Counter[str]:
-    """Autograd's nodes among a profiler's events, by name."""
-    names = (each.name() for each in raw)
-    return Counter(name.removeprefix(_NODE) for name in names if name.startswith(_NODE))
+def nodes(seen: Iterable[Seen]) -> Counter[str]:
+    """Autograd's nodes among events, by name."""
+    return Counter(each.name.removeprefix(_NODE) for each in seen if each.name.startswith(_NODE))
 
 
-def launches(raw: Iterable[Any]) -> Counter[str]:
+def launches(seen: Iterable[Seen]) -> Counter[str]:
     """The host's calls that put work on a CUDA stream, by name."""
-    names = (each.name() for each in raw)
-    return Counter(name for name in names if any(part in name for part in _LAUNCHES))
+    return Counter(each.name for each in seen if any(part in each.name for part in _LAUNCHES))
 
 
-def allocated(raw: Iterable[Any], spans: Sequence[tuple[int, int]]) -> list[dict[str, float]]:
-    """Allocations among a profiler's events, for each span (from, to) in nanoseconds: how many, and the most bytes at
-    once, beyond those before the first event."""
-    events = sorted((each.start_ns(), each.nbytes()) for each in raw if each.name() == _MEMORY)
-    level, found = 0, [{ALLOCATIONS: 0.0, PEAK: 0.0} for _ in spans]
-    for at, change in events:
-        level += change
-        for of, (start, end) in zip(found, spans, strict=True):
+def allocated(seen: Iterable[Seen], spans: Sequence[tuple[int, int]]) -> list[dict[str, float]]:
+    """Allocations among events, for each span (from, to) in nanoseconds: how many, and the most bytes at once, beyond
+    those before the first event."""
+    changes = sorted((each.start, each.size) for each in seen if each.name == _MEMORY)
+    found: list[dict[str, float]] = []
+    for start, end in spans:
+        level = most = count = 0
+        for at, change in changes:
+            level += change
             if start <= at <= end:
-                of[ALLOCATIONS] += change > 0
-                of[PEAK] = max(of[PEAK], level)
+                count, most = count + (change > 0), max(most, level)
+        found.append({ALLOCATIONS: count, PEAK: most})
     return found

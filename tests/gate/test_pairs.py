@@ -13,7 +13,7 @@ import pytest
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
-from bench.gate import pairs
+from bench.gate import pairs, pursuit
 from bench.gate.comparable import Surveyed
 from bench.gate.judge import LOOKS
 from bench.gate.pair import Pair, SideDied
@@ -88,7 +88,8 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         monkeypatch.setattr(pairs, "measure_pair", measured)
         monkeypatch.setattr(pairs, "survey", lambda *_: surveys)
         monkeypatch.setattr(pairs, "Crews", FakeCrews)
-        monkeypatch.setattr(pairs, "time", ticks)
+        for module in (pairs, pursuit):
+            monkeypatch.setattr(module, "time", ticks)
         settings = Settings(preset="gate", budget=budget)
         return measure_pairs((Side("base"), Side("head")), settings, min_effect, Path("log"), tell)
 
