@@ -99,18 +99,29 @@ def difference(found: Difference, steps: int) -> str:
     if found.figure == "peak_bytes":
         return f"{'+' if more > 0 else '-'}{size(abs(more))} at its peak, from {size(found.before)}"
     if found.figure == "allocations":
-        return _each(more, "allocation" if abs(more) in (1, steps) else "allocations", steps)
-    kind = {"nodes": "autograd node ", "launches": "launch "}.get(found.figure, "")
+        return _each(more, "allocation" if _is_one(more, steps) else "allocations", steps)
     shown = list(found.names.items())[:MOST_NAMES]
-    told = [_each(count, f"{kind}`{name}`", steps) for name, count in shown]
+    told = [
+        _each(count, f"{_node(count, steps) if found.figure == 'nodes' else ''}`{name}`", steps)
+        for name, count in shown
+    ]
     left = len(found.names) - len(shown)
-    told += [f"{left} other names"] if left else []
+    told += [f"{left} other name{'' if left == 1 else 's'}"] if left else []
     for unit in (" a step", " a call"):  # said once, behind the last
         of_unit = [k for k, text in enumerate(told) if text.endswith(unit)]
         for k in of_unit[:-1]:
             if told[k + 1].endswith(unit):
                 told[k] = told[k].removesuffix(unit)
     return ", ".join(told) or _each(more, found.figure, steps)
+
+
+def _node(count: int, steps: int) -> str:
+    return f"autograd node{'' if _is_one(count, steps) else 's'} "
+
+
+def _is_one(count: int, steps: int) -> bool:
+    """Whether it is told as one, of a step or of a call."""
+    return abs(count) in (1, steps)
 
 
 def rows(outcome: Outcome, meter: str, named: Labels, width: int, most: int) -> Iterator[tuple[str, str]]:

@@ -167,11 +167,11 @@ def operators(seen: Iterable[Seen]) -> Counter[str]:
 
 
 def _add(event: Event, found: Counter[str]) -> bool:
-    """Put an event and all inside it down; whether any of them counts. Of views the outermost counts, which is the one
-    that was asked for, and none that an operator makes for its own use."""
+    """Put an event and all inside it down; whether any of them computes. Of views the outermost counts, which is the
+    one that was asked for, and none that an operator makes for its own use."""
     if event.kind == VIEW:
         found[event.name] += 1
-        return True
+        return False
     computes = counted(event)
     within = [_add(child, found) for child in event.children if not (computes and child.kind == VIEW)]
     registered = event.kind == WRAPPER and "::" in event.name and not event.name.startswith(("aten::", "profiler::"))
