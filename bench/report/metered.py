@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 
 from bench.cases.case import Case, Cell
 from bench.report.labels import Labels
@@ -90,7 +91,8 @@ def changes(found: CountVerdict) -> str:
     """All that changed of a cell, what rose first: `+1 `aten::copy_` a step`."""
     steps = Case.parse(found.cell[0]).seq_len
     rising = sorted(found.differences, key=lambda each: each.after < each.before)
-    return ", ".join(difference(each, steps) for each in rising) or "no change"
+    said = ", ".join(difference(each, steps) for each in rising)
+    return said or ("not known" if found.verdict == INCONCLUSIVE else "no change")
 
 
 def difference(found: Difference, steps: int) -> str:
@@ -101,10 +103,8 @@ def difference(found: Difference, steps: int) -> str:
     if found.figure == "allocations":
         return _each(more, "allocation" if _is_one(more, steps) else "allocations", steps)
     shown = list(found.names.items())[:MOST_NAMES]
-    told = [
-        _each(count, f"{_node(count, steps) if found.figure == 'nodes' else ''}`{name}`", steps)
-        for name, count in shown
-    ]
+    nodes = found.figure == "nodes"
+    told = [_each(count, f"{_node(count, steps) if nodes else ''}`{name}`", steps) for name, count in shown]
     left = len(found.names) - len(shown)
     told += [f"{left} other name{'' if left == 1 else 's'}"] if left else []
     for unit in (" a step", " a call"):  # said once, behind the last
@@ -133,9 +133,10 @@ def rows(outcome: Outcome, meter: str, named: Labels, width: int, most: int) -> 
             yield f"{said}{by(outcome, meter)}", said
         fields = [[f"  {named.implementation(each.cell)}", named.case(each.cell), changes(each)] for each in found]
         lines = columns((), fields[:most], left=(0, 1, 2), width=width)
-        for verdict, line in zip(found, lines, strict=False):
+        notes = [noted(outcome, verdict) for verdict in found[:most]]
+        for line, note, following in zip_longest(lines, notes, notes[1:]):
             yield from ((part, said) for part in line.split("\n"))
-            if note := noted(outcome, verdict):
+            if note and note != following:  # what rows have in common stands below the last
                 yield from ((part, "") for part in wrapped(note, width, "    "))
         if len(found) > most:
             yield f"  and {len(found) - most} more; --json FILE has them all", ""

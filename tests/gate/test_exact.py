@@ -107,7 +107,7 @@ def test_what_differs_within_a_process_is_not_exact(which: int, name: str) -> No
     """It is said of the side that told two values, and is no regression."""
     both = [counts(copies=0), counts(copies=4)]
     both[which] = without("operators", differ=["operators"])
-    verdict = held(*both)
+    verdict = held(both[0], both[1])
     assert verdict.verdict == INCONCLUSIVE and not verdict.differences
     assert verdict.note == f"its operators differ between two counts of {name}"
 

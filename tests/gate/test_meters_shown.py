@@ -195,7 +195,7 @@ Checking on both sides that every implementation computes the same network ...
 regressed by operators
   whole  hidden 64, 16 steps  +1 `aten::copy_` a step
 inconclusive by operators
-  whole  hidden 64, 4 steps  no change
+  whole  hidden 64, 4 steps  not known
     its operators differ between two counts of main
 regressed by first result
   whole  hidden 64, 16 steps  +250.0 % [+249.0, +251.0]

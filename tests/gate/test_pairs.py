@@ -17,7 +17,8 @@ from bench.gate import pairs, pursuit
 from bench.gate.comparable import Surveyed
 from bench.gate.judge import LOOKS
 from bench.gate.pair import Pair, SideDied
-from bench.gate.pairs import Tell, measure_pairs, told_differences
+from bench.gate.pairs import measure_pairs, told_differences
+from bench.gate.pursuit import Tell
 from bench.gate.sides import Side
 from bench.report.comment import markdown
 from bench.report.export import as_json
