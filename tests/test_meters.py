@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,12 +13,20 @@ import torch
 from torch import Tensor
 
 from bench.cases.case import Case
+from bench.cases.settings import Settings
+from bench.host.clock import Ledger
 from bench.measure.problem import Problem
 from bench.measure.workload import Workload
+from bench.store.manifest import MEASURED, read_manifest
+from bench.table.cells import cells
+from bench.table.reading import read_run
 from bench.why import meters as exact
 from bench.why.meters import ALLOCATIONS, LAUNCHES, NODES, OPERATORS, PAST_TORCH, PEAK, Counted, Seen, meters
+from bench.worker.surveyor import Surveyor
 from rnn_impls import registry
 from rnn_impls.looped import Looped
+from tests.command import bench
+from tests.synthetic import write_run
 
 STEPS, HIDDEN = 6, 16
 STATES = STEPS * HIDDEN * 4
@@ -251,3 +261,45 @@ def test_on_cuda_memory_is_the_allocators(monkeypatch: pytest.MonkeyPatch) -> No
     found = meters(Calls())  # type: ignore[arg-type] # a stand-in
     assert found.exact == {OPERATORS: 0, NODES: 0, LAUNCHES: 1, ALLOCATIONS: 3, PEAK: 500}
     assert found.names[LAUNCHES] == {"cudaLaunchKernel": 1}
+
+
+def test_a_survey_counts_where_it_is_asked_to() -> None:
+    """The record has what is exact; what has names is told beside it, of the last cell alone."""
+    case = Case(hidden_size=HIDDEN, input_size=HIDDEN, seq_len=STEPS)
+    surveyor = Surveyor(5.0, Ledger(), memory=False, meters=True)
+    record = surveyor.survey(case, "manual")
+    assert record.status == MEASURED and surveyor.counted is not None
+    assert record.meters == surveyor.counted.exact
+    assert record.meters[OPERATORS] == sum(surveyor.counted.names[OPERATORS].values())
+    assert surveyor.survey(case, "nobody").meters is None and surveyor.counted is None
+    plain = Surveyor(5.0, Ledger(), memory=False)
+    assert plain.survey(case, "manual").meters is None
+
+
+def test_a_run_keeps_what_was_counted(tmp_path: Path) -> None:
+    """In run.json and as a column of cells.json, with `--meters`; `--resume` goes by what the run was asked."""
+    smallest = ("--preset=smoke", "--hidden-size=8", "--seq-len=2", "--mode=inference", "--device=cpu")
+    given = ("--impl=manual,whole", "--passes=1", "--no-explain", "--meters", "--reports", str(tmp_path))
+    code, out, err = bench("run", *smallest, *given)
+    assert code == 0, out + err
+    (folder,) = (tmp_path / "runs").iterdir()
+    manifest = read_manifest(folder)
+    assert Settings.from_dict(manifest.settings).meters
+    rows = json.loads((folder / "cells.json").read_text())["cells"]
+    assert len(rows) == 2
+    for row in rows:
+        assert row["meters"] == manifest.by_cell()[row["case"], row["implementation"]].meters
+        assert set(row["meters"]) == {OPERATORS, NODES, ALLOCATIONS, PEAK}
+
+
+def test_runs_that_counted_nothing_have_no_such_column(tmp_path: Path) -> None:
+    """Those of earlier versions say nothing of it, neither in their cells nor in their settings."""
+    folder = write_run(tmp_path, presets=["smoke"], passes=1)
+    content = json.loads((folder / "run.json").read_text())
+    for cell in content["cells"]:
+        cell.pop("meters", None)
+    (folder / "run.json").write_text(json.dumps(content))
+    assert "meters" not in cells(read_run(folder))
+    fields = Settings(preset="smoke").as_dict()
+    del fields["meters"]
+    assert Settings.from_dict(fields).meters is False
