@@ -130,6 +130,10 @@ class FirstResults(Pursuit[Processes]):
         except WorkerDied as death:
             raise SideDied(f"{self.sides[side].name}: {death}, over its first result", cell) from None
 
+    def overran(self) -> str:
+        """That the time is spent, in words: it may be a part of the budget."""
+        return f"first results took all of their {self.deadline - self.begun:.0f} s of the budget"
+
     def conclude(self) -> None:
         """Write what the judge has come to into the outcome."""
         kept = [found for cell, found in self.judge.hearings.items() if cell not in self.given_up]

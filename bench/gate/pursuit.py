@@ -148,6 +148,8 @@ class Pursuit(ABC, Generic[Processes]):
         if self.judge.pairs >= LOOKS[0]:
             self.judge.look()
             self._note_look()
-        note = f"the budget of {self.settings.budget:.0f} s was spent"
-        if note not in self.outcome.notes:
-            self.outcome.notes.append(note)
+        self.outcome.notes.append(self.overran())
+
+    def overran(self) -> str:
+        """That the time is spent, in words."""
+        return f"the budget of {self.settings.budget:.0f} s was spent"

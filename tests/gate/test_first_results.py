@@ -190,14 +190,14 @@ def test_who_hangs_twice_is_given_up(pursue: Pursue) -> None:
 
 
 def test_the_time_may_be_over_before_anything_is_clear(pursue: Pursue) -> None:
-    """Before a first look it is incomparable, after one undecided; the note says that the budget was spent."""
+    """Before a first look it is incomparable, after one undecided; the note says that the time was spent."""
     outcome, _ = pursue(steady(), deadline=8.0)
     assert outcome.pairs < LOOKS[0]
     assert "pairs of first results fitted into the budget" in outcome.too_few
     assert outcome.exit_code() == 3
     outcome, _ = pursue(steady(spread=1.0), deadline=30.0)
     assert verdicts(outcome) == [INCONCLUSIVE] * 2
-    assert outcome.notes == ["the budget of 100 s was spent"]
+    assert outcome.notes == ["first results took all of their 30 s of the budget"]
     assert outcome.exit_code() == 4
 
 

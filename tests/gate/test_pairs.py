@@ -332,7 +332,7 @@ def test_times_and_first_results_share_the_error_and_the_budget(
 ) -> None:
     """Each judge counts the other's hypotheses; first results leave half of the budget to times, if these are asked
     for."""
-    made: list[tuple[int, float, float]] = []
+    made: list[tuple[int, Any, float]] = []
 
     class Firsts:
         """Stands in for the pairs of first results."""
