@@ -14,6 +14,7 @@ What torch's profiler can't see into counts as what it calls; Python of one's ow
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,13 @@ class Counted:
 
 def meters(workload: Workload) -> Counted:
     """Count calls of a workload. Raises whatever a call raises, and RuntimeError where this torch has no profiler."""
-    one, other = _calls(workload)
+    enabled = gc.isenabled()
+    gc.disable()  # it would look through some ten thousand events again and again
+    try:
+        one, other = _calls(workload)
+    finally:
+        if enabled:
+            gc.enable()
     found = Counted()
     for figure, value in other.figures.items():
         if value == one.figures[figure] and other.names.get(figure) == one.names.get(figure):
