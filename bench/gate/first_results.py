@@ -35,7 +35,7 @@ LEAST_EFFECT = 0.10
 LEAST_ROUNDS, MOST_ROUNDS = 4, 8
 LEAST_SHARE = 0.01
 """Of a first result that is not waiting: the kernel counts the two by different clocks."""
-PAIR_SECONDS = 0.8
+PAIR_SECONDS = 0.4
 """Length aimed at for the measuring in a pair; starting its two processes takes about a second."""
 
 
@@ -68,12 +68,13 @@ class FirstResults(Pursuit[Processes]):
         for each, else both at once when they are wanted, since one after the other takes twice as long."""
         threads = max((Case.parse(case).threads for case, _ in self.judge.hearings), default=1)
         ahead = cores() > threads + 1
+        aside = threads if ahead else 0  # nobody measures while they start: they may have all cores
         with ExitStack() as stack:
             waiting: list[Processes] = []
 
             def workers(own: ExitStack) -> tuple[Worker, Worker]:
                 base, head = (
-                    own.enter_context(side.start(self.log.with_name(f"{name}-first.log"), threads, "first"))
+                    own.enter_context(side.start(self.log.with_name(f"{name}-first.log"), aside, "first"))
                     for side, name in zip(self.sides, ("base", "head"), strict=True)
                 )
                 return base, head

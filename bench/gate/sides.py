@@ -38,7 +38,7 @@ class Side:
 
     def start(self, log: Path, threads: int, kind: str = "blocks") -> Worker:
         """A fresh process that takes turns with those of the other side, timing `blocks` or the `first` results; until
-        then it keeps off as many cores as there are threads, on which another pair may be measured."""
+        then it keeps off as many cores as there are threads, on which another pair may be measured; 0 is none."""
         return Worker(self.job(kind, delay=dict(self.delay), threads=threads), log, self.python)
 
     def crew(self, names: Iterable[str], log: Path, timeout: float, threads: int) -> Crew:

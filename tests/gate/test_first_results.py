@@ -85,13 +85,20 @@ def pursue(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Outcome, list
     """First results by a truth: the outcome, and what was asked of whom, in order."""
 
     def pursued(
-        truth: Truth, deadline: float = math.inf, beside: int = 0, tell: Callable[[News], None] = lambda news: None
+        truth: Truth,
+        deadline: float = math.inf,
+        beside: int = 0,
+        tell: Callable[[News], None] = lambda news: None,
+        here: int = 2,
+        aside: list[int] | None = None,
     ) -> tuple[Outcome, list[tuple[str, Cell]]]:
-        ticks, draw = Ticks(), random.Random(3)
+        ticks, draw, aside = Ticks(), random.Random(3), [] if aside is None else aside
+        monkeypatch.setattr(first_results, "cores", lambda: here)
         log: list[tuple[str, Cell]] = []
 
         def start(side: Side, path: Path, threads: int, kind: str) -> Told:
-            assert kind == "first" and threads == 1
+            assert kind == "first"
+            aside.append(threads)
             ticks.now += 0.5
             return Told(side.name, truth, ticks, draw, log)
 
@@ -160,6 +167,18 @@ def test_sides_take_turns_in_being_first(pursue: Pursue) -> None:
     assert firsts.count("base") == firsts.count("head")
     ended = [name for name, _ in log if name.endswith("ended")]
     assert ended.count("base ended") == ended.count("head ended") >= LOOKS[0]
+
+
+@pytest.mark.parametrize(("here", "kept_off"), [(2, 0), (3, 1)])
+def test_processes_start_on_all_cores_unless_a_pair_is_measured_meanwhile(
+    pursue: Pursue, here: int, kept_off: int
+) -> None:
+    """With a core for each beside the one that is measured on they are started ahead, and keep off that one."""
+    aside: list[int] = []
+    outcome, log = pursue(steady(), here=here, aside=aside)
+    assert set(aside) == {kept_off}
+    ended = [name for name, _ in log if name.endswith("ended")]
+    assert len(ended) == len(aside) == 2 * (outcome.pairs + kept_off), "none is left"
 
 
 def test_what_fails_has_no_verdict(pursue: Pursue) -> None:
