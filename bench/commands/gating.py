@@ -16,7 +16,7 @@ from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, point, show, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
 from bench.store import folder as run_folders
-from bench.table.outcome import INCOMPARABLE_CODE, METERS, TIME, Incomparable, News, Outcome
+from bench.table.outcome import INCOMPARABLE_CODE, METERS, TIME, Incomparable, News, Outcome, parse_meters
 
 if TYPE_CHECKING:
     from bench.table.reading import Run
@@ -89,7 +89,7 @@ def gate(
 ) -> None:
     """Is this tree slower than another commit, another torch, or a stored run?"""
     with clear_errors(), _clear_ends():
-        least, telling, meters = _min_effect(min_effect), telling.checked(), _meters(compared.meter)
+        least, telling, meters = _min_effect(min_effect), telling.checked(), parse_meters(compared.meter)
         if other.against:
             if meters != (TIME,):
                 raise ValueError("--meter: a stored run is compared by its times alone; --base reads the others")
@@ -233,16 +233,6 @@ def _min_effect(text: str) -> float:
     if not 0 < fraction < 1:
         raise ValueError(f"--min-effect must be more than 0 and less than 100%, not {text}")
     return fraction
-
-
-def _meters(text: str) -> tuple[str, ...]:
-    """`time,memory` -> the meters it names, each once. Raises ValueError for one that there is not, and for none."""
-    names = list(filter(None, (part.strip() for part in text.split(","))))
-    if unknown := [name for name in names if name not in METERS]:
-        raise ValueError(f"--meter {unknown[0]}: there is no such meter; there are {', '.join(METERS)}")
-    if not names:
-        raise ValueError(f"--meter: name one of {', '.join(METERS)}, or several")
-    return tuple(meter for meter in METERS if meter in names)
 
 
 def _keys(text: str) -> set[str]:

@@ -24,6 +24,17 @@ TIME, MEMORY, OPERATORS, FIRST = "time", "memory", "operators", "first"
 METERS = (TIME, MEMORY, OPERATORS, FIRST)
 """What a gate reads, in the order in which it is told."""
 
+
+def parse_meters(text: str) -> tuple[str, ...]:
+    """`time,memory` -> the meters it names, each once. Raises ValueError for one that there is not, and for none."""
+    names = list(filter(None, (part.strip() for part in text.split(","))))
+    if unknown := [name for name in names if name not in METERS]:
+        raise ValueError(f"--meter {unknown[0]}: there is no such meter; there are {', '.join(METERS)}")
+    if not names:
+        raise ValueError(f"--meter: name one of {', '.join(METERS)}, or several")
+    return tuple(meter for meter in METERS if meter in names)
+
+
 FIGURES = {MEMORY: ("peak_bytes", "allocations"), OPERATORS: ("operators", "nodes", "launches")}
 """What is counted for each of the exact ones; see `bench.why.meters`."""
 
