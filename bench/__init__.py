@@ -36,9 +36,10 @@ a time and its interval             table/cells.py, by table/stats.py
 who is faster, who is the fastest   table/comparison.py
 the floor                           why/floor.py, from the rates of why/limits/
 what to use for one case            table/advice.py
-the gate's verdict                  gate/judge.py
 what becomes of a shard that fails  sweep/attend.py
 where a history changed             history/shifts.py
+the gate's verdict                  gate/judge.py, of what is counted gate/exact.py
+what is counted of a call           why/meters.py
 a sentence of the report            report/findings.py
 a figure                            report/pictures/figures.py
 `bench.compare`                     functions/comparing.py

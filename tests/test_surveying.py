@@ -46,7 +46,8 @@ class FakeWorker:
             yield {"event": "start", "case": case, "implementation": name}
             if name == hangs:
                 yield {}
-            yield {"event": "cell", "record": dataclasses.asdict(CellRecord(case, name))}
+            told = {"record": dataclasses.asdict(CellRecord(case, name))}
+            yield {"event": "cell", **told, **({"counted": {"exact": {"operators": 4}}} if name == "whole" else {})}
         yield {"event": "end", "ledger": {}}
 
     def hear(self, timeout: float) -> dict[str, Any]:
@@ -108,3 +109,23 @@ def test_a_gate_whose_survey_hangs_is_incomparable(clock: Clock, monkeypatch: py
     with pytest.raises(Incomparable, match=f"^{told}$"):
         gate_survey.survey((Side("main"), Side("here")), settings, Path("log"), clock.now + 50.0)
     assert clock.now == 150.0
+
+
+def test_what_is_counted_is_kept_beside_the_records(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both sides of a gate, for the cells that it is narrowed down to; each job says what it is to count."""
+    jobs: list[dict[str, Any]] = []
+
+    def worker(job: dict[str, Any], log: Path, python: str) -> FakeWorker:
+        jobs.append(job)
+        return FakeWorker(clock, job["cells"], "nobody")
+
+    monkeypatch.setattr(gate_survey, "Worker", worker)
+    settings = Settings(preset="smoke", devices=("cpu",), implementations="manual,whole", timeout=60.0)
+    case = settings.cells()[0][0].id
+    wanted = [(case, "manual"), (case, "whole")]
+    sides = Side("main"), Side("here")
+    found = gate_survey.survey(sides, settings, Path("log"), clock.now + 50.0, True, wanted)
+    assert [job["meters"] for job in jobs] == [True, True]
+    for side in found:
+        assert list(side.records) == wanted
+        assert side.counted == {(case, "whole"): {"exact": {"operators": 4}}}

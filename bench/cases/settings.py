@@ -18,7 +18,7 @@ class Settings:
 
     `devices` empty means every device present, `implementations` empty those of the preset. `baseline` empty means
     `manual` where selected, else the first. `cases` are the ids of the Cases that a part of a run is narrowed down to,
-    empty for all.
+    empty for all. With `meters` the survey counts what is exact of a call (`bench.why.meters`).
     """
 
     preset: str = "quick"
@@ -32,6 +32,7 @@ class Settings:
     max_call: float = 5.0
     timeout: float = 120.0
     cases: tuple[str, ...] = ()
+    meters: bool = False
 
     def __post_init__(self) -> None:
         own = find(self.preset).implementations
@@ -80,9 +81,9 @@ class Settings:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Settings:
-        """The settings behind a manifest's; one of an earlier version has no `cases`. Raises ValueError naming fields
-        that are missing or too many."""
-        fields = {"cases": (), **fields}
+        """The settings behind a manifest's; one of an earlier version has no `cases` and no `meters`. Raises ValueError
+        naming fields that are missing or too many."""
+        fields = {"cases": (), "meters": False, **fields}
         if wrong := {field.name for field in dataclasses.fields(cls)} ^ set(fields):
             raise ValueError(f"the settings of the run are not those of this version: {', '.join(sorted(wrong))}")
         overrides = {ALIASES.get(axis, axis): tuple(values) for axis, values in fields["overrides"].items()}

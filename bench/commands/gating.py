@@ -16,7 +16,7 @@ from bench.cases.settings import Settings, parse_devices, parse_fraction, parse_
 from bench.commands.console import INTERRUPTED, REPORTS, clear_errors, console, fail, point, show, tell
 from bench.commands.options import Devices, MaxCall, Overrides, PresetName, RunsFolder, Timeout, grouped
 from bench.store import folder as run_folders
-from bench.table.outcome import INCOMPARABLE_CODE, Incomparable, News, Outcome
+from bench.table.outcome import INCOMPARABLE_CODE, METERS, TIME, Incomparable, News, Outcome, parse_meters
 
 if TYPE_CHECKING:
     from bench.table.reading import Run
@@ -49,6 +49,10 @@ class Compared:
         typer.Option(help="Implementations, as for run; this suite's three where nothing is said in its own checkout."),
     ] = ""
     device: Devices = ""
+    meter: Annotated[
+        str,
+        typer.Option(help=f"What fails the gate: {', '.join(METERS)}, comma-separated; all but time and first exact."),
+    ] = TIME
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,10 @@ def gate(
 ) -> None:
     """Is this tree slower than another commit, another torch, or a stored run?"""
     with clear_errors(), _clear_ends():
-        least, telling = _min_effect(min_effect), telling.checked()
+        least, telling, meters = _min_effect(min_effect), telling.checked(), parse_meters(compared.meter)
         if other.against:
+            if meters != (TIME,):
+                raise ValueError("--meter: a stored run is compared by its times alone; --base reads the others")
             if other.base or other.base_python or compared.impl or compared.preset != "gate" or axes:
                 raise ValueError(
                     "--against measures what the stored run measured; it goes with none of the options "
@@ -105,7 +111,7 @@ def gate(
                 "max_call": parse_seconds(max_call),
                 "timeout": parse_seconds(timeout),
             }
-            outcome = _live(other.base, other.base_python, compared.impl, options, least)
+            outcome = _live(other.base, other.base_python, compared.impl, options, least, meters)
         _end(outcome, telling)
 
 
@@ -157,7 +163,9 @@ def trust(
         point("Table and picture", prove(rounds, resampled, folder, tell, seed if beside else None))
 
 
-def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_effect: float) -> Outcome:
+def _live(
+    base: str, base_python: str, impl: str, options: dict[str, Any], min_effect: float, meters: tuple[str, ...]
+) -> Outcome:
     """Two sides measured in alternation."""
     from bench.gate.pairs import measure_pairs
     from bench.gate.sides import prepared
@@ -172,7 +180,8 @@ def _live(base: str, base_python: str, impl: str, options: dict[str, Any], min_e
         settings = Settings(implementations=selection, overrides=overrides, **options)
         settings.cells()  # every name and size is checked before anything is started
         tell(opening(sides[0].name, sides[1].name))
-        return measure_pairs(sides, settings, min_effect, Path(logs, "worker.log"), _tell_news, bool(base_python))
+        log = Path(logs, "worker.log")
+        return measure_pairs(sides, settings, min_effect, log, _tell_news, bool(base_python), meters)
 
 
 def _tell_news(event: News) -> None:

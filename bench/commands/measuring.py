@@ -46,6 +46,9 @@ class Effort:
     budget: Annotated[str, typer.Option(help="Most time for the passes, such as 60s or 5m.")] = ""
     max_call: MaxCall = "5s"
     timeout: Timeout = "120s"
+    meters: Annotated[
+        bool, typer.Option("--meters", help="Count operators, allocations and memory of a call, too, for a history.")
+    ] = False
 
     def settings(self, preset: str) -> dict[str, Any]:
         """As fields of `Settings`. Raises ValueError for a preset, a fraction or a time that is none."""
@@ -55,6 +58,7 @@ class Effort:
             "budget": parse_seconds(self.budget) if self.budget else None,
             "max_call": parse_seconds(self.max_call),
             "timeout": parse_seconds(self.timeout),
+            "meters": self.meters,
         }
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from bench.cases.case import FIELDS, Case, Cell
 from bench.cases.settings import Settings
-from bench.gate.pairs import Tell, measure_pairs
+from bench.gate.pairs import measure_pairs
+from bench.gate.pursuit import Tell
 from bench.gate.sides import Side
 from bench.gate.worktree import Commit, GitError, commits_between, worktree
 from bench.table.outcome import IMPROVED, REGRESSED, UNCHANGED, Incomparable, Outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from bench.table.outcome import INCOMPARABLE, NEW, NOT_RUN, Incomparable, Uncomp
 
 @dataclass
 class Surveyed:
-    """One side: its machine and software, and what is known of each cell."""
+    """One side: its machine and software, what is known of each cell, and what was `counted` of it where that was
+    asked for (`bench.why.meters.Counted`, as a dict)."""
 
     machine: dict[str, Any] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
     records: dict[Cell, CellRecord] = field(default_factory=dict)
+    counted: dict[Cell, dict[str, Any]] = field(default_factory=dict)
 
 
 def comparable(names: tuple[str, str], base: Surveyed, head: Surveyed) -> tuple[dict[Cell, float], list[Uncompared]]:
@@ -73,12 +76,21 @@ def _told(names: tuple[str, str], base: CellRecord, head: CellRecord) -> str:
     )
 
 
-def survey(sides: tuple[Side, Side], settings: Settings, log: Path, deadline: float) -> tuple[Surveyed, Surveyed]:
-    """Survey (base, head), both at work at the same time, until the deadline, a reading of time.perf_counter. Raises
-    Incomparable where one has no worker that starts, and where the deadline comes first."""
-    base = _begun(sides[0], settings, log.with_name("base"), deadline)
+def survey(
+    sides: tuple[Side, Side],
+    settings: Settings,
+    log: Path,
+    deadline: float,
+    meters: bool = False,
+    only: Collection[Cell] = (),
+) -> tuple[Surveyed, Surveyed]:
+    """Survey (base, head), both at work at the same time, until the deadline, a reading of time.perf_counter; with
+    `meters` what is exact is counted, too. `only` are the cells it is narrowed down to, if any. Raises Incomparable
+    where one has no worker that starts, and where the deadline comes first."""
+    cells = [cell for case, name in settings.cells() if (cell := (case.id, name)) in only or not only]
+    base = _begun(sides[0], settings, log.with_name("base"), deadline, meters, cells)
     try:
-        head = _begun(sides[1], settings, log.with_name("head"), deadline)
+        head = _begun(sides[1], settings, log.with_name("head"), deadline, meters, cells)
         try:
             return _found(base, sides[0], settings), _found(head, sides[1], settings)
         finally:
@@ -87,7 +99,7 @@ def survey(sides: tuple[Side, Side], settings: Settings, log: Path, deadline: fl
         base.end()
 
 
-def _begun(side: Side, settings: Settings, log: Path, deadline: float) -> Survey:
+def _begun(side: Side, settings: Settings, log: Path, deadline: float, meters: bool, asked: Iterable[Cell]) -> Survey:
     """One side's, which is under way from the start; what it finds waits until it is listened to."""
 
     def start(place: str, cells: list[Cell]) -> Worker:
@@ -98,10 +110,11 @@ def _begun(side: Side, settings: Settings, log: Path, deadline: float) -> Survey
             max_call=settings.max_call,
             selection=settings.implementations,
             memory=False,
+            meters=meters,
         )
         return Worker(job, log.with_name(f"{log.name}-survey-{file_name(place)}.log"), side.python)
 
-    return Survey([(case.id, name) for case, name in settings.cells()], start, settings.timeout, deadline)
+    return Survey(asked, start, settings.timeout, deadline)
 
 
 def _found(survey: Survey, side: Side, settings: Settings) -> Surveyed:
@@ -114,4 +127,4 @@ def _found(survey: Survey, side: Side, settings: Settings) -> Surveyed:
         raise Incomparable(
             f"the budget of {settings.budget:.0f} s was spent before both sides were surveyed; {side.name} was at {end}"
         ) from None
-    return Surveyed(survey.machine, survey.names, records)
+    return Surveyed(survey.machine, survey.names, records, survey.counted)

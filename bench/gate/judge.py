@@ -114,9 +114,12 @@ class Hearing:
 class Judge:
     """Hears every cell, and decides what can be decided."""
 
-    def __init__(self, cells: list[Cell], min_effect: float) -> None:
-        """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest."""
+    def __init__(self, cells: list[Cell], min_effect: float, beside: int = 0) -> None:
+        """`min_effect` is a fraction: 0.03 means that less than 3 % slower or faster is of no interest. `beside` is how
+        many cells another judge of the same gate hears: they count as hypotheses that never fall, so that what is said
+        of both holds together."""
         self.hearings = {cell: Hearing(cell) for cell in cells}
+        self.hypotheses = len(cells) + beside
         self.limit = math.log1p(min_effect)
         self.pairs = 0
         self._looked = 0
@@ -179,7 +182,7 @@ class Judge:
     def _reject(self, family: str, p_values: dict[Cell, float]) -> list[Hearing]:
         """Holm's step down through one family at one look; the hearings whose hypothesis falls."""
         share, before = ERROR / len(LOOKS), self._rejected[family]
-        fallen, standing = holm(p_values, share, len(self.hearings), before)
+        fallen, standing = holm(p_values, share, self.hypotheses, before)
         for cell in p_values:
             self.hearings[cell].level = fallen.get(cell, standing)
         self._rejected[family] += len(fallen)
@@ -202,17 +205,18 @@ def conclude(
 ) -> None:
     """Write what the judge has come to into the outcome; cells that were given up have no verdict."""
     kept = [found for cell, found in judge.hearings.items() if cell not in given_up]
-    outcome.pairs = judge.pairs
-    outcome.verdicts = [_verdict(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
+    outcome.pairs += judge.pairs
+    outcome.verdicts = [verdict_of(found, judge.limit, pair_seconds, warnings.get(found.cell, ())) for found in kept]
     if kept and judge.pairs < LOOKS[0]:
         outcome.too_few = f"{judge.pairs} pairs of processes fitted into the budget, and a first look takes {LOOKS[0]}"
-    outcome.raw = {
+    outcome.raw |= {
         "log_ratios": [[*found.cell, found.logs] for found in kept],
         "suspected": [[*found.cell, found.suspected, found.suspected_after] for found in kept if found.suspected],
     }
 
 
-def _verdict(found: Hearing, limit: float, pair_seconds: float, warnings: Warnings) -> CellVerdict:
+def verdict_of(found: Hearing, limit: float, pair_seconds: float, warnings: Warnings = ()) -> CellVerdict:
+    """What was come to of one cell; `limit` is the minimum effect as a log ratio."""
     note = wanted(found, limit, pair_seconds) if found.verdict == INCONCLUSIVE else ""
     return CellVerdict.of(found.cell, found.verdict, found.comparison(warnings), note)
 

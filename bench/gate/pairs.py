@@ -1,13 +1,11 @@
-"""Head against base: survey both sides, then pair after pair until every cell is decided or the budget is spent."""
+"""Head against base: survey both sides, then read the meters asked for: counts, first results, times."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,26 +13,19 @@ from typing import Any
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
-from bench.gate.comparable import comparable, survey, told_choices
-from bench.gate.judge import LOOKS, Judge, conclude
-from bench.gate.pair import Crews, Pair, SideDied, measure_pair, plan
+from bench.gate import exact
+from bench.gate.comparable import Surveyed, comparable, survey, told_choices
+from bench.gate.first_results import LEAST_EFFECT, FirstResults
+from bench.gate.judge import Judge, conclude
+from bench.gate.pair import Crews, Pair, measure_pair, plan
+from bench.gate.pursuit import Pursuit, Tell
 from bench.gate.sides import Side
 from bench.host.machine import cores, differences
 from bench.table.comparison import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
-from bench.table.outcome import INCOMPARABLE, REGRESSED, Asked, Incomparable, Look, Lost, News, Outcome, Uncompared
+from bench.table.outcome import FIGURES, FIRST, TIME, Asked, Incomparable, Outcome
 
-MOST_LOST = 2
-"""Pairs that may be lost over one implementation until it is given up: a process that dies once may have been killed by
-anybody, one that dies twice over the same dies of it."""
-
-PATIENCE = 20.0
-"""Seconds after which a gate that has failed already goes on only with the cells that are suspected, too: nothing that
-the others could say would change how it ends."""
-
-WIND_UP = 3.0
-"""Seconds of the budget for what is not measuring: the command's start, a pair longer than the others, the worktree."""
-
-Tell = Callable[[News], None]
+FIRSTS_SHARE = 0.5
+"""Of what is left of the budget, the most that first results take where times are asked for, too."""
 
 
 def measure_pairs(
@@ -44,23 +35,44 @@ def measure_pairs(
     log: Path,
     tell: Tell = lambda news: None,
     different_software: bool = False,
+    meters: Collection[str] = (TIME,),
 ) -> Outcome:
-    """Hold head against base. `settings.budget` bounds the whole, in seconds.
+    """Hold head against base by these meters. `settings.budget` bounds the whole, in seconds.
 
     Raises Incomparable when they cannot be held against each other at all.
     """
     begun = time.perf_counter()
-    outcome = Outcome(sides[0].name, sides[1].name, min_effect)
-    base, head = survey(sides, settings, log, begun + (settings.budget or math.inf))
+    end = begun + (settings.budget or math.inf)
+    outcome = Outcome(sides[0].name, sides[1].name, min_effect, meters=tuple(meters))
+    counting, names = bool(FIGURES.keys() & set(meters)), (sides[0].name, sides[1].name)
+    base, head = survey(sides, settings, log, end, counting)
     outcome.notes += told_differences(sides, base.machine, head.machine, different_software)
     outcome.machine = head.machine
-    outcome.notes += told_choices((sides[0].name, sides[1].name), base, head)
-    calls, outcome.uncompared = comparable((sides[0].name, sides[1].name), base, head)
+    outcome.notes += told_choices(names, base, head)
+    calls, outcome.uncompared = comparable(names, base, head)
     outcome.asked = len(calls)
     tell(Asked(len(calls)))
-    pairs = _Pairs(sides, outcome, Judge(list(calls), min_effect), calls, settings, log, tell, begun)
-    pairs.measure()
-    conclude(outcome, pairs.judge, pairs.given_up, pairs.pair_seconds(), pairs.warnings())
+    if counting:
+
+        def again(cells: Collection[Cell]) -> tuple[Surveyed, Surveyed]:
+            return survey(sides, settings, log, end, counting, cells)
+
+        outcome.counts = exact.counted(names, base, head, calls, meters, again)
+        outcome.raw["meters"] = exact.totals(base, head, calls)
+    ratios = sum(meter in meters for meter in (TIME, FIRST))
+    if FIRST in meters:
+        outcome.first_effect = max(LEAST_EFFECT, min_effect)
+        judge = Judge(list(calls), outcome.first_effect, len(calls) * (ratios - 1))
+        now = time.perf_counter()
+        until = now + (end - now) * (FIRSTS_SHARE if TIME in meters else 1.0)
+        firsts = FirstResults(sides, outcome, judge, settings, log, tell, begun, until)
+        firsts.measure()
+        firsts.conclude()
+    if TIME in meters:
+        judge = Judge(list(calls), min_effect, len(calls) * (ratios - 1))
+        pairs = _Pairs(sides, outcome, judge, settings, log, tell, begun, end, calls=calls)
+        pairs.measure()
+        conclude(outcome, pairs.judge, pairs.given_up, pairs.pair_seconds(), pairs.warnings())
     outcome.seconds = time.perf_counter() - begun
     return outcome
 
@@ -75,36 +87,11 @@ def told_differences(sides: tuple[Side, Side], base: dict[str, Any], head: dict[
 
 
 @dataclass
-class _Pairs:
-    """The pairs of one gate, and what they cost."""
+class _Pairs(Pursuit[Crews]):
+    """The pairs of times of one gate; `calls` are rough seconds per call."""
 
-    sides: tuple[Side, Side]
-    outcome: Outcome
-    judge: Judge
-    calls: dict[Cell, float]
-    settings: Settings
-    log: Path
-    tell: Tell
-    begun: float
-    order: random.Random = field(default_factory=random.Random)
-    lost: Counter[str] = field(default_factory=Counter)
-    spent: list[float] = field(default_factory=list)
-    given_up: set[Cell] = field(default_factory=set)
+    calls: dict[Cell, float] = field(default_factory=dict)
     disturbed: dict[Cell, list[float]] = field(default_factory=dict)
-
-    def measure(self) -> None:
-        """Pairs until all is decided, the looks are used up, or another pair would not fit into the budget."""
-        with self._started() as next_pair:
-            while self.judge.open and not self.judge.exhausted:
-                if self._elapsed() + self.pair_seconds() + WIND_UP > (self.settings.budget or float("inf")):
-                    self._last_look()
-                    break
-                start = time.perf_counter()
-                with next_pair() as crews:
-                    looked = self._one_pair(crews)
-                self.spent.append(time.perf_counter() - start)
-                if looked:
-                    self._after_look()
 
     def warnings(self) -> dict[Cell, tuple[EstimateWarning, ...]]:
         """What qualifies each cell's verdict: the mean share of the time, over pairs, in which something else had the
@@ -121,12 +108,8 @@ class _Pairs:
             )
         return found
 
-    def pair_seconds(self) -> float:
-        """What a pair takes, by those there were."""
-        return sum(self.spent) / max(1, len(self.spent))
-
     @contextmanager
-    def _started(self) -> Iterator[Callable[[], Crews]]:
+    def started(self) -> Iterator[Callable[[], Crews]]:
         """Yields what gives the next pair's processes, those after them being started meanwhile if there is a core."""
         firsts = itertools.cycle(self.order.sample((0, 1), 2))  # so that neither side is the older one more often
         threads = max((Case.parse(case).threads for case, _ in self.calls), default=1)
@@ -147,70 +130,10 @@ class _Pairs:
 
             yield next_pair
 
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self.begun
-
-    def _one_pair(self, crews: Crews) -> bool:
-        """Measure a pair and hand it to the judge; whether the judge looked."""
+    def measured(self, processes: Crews) -> Pair:
+        """The open cells, by this pair."""
         cells = {cell: self.calls[cell] for cell in self.judge.open}
-        try:
-            pair = measure_pair(crews, plan(cells), self.order)
-        except SideDied as death:
-            self._lose(death)
-            return False
-        return self._take(pair)
-
-    def _take(self, pair: Pair) -> bool:
-        for cell, reason in pair.failures.items():
-            self._give_up(cell, reason)
+        pair = measure_pair(processes, plan(cells), self.order)
         for cell, share in pair.disturbed.items():
             self.disturbed.setdefault(cell, []).append(share)
-        looked = self.judge.add(pair.logs)
-        if looked:
-            self._note_look()
-        return looked
-
-    def _note_look(self) -> None:
-        """Say where it stands."""
-        found, left = self.judge.hearings, self.judge.open
-        look = Look(
-            pairs=self.judge.pairs,
-            seconds=self._elapsed(),
-            settled=len(found) - len(left),
-            regressed=sum(hearing.verdict == REGRESSED for hearing in found.values()),
-            open=len(left),
-            slower=sum(found[cell].suspected == REGRESSED for cell in left),
-        )
-        self.outcome.looks.append(look)
-        self.tell(look)
-
-    def _lose(self, death: SideDied) -> None:
-        """A pair is lost. One loss is put up with; an implementation that loses pairs again is given up."""
-        name = death.cell[1]
-        self.outcome.lost.append(Lost(death.cell, str(death)))
-        self.tell(self.outcome.lost[-1])
-        self.lost[name] += 1
-        if self.lost[name] >= MOST_LOST:
-            for cell in self.judge.open:
-                if cell[1] == name:
-                    self._give_up(cell, str(death))
-
-    def _give_up(self, cell: Cell, reason: str) -> None:
-        self.judge.drop(cell)
-        self.given_up.add(cell)
-        self.outcome.uncompared.append(Uncompared(cell, INCOMPARABLE, reason))
-
-    def _after_look(self) -> None:
-        """Once the gate has failed and patience is out, cells that nobody suspects are left undecided."""
-        failed = any(found.verdict == REGRESSED for found in self.judge.hearings.values())
-        if failed and self._elapsed() > PATIENCE:
-            for cell in self.judge.open:
-                if self.judge.hearings[cell].suspected != REGRESSED:
-                    self.judge.drop(cell)
-
-    def _last_look(self) -> None:
-        """The budget is spent between two looks: the next look's share of the error is spent on what there is."""
-        if self.judge.pairs >= LOOKS[0]:
-            self.judge.look()
-            self._note_look()
-        self.outcome.notes.append(f"the budget of {self.settings.budget:.0f} s was spent")
+        return pair

@@ -36,10 +36,10 @@ class Side:
         """A worker's job for this side."""
         return {"kind": kind, "tree": str(self.tree) if self.tree else None, **more}
 
-    def start(self, log: Path, threads: int) -> Worker:
-        """A fresh process that takes turns with those of the other side; until then it keeps off as many cores as there
-        are threads, on which another pair may be measured."""
-        return Worker(self.job("blocks", delay=dict(self.delay), threads=threads), log, self.python)
+    def start(self, log: Path, threads: int, kind: str = "blocks") -> Worker:
+        """A fresh process that takes turns with those of the other side, timing `blocks` or the `first` results; until
+        then it keeps off as many cores as there are threads, on which another pair may be measured; 0 is none."""
+        return Worker(self.job(kind, delay=dict(self.delay), threads=threads), log, self.python)
 
     def crew(self, names: Iterable[str], log: Path, timeout: float, threads: int) -> Crew:
         """Fresh processes that measure these implementations; `log` is what their logs' names begin with."""

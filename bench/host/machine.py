@@ -88,8 +88,8 @@ def cores_taken(threads: int) -> list[int]:
 
 def stand_aside(threads: int) -> None:
     """Keep to the cores that `pin` of so many threads leaves free, if any: to get ready while another process
-    measures with these threads."""
-    if hasattr(os, "sched_setaffinity") and (free := _allowed_cores()[:-threads]):
+    measures with these threads; with none, on all there are."""
+    if hasattr(os, "sched_setaffinity") and (free := _allowed_cores()[: -threads or None]):
         os.sched_setaffinity(0, free)
 
 

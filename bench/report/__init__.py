@@ -25,6 +25,7 @@ limits_table      the machine's limits, for `limits`
 checked           a checkup, for `check`
 labels            what the cells of a gate's outcome are called
 verdicts          a gate's outcome in sentences, and as a terminal shows it
+metered           what a gate counted
 comment           the same for a pull request
 export            the same as files, and GitHub's summary
 terminal          prose wrapped at words, and tables in columns that fit

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bench.report import metered
 from bench.report.labels import Labels
 from bench.report.markdown import escaped
 from bench.report.verdicts import by_reason, change, labels, lost, noted, percent, sentence
 from bench.report.warned import told
 from bench.table.outcome import (
+    FIGURES,
+    FIRST,
     IMPROVED,
     INCONCLUSIVE,
     INCONCLUSIVE_CODE,
     REGRESSED,
+    TIME,
     UNCHANGED,
     CellVerdict,
+    CountVerdict,
     Outcome,
     Uncompared,
 )
@@ -30,15 +35,21 @@ def markdown(outcome: Outcome) -> str:
     """A pull request's comment: the changed cells first, everything else folded."""
     named = labels(outcome)
     parts = [f"### RNN gate: {_headline(outcome)}\n", f"{escaped(sentence(outcome))}\n"]
-    if outcome.changed:
-        parts.append(_verdicts(outcome.changed, named))
+    if rows := _counts(outcome, outcome.counted_changes, named):
+        parts.append(rows)
+    for meter in outcome.meters:
+        changed = outcome.of(REGRESSED, meter) + outcome.of(IMPROVED, meter) if meter not in FIGURES else []
+        if changed:
+            parts.append(_verdicts(changed, named, metered.by(outcome, meter)))
     if outcome.faults:
         parts.append(_uncompared("Could not be compared", outcome.faults, named))
-    parts += [
-        _folded(f"{len(found)} {verdict}", _verdicts(found, named))
-        for verdict in (INCONCLUSIVE, UNCHANGED)
-        if (found := outcome.of(verdict))
-    ]
+    for verdict in (INCONCLUSIVE, UNCHANGED):
+        for meter in outcome.meters:
+            by = metered.by(outcome, meter)
+            if meter in FIGURES and (counted := outcome.counted(meter, verdict)):
+                parts.append(_folded(f"{len(counted)} {verdict}{by}", _counts(outcome, counted, named)))
+            elif meter not in FIGURES and (found := outcome.of(verdict, meter)):
+                parts.append(_folded(f"{len(found)} {verdict}{by}", _verdicts(found, named, by)))
     rest = [left for left in outcome.uncompared if left not in outcome.faults]
     if rest:
         title = f"{len(rest)} not compared"
@@ -55,18 +66,34 @@ def _headline(outcome: Outcome) -> str:
     return {0: "nothing regressed", 1: "regressed", 3: "incomparable", 4: "nothing regressed, not all clear"}[code]
 
 
-def _verdicts(found: Sequence[CellVerdict], named: Labels) -> str:
+def _counts(outcome: Outcome, found: Sequence[CountVerdict], named: Labels) -> str:
+    """A Markdown table of what exact meters found; nothing where they found nothing."""
+    if not found:
+        return ""
+    lines = ["| | implementation | case | what changed | |", "|---|---|---|---|---|"]
+    for verdict in found[:MOST_ROWS]:
+        fields = [f"{MARKS[verdict.verdict]} {verdict.verdict}{metered.by(outcome, verdict.meter)}"]
+        fields += [f"`{named.implementation(verdict.cell)}`", named.case(verdict.cell), metered.changes(verdict)]
+        lines.append("| " + " | ".join(map(escaped, [*fields, metered.noted(outcome, verdict)])) + " |")
+    return "\n".join([*lines, *_more(found)]) + "\n"
+
+
+def _more(found: Sequence[object]) -> list[str]:
+    """A line for the rows that have no place."""
+    left = len(found) - MOST_ROWS
+    return [f"\n… and {left} more; the JSON file has them all."] if left > 0 else []
+
+
+def _verdicts(found: Sequence[CellVerdict], named: Labels, by: str = "") -> str:
     """A Markdown table of verdicts."""
     any_noted = any(noted(verdict) for verdict in found)
     lines = ["| | implementation | case | change | |" if any_noted else "| | implementation | case | change |"]
     lines.append("|---|---|---|---:|---|" if any_noted else "|---|---|---|---:|")
     for verdict in found[:MOST_ROWS]:
-        fields = [f"{MARKS[verdict.verdict]} {verdict.verdict}", f"`{named.implementation(verdict.cell)}`"]
+        fields = [f"{MARKS[verdict.verdict]} {verdict.verdict}{by}", f"`{named.implementation(verdict.cell)}`"]
         fields += [named.case(verdict.cell), change(verdict), *([noted(verdict)] if any_noted else [])]
         lines.append("| " + " | ".join(escaped(field) for field in fields) + " |")
-    if len(found) > MOST_ROWS:
-        lines.append(f"\n… and {len(found) - MOST_ROWS} more; the JSON file has them all.")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_more(found)]) + "\n"
 
 
 def _uncompared(title: str, found: Sequence[Uncompared], named: Labels) -> str:
@@ -95,9 +122,14 @@ def _how(outcome: Outcome) -> str:
         )
     if outcome.pairs:
         lines.append(f"- {outcome.pairs} pairs of fresh processes in alternation on one core, {outcome.seconds:.0f} s")
-    lines.append(
-        f"- minimum effect ±{percent(outcome.min_effect)}; intervals are corrected for the number of cells and of looks"
-    )
+    limits = [percent(outcome.min_effect)] if TIME in outcome.meters else []
+    limits += [f"{percent(outcome.first_effect)} of first results"] if FIRST in outcome.meters else []
+    if limits:
+        lines.append(
+            f"- minimum effect ±{', ±'.join(limits)}; intervals are corrected for the number of cells and of looks"
+        )
+    if outcome.counts:
+        lines.append("- what is counted was counted twice a process, and what changed by a second process of each side")
     lines += [f"- warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
     lines += [f"- {note}" for note in outcome.notes]
     lines += [f"- {lost(loss, labels(outcome))}" for loss in outcome.lost]

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.report.comment import markdown
+from bench.report.metered import changes
 from bench.report.verdicts import sentence
 from bench.store.files import BrokenFile, write_atomically, write_json
 from bench.table.comparison import EstimateWarning
-from bench.table.outcome import CellVerdict, Look, Lost, Outcome, Uncompared
+from bench.table.outcome import TIME, CellVerdict, CountVerdict, Difference, Look, Lost, Outcome, Uncompared
 
-SCHEMA = 2
+SCHEMA = 3
+READ = (2, SCHEMA)
+"""Schemas that are read: those of 2 knew the time alone."""
 
 
 def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
@@ -40,6 +43,10 @@ def as_json(outcome: Outcome, strict: bool) -> dict[str, Any]:
         "lost_pairs": [_named(loss) for loss in outcome.lost],
         "machine": outcome.machine,
         "raw": outcome.raw,
+        "meters": list(outcome.meters),
+        "firsts": [_cell(verdict) for verdict in outcome.firsts],
+        "first_effect": outcome.first_effect,
+        "counts": [{**_named(found), "told": changes(found)} for found in outcome.counts],
     }
 
 
@@ -47,8 +54,10 @@ def read(path: Path) -> Outcome:
     """The outcome that a JSON file of these holds. Raises BrokenFile, and OSError."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] not in READ:
+            raise BrokenFile(f"{path}: schema {found['schema']}, and this version reads {READ[0]} and {READ[1]}")
         if found["schema"] != SCHEMA:
-            raise BrokenFile(f"{path}: schema {found['schema']}, and this version reads {SCHEMA}")
+            found |= {"meters": [TIME], "firsts": [], "first_effect": 0.0, "counts": []}
         return Outcome(
             **{name: found[name] for name in ("base", "head", "min_effect", "notes", "asked", "pairs", "seconds")},
             **{name: found[name] for name in ("too_few", "machine", "raw")},
@@ -56,6 +65,10 @@ def read(path: Path) -> Outcome:
             uncompared=[Uncompared(**_celled(left)) for left in found["uncompared"]],
             lost=[Lost(**_celled(loss)) for loss in found["lost_pairs"]],
             looks=[Look(**look) for look in found["looks"]],
+            meters=tuple(found["meters"]),
+            firsts=[_verdict(cell) for cell in found["firsts"]],
+            first_effect=found["first_effect"],
+            counts=[_count(fields) for fields in found["counts"]],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenFile(f"{path}: not the JSON of a gate: {error}") from None
@@ -92,7 +105,13 @@ def add_summary(text: str) -> None:
             stream.write(text + "\n")
 
 
-def _named(found: Uncompared | Lost) -> dict[str, str]:
+def _count(fields: dict[str, Any]) -> CountVerdict:
+    """The verdict of an exact meter."""
+    own = {name: value for name, value in fields.items() if name != "told"}
+    return CountVerdict(**_celled(own) | {"differences": tuple(Difference(**each) for each in own["differences"])})
+
+
+def _named(found: Uncompared | Lost | CountVerdict) -> dict[str, Any]:
     """Its fields, the cell as two."""
     fields = dataclasses.asdict(found)
     case, implementation = fields.pop("cell")

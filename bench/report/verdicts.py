@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 from bench.cases.case import Case, Cell
+from bench.report import metered
 from bench.report.labels import Labels
 from bench.report.markdown import one_line
 from bench.report.names import capital, phrase, short_names
 from bench.report.terminal import WIDTH, columns, wrapped
 from bench.report.warned import shared, short, told
 from bench.table.outcome import (
+    FIGURES,
+    FIRST,
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
     NEW,
     NOT_RUN,
     REGRESSED,
+    TIME,
     Asked,
     CellVerdict,
     Lost,
@@ -35,8 +39,7 @@ STYLES = {REGRESSED: "red", IMPROVED: "green", INCONCLUSIVE: "yellow", INCOMPARA
 
 def labels(outcome: Outcome) -> Labels:
     """The labels of all cells of an outcome."""
-    every: list[CellVerdict | Uncompared | Lost] = [*outcome.verdicts, *outcome.uncompared]
-    return Labels(found.cell for found in [*every, *outcome.lost])
+    return Labels(found.cell for found in [*outcome.judged, *outcome.uncompared, *outcome.lost])
 
 
 def percent(fraction: float, sign: bool = False) -> str:
@@ -58,36 +61,58 @@ def sentence(outcome: Outcome) -> str:
 
 
 def sentences(outcome: Outcome) -> list[str]:
-    """The verdict, what it is most of all about, and what could not be compared."""
+    """The verdict, what it is most of all about, and what could not be compared; meters that regressed come first."""
     faults = [f"{_cells(len(outcome.faults))} could not be compared."] if outcome.faults else []
-    if regressed := outcome.of(REGRESSED):
-        verdict = (
-            f"Regressed: {len(regressed)} of {_compared(outcome)} {_are(len(regressed))} more than "
-            f"{percent(outcome.min_effect)} slower than {outcome.base}."
-        )
-        return [verdict, _most(outcome, regressed), *faults]
+    regressed = {found.meter for found in outcome.counts if found.verdict == REGRESSED}
+    regressed |= {meter for meter in (TIME, FIRST) if outcome.of(REGRESSED, meter)}
+    told = {meter: _told(outcome, meter) for meter in outcome.meters}
+    worse = [text for meter, texts in told.items() if meter in regressed for text in texts]
+    calm = [text for meter, texts in told.items() if meter not in regressed for text in texts]
+    several = len(outcome.meters) > 1
+    if worse:
+        return [*worse, *(calm if several else []), *faults]
     if outcome.too_few:
-        return [f"Incomparable: {outcome.too_few}."]
+        return [f"Incomparable: {outcome.too_few}.", *([text for m in FIGURES for text in told.get(m, [])])]
     if faults:
         first = outcome.faults[0]
         reason = _one_line(first.reason)
-        return [f"Incomparable: {faults[0]}", f"First of all {labels(outcome).whole(first.cell)}: {reason}."]
-    return _calm(outcome) if outcome.verdicts else _nothing(outcome)
+        said = [f"Incomparable: {faults[0]}", f"First of all {labels(outcome).whole(first.cell)}: {reason}."]
+        return [*said, *(calm if several else [])]
+    return calm or _nothing(outcome)
 
 
-def _calm(outcome: Outcome) -> list[str]:
-    """Where nothing regressed, and no cell that both sides can run was lost."""
-    improved, open_, total = outcome.of(IMPROVED), outcome.of(INCONCLUSIVE), len(outcome.verdicts)
-    compared, within = _compared(outcome), f"within ±{percent(outcome.min_effect)} of {outcome.base}"
+def _told(outcome: Outcome, meter: str) -> list[str]:
+    """The verdict by one meter; nothing where it has none."""
+    if meter in FIGURES:
+        return metered.sentences(outcome, meter, _compared(outcome), labels(outcome).whole)
+    if regressed := outcome.of(REGRESSED, meter):
+        verdict = (
+            f"Regressed{metered.by(outcome, meter)}: {len(regressed)} of {_compared(outcome)} {_are(len(regressed))} "
+            f"more than {percent(_limit(outcome, meter))} slower than {outcome.base}."
+        )
+        return [verdict, _most(outcome, regressed)]
+    return _calm(outcome, meter) if outcome.ratios(meter) else []
+
+
+def _limit(outcome: Outcome, meter: str) -> float:
+    """Below which changes are of no interest, a fraction."""
+    return outcome.first_effect if meter == FIRST else outcome.min_effect
+
+
+def _calm(outcome: Outcome, meter: str) -> list[str]:
+    """Where nothing regressed by a meter that is a ratio."""
+    improved, open_, total = outcome.of(IMPROVED, meter), outcome.of(INCONCLUSIVE, meter), len(outcome.ratios(meter))
+    limit, by = f"±{percent(_limit(outcome, meter))}", metered.by(outcome, meter)
+    compared, within = _compared(outcome), f"within {limit} of {outcome.base}"
     every = f"all {compared} are" if total > 1 else f"the one cell compared{compared.removeprefix('1 cell')} is"
     if len(open_) == total:
-        return [f"Nothing decided: {every} inconclusive at ±{percent(outcome.min_effect)} of {outcome.base}."]
+        return [f"Nothing decided{by}: {every} inconclusive at {limit} of {outcome.base}."]
     same = total - len(open_) - len(improved)
     if same == total:
-        return [f"Nothing regressed: {every} {within}."]
+        return [f"Nothing regressed{by}: {every} {within}."]
     rest = [f"{len(improved)} faster"] if improved else []
     rest += [f"{len(open_)} inconclusive"] if open_ else []
-    verdict = f"Nothing regressed{' for certain' if open_ else ''}: {same} of {compared} {_are(same)} {within}, "
+    verdict = f"Nothing regressed{by}{' for certain' if open_ else ''}: {same} of {compared} {_are(same)} {within}, "
     return [f"{verdict}{', '.join(rest)}.", *([_most(outcome, improved)] if improved else [])]
 
 
@@ -135,7 +160,8 @@ def news(event: News) -> str:
     regressed = f" ({event.regressed} regressed)" if event.regressed else ""
     slower = f" ({event.slower} look{'s' if event.slower == 1 else ''} slower)" if event.slower else ""
     told = f"{event.settled} settled{regressed}, {event.open} open of {event.settled + event.open}{slower}"
-    return f"{event.pairs:>2} pairs, {event.seconds:.0f} s: {told}"
+    of = " of first results" if event.meter == FIRST else ""
+    return f"{event.pairs:>2} pairs{of}, {event.seconds:.0f} s: {told}"
 
 
 def lost(loss: Lost, named: Labels) -> str:
@@ -146,7 +172,10 @@ def lost(loss: Lost, named: Labels) -> str:
 def ending(outcome: Outcome, width: int = WIDTH) -> Iterator[tuple[str, str | None]]:
     """Lines, each with its style: the cells that changed, that are open, that have no verdict; warnings and notes; and
     the verdict."""
-    rows = [*_rows(outcome, width), *_reasons(outcome, width)]
+    counted = [row for meter in FIGURES for row in metered.rows(outcome, meter, labels(outcome), width, MOST_ROWS)]
+    rows: list[tuple[str, str | None]] = [(line, STYLES.get(said, "dim")) for line, said in counted]
+    rows += [row for meter in outcome.meters if meter not in FIGURES for row in _rows(outcome, meter, width)]
+    rows += _reasons(outcome, width)
     yield from [("", None), *rows] if rows else []
     notes = [f"Warning: {warning}" for warning in told([verdict.warnings for verdict in outcome.verdicts])]
     notes += [f"Note: {each}" for each in outcome.notes]
@@ -158,16 +187,16 @@ def ending(outcome: Outcome, width: int = WIDTH) -> Iterator[tuple[str, str | No
     yield from ((line, None) for line in wrapped("\n".join(sentences(outcome)), width))
 
 
-def _rows(outcome: Outcome, width: int) -> Iterator[tuple[str, str | None]]:
+def _rows(outcome: Outcome, meter: str, width: int) -> Iterator[tuple[str, str | None]]:
     """Changes, and what is inconclusive, each verdict under its name."""
-    named, common = labels(outcome), shared([verdict.warnings for verdict in outcome.verdicts])
-    groups = [(verdict, outcome.of(verdict)) for verdict in (REGRESSED, IMPROVED, INCONCLUSIVE)]
+    named, common = labels(outcome), shared([verdict.warnings for verdict in outcome.ratios(meter)])
+    groups = [(verdict, outcome.of(verdict, meter)) for verdict in (REGRESSED, IMPROVED, INCONCLUSIVE)]
     shown = [verdict for _, found in groups for verdict in found[:MOST_ROWS]]
     fields = [[f"  {named.implementation(v.cell)}", named.case(v.cell), change(v)] for v in shown]
     lines = iter(columns((), fields, left=(0, 1, 2), width=width))
     for said, found in groups:
         if found:
-            yield said, STYLES[said]
+            yield f"{said}{metered.by(outcome, meter)}", STYLES[said]
         notes = [noted(verdict, common) for verdict in found[:MOST_ROWS]]
         for note, following in zip_longest(notes, notes[1:]):
             yield from ((line, STYLES[said]) for line in next(lines).split("\n"))
@@ -207,9 +236,10 @@ def _one_line(reason: str) -> str:
 
 def _compared(outcome: Outcome) -> str:
     """`24 cells`, or `12 cells (inference)`: a change in a mode that was not compared is not seen."""
-    modes = sorted({Case.parse(verdict.cell[0]).mode for verdict in outcome.verdicts})
+    cells = {verdict.cell for verdict in outcome.judged}
+    modes = sorted({Case.parse(case).mode for case, _ in cells})
     alone = f" ({modes[0]})" if len(modes) == 1 else ""
-    return f"{_cells(len(outcome.verdicts))}{alone}"
+    return f"{_cells(len(cells))}{alone}"
 
 
 def _cells(count: int) -> str:

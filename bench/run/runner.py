@@ -109,8 +109,8 @@ class Runner:
         self._pass_overhead = survey.ledger.seconds["imports"] / survey.workers if survey.workers else STARTING_SECONDS
 
     def _start_survey(self, place: str, cells: list[Cell]) -> Worker:
-        job = {"kind": "survey", "devices": list(self.settings.devices), "max_call": self.settings.max_call}
-        return Worker(job | {"cells": cells}, self._log("survey", place))
+        own = {"max_call": self.settings.max_call, "meters": self.settings.meters, "cells": cells}
+        return Worker({"kind": "survey", "devices": list(self.settings.devices), **own}, self._log("survey", place))
 
     def _start_blocks(self, number: int, place: str) -> Worker:
         return Worker({"kind": "blocks", "describe": True}, self._log(f"pass-{number:03}", place))

@@ -35,7 +35,8 @@ class Survey:
     """Of some cells; it is under way from the start, and what it finds waits until it is iterated over.
 
     What is known besides: `machine` as the first worker describes it, `names` by device where the job asks for them,
-    how often each implementation `lost` its process, and the `ledger` of the `workers` that ended well.
+    what is `counted` of each cell where the job asks for it (as `bench.why.meters.Counted`, a dict), how often each
+    implementation `lost` its process, and the `ledger` of the `workers` that ended well.
     """
 
     def __init__(self, cells: Iterable[Cell], start: Start, timeout: float, deadline: float = math.inf) -> None:
@@ -43,6 +44,7 @@ class Survey:
         time.perf_counter."""
         self.machine: dict[str, Any] = {}
         self.names: dict[str, list[str]] = {}
+        self.counted: dict[Cell, dict[str, Any]] = {}
         self.lost: Counter[str] = Counter()
         self.ledger = Ledger()
         self._start, self._timeout, self._deadline = start, timeout, deadline
@@ -89,6 +91,8 @@ class Survey:
                 elif found["event"] == "cell":
                     record = CellRecord(**found["record"])
                     left.remove(record.cell)
+                    if "counted" in found:
+                        self.counted[record.cell] = found["counted"]
                     yield record
             self.ledger.merge(found["ledger"])
             self.workers += 1

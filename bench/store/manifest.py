@@ -26,8 +26,9 @@ class CellRecord:
     `chosen` what it decided to run for this case when it was prepared, empty for one that has no choice;
     `products` those of a step of each layer (`rnn_impls.networks.Products`), where they were counted since the network
     states none; `useful_steps` those of all sequences of a ragged batch together, None where all have T; `kernel` what
-    really ran in a call of the survey, and why no faster one (`bench.why.kernel`), empty where nothing was looked at.
-    Runs of earlier versions have none of the seven.
+    really ran in a call of the survey, and why no faster one (`bench.why.kernel`), empty where nothing was looked at;
+    `meters` what is exact of a call (`bench.why.meters`), those known alone, None where nothing was counted.
+    Runs of earlier versions have none of the eight.
     """
 
     case: str
@@ -48,6 +49,7 @@ class CellRecord:
     products: list[list[int]] | None = None
     kernel: str = ""
     useful_steps: int | None = None
+    meters: dict[str, float] | None = None
 
     @property
     def cell(self) -> Cell:

@@ -53,7 +53,8 @@ def cells(run: Run) -> pd.DataFrame:
     step_seconds (seconds / T); floor_seconds, and gap (seconds / floor), label, overhead (a share of the time),
     operators (a step) where limits and profile are known; peak_bytes, build_seconds, parity_error, parity_seq_len,
     weights_dtype; products, where any were counted; useful_steps, where any batch is ragged; kernel, where any was
-    seen; warnings, a tuple of what qualifies the estimates (`bench.table.comparison`). NaN where nothing is to be said.
+    seen; meters, a dict of a call's counts (`bench.why.meters`), where any were counted; warnings, a tuple of what
+    qualifies the estimates (`bench.table.comparison`). NaN where nothing is to be said.
     """
     measured = measured_samples(run)
     first = run.manifest.first_passes or None
@@ -92,6 +93,7 @@ def cells(run: Run) -> pd.DataFrame:
     wanted += ["products"] if any(record.products for record in run.manifest.cells) else []
     wanted += ["useful_steps"] if any(record.useful_steps for record in run.manifest.cells) else []
     wanted += ["kernel"] if any(record.kernel for record in run.manifest.cells) else []
+    wanted += ["meters"] if any(record.meters for record in run.manifest.cells) else []
     return pd.DataFrame(rows).reindex(columns=wanted)
 
 

@@ -5,6 +5,7 @@ floor       the least time that any implementation needs for a Case, from its wo
 limits/     what the machine allows, measured
 kernel/     what really ran in a call, and why no faster one, by torch's profiler
 profile/    where the time of a call goes, by torch's profiler
+meters      what a call does, counted exactly: operators, autograd's nodes, allocations, launches
 gradients/  how far back gradients reach
 denormals/  what it costs that they vanish through denormal numbers
 

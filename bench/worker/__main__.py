@@ -4,7 +4,8 @@ The job comes as a line of JSON on standard input, the findings leave as JSON li
 whatever an implementation prints goes to standard error instead. Jobs:
 
     {"kind": "survey", "devices": [...], "max_call": s, "cells": [[case id, implementation], ...]}; a `selection` is
-        answered with the names it stands for, `"memory": false` leaves that part out
+        answered with the names it stands for, `"memory": false` leaves that part out, `"meters": true` adds what is
+        `counted` to each cell (`bench.why.meters`)
     {"kind": "check", "implementation": name, "cases": [case id, ...]}: parity alone; see `bench.run.survey`
     {"kind": "limits", "threads": [...]}: what the machine allows, with one thread, with as many as it has cores, and
         with these counts; see `bench.why.limits`
@@ -17,15 +18,16 @@ whatever an implementation prints goes to standard error instead. Jobs:
     {"kind": "blocks"}: one of several that take turns, told line by line whose block to time; see
         `bench.worker.blocks`. With `describe` its `ready` tells the machine; it gets ready off the cores that others
         measure on with so many `threads` (1)
+    {"kind": "first"}: as `blocks`, of first results; see `bench.worker.firsts`
 
 Any job may name a `tree`, the folder whose `rnn_impls` is measured and from which files of one's own are found; without
 one it is the current folder for the latter and this suite's own for the former. `bench` is this suite's in any case.
 
 Findings: `ready` (machine and devices), `refused` (and then nothing more), `start` (a case and an implementation),
 `cell` (a survey's record), `taken` (how a bare module is called), `checked` (a case's outcome), `mending` and `mend` (a
-bare module that is not right is tried in other ways, and the lines that make it right), `begun`, `built` and
-`block` (while it times blocks), `facts`, `limit` and `missing` (of the machine), `profile` (a record), `gradients` (a
-table), `timed` and `unsendable` (of functions), `end` (the ledger).
+bare module that is not right is tried in other ways, and the lines that make it right), `begun`, `built`,
+`block` and `first` (while it times them), `facts`, `limit` and `missing` (of the machine), `profile` (a record),
+`gradients` (a table), `timed` and `unsendable` (of functions), `end` (the ledger).
 """
 
 from __future__ import annotations
@@ -67,25 +69,26 @@ def _work(job: dict[str, Any], lines: TextIO, tell: Callable[..., None]) -> None
     from bench.worker.jobs import JOBS, Desk  # which import from the tree
 
     ledger = Ledger()
-    if job["kind"] == "blocks":
+    takes_turns = job["kind"] in ("blocks", "first")
+    if takes_turns:
         stand_aside(job.get("threads", 1))
     from bench.host import machine
-    from bench.worker import blocks, surveyor  # noqa: F401  # torch: the ledger is told how long it takes
+    from bench.worker import blocks, firsts, surveyor  # noqa: F401  # torch: the ledger is told how long it takes
 
     gc.collect()
     gc.freeze()  # what the imports left stays; looking through it again costs 0.15 s at every collection
     ledger.add("imports", time.time() - job["started"])
     machine.fix_numerics()
-    if job["kind"] == "blocks":
+    if takes_turns:
         machine.keep_heap()
-    if job["kind"] != "blocks":  # its core may be measuring another pair
+    if not takes_turns:  # its core may be measuring another pair
         machine.pin(1)
     try:
         present = machine.require(job.get("devices", ()))
     except ValueError as error:
         tell("refused", reason=str(error))
         return
-    described = {"machine": machine.describe()} if job.get("describe", job["kind"] != "blocks") else {}
+    described = {"machine": machine.describe()} if job.get("describe", not takes_turns) else {}
     tell("ready", devices=present, names=_names(job, present), **described)
     JOBS[job["kind"]](Desk(job, present, ledger, tell, lines))
     tell("end", ledger=ledger.seconds)

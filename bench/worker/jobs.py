@@ -30,13 +30,16 @@ def survey(desk: Desk) -> None:
     from bench.worker.surveyor import Surveyor
 
     tree = Path(desk.job["tree"]) if desk.job.get("tree") else None
-    surveyor = Surveyor(desk.job["max_call"], desk.ledger, desk.job.get("memory", True), tree)
+    memory, meters = desk.job.get("memory", True), desk.job.get("meters", False)
+    surveyor = Surveyor(desk.job["max_call"], desk.ledger, memory, tree, meters)
     for case_id, name in desk.job["cells"]:
         case = Case.parse(case_id)
         if case.device in desk.present:
             desk.tell("start", case=case_id, implementation=name)
             state.arrange(case)
-            desk.tell("cell", record=dataclasses.asdict(surveyor.survey(case, name)))
+            record = dataclasses.asdict(surveyor.survey(case, name))
+            counted = {"counted": dataclasses.asdict(surveyor.counted)} if surveyor.counted else {}
+            desk.tell("cell", record=record, **counted)
 
 
 def check(desk: Desk) -> None:
@@ -91,6 +94,13 @@ def blocks(desk: Desk) -> None:
     time_blocks(desk.lines, desk.tell, desk.job.get("delay", {}))
 
 
+def first(desk: Desk) -> None:
+    """Time first results when told to."""
+    from bench.worker.firsts import time_firsts
+
+    time_firsts(desk.lines, desk.tell)
+
+
 def limits(desk: Desk) -> None:
     """Measure what this machine allows."""
     from bench.host.machine import cores
@@ -127,5 +137,7 @@ def functions(desk: Desk) -> None:
     time_functions(desk.job, desk.tell)
 
 
-_ALL: tuple[Callable[[Desk], None], ...] = (survey, check, blocks, limits, profile, denormals, gradients, functions)
+_ALL: tuple[Callable[[Desk], None], ...] = (
+    survey, check, blocks, first, limits, profile, denormals, gradients, functions,
+)  # fmt: skip
 JOBS = {job.__name__: job for job in _ALL}

@@ -22,6 +22,7 @@ from bench.measure.workload import Workload, seconds_per_call
 from bench.store.manifest import FAILED, LEFT_OUT, MISSING, UNAVAILABLE, CellRecord
 from bench.why.kernel.look import kernel_of
 from bench.why.kernel.naming import Kernel
+from bench.why.meters import Counted, meters
 from bench.worker.tree import outside
 from rnn_impls import networks, registry
 from rnn_impls.interface import Implementation, Unavailable
@@ -33,11 +34,19 @@ PREFIX_STEPS = 4
 class Surveyor:
     """Surveys cells one after the other; cells of one Case share its reference."""
 
-    def __init__(self, max_call: float, ledger: Ledger, memory: bool = True, tree: Path | None = None) -> None:
+    def __init__(
+        self,
+        max_call: float,
+        ledger: Ledger,
+        memory: bool = True,
+        tree: Path | None = None,
+        meters: bool = False,
+    ) -> None:
         """`max_call` in seconds; without `memory` neither a cell's peak nor leaks are asked for. With a `tree`, all
-        that it holds has to be imported from it."""
+        that it holds has to be imported from it. With `meters` what is exact of a call is `counted`, too."""
         self.max_call = max_call
-        self.memory, self.tree = memory, tree
+        self.memory, self.tree, self.meters = memory, tree, meters
+        self.counted: Counted | None = None
         self.ledger = ledger
         self._reference: Reference | None = None
         self._feed: Feed | None = None
@@ -45,6 +54,7 @@ class Surveyor:
     def survey(self, case: Case, name: str) -> CellRecord:
         """The record of one cell; whatever the implementation raises becomes its status and reason."""
         record = CellRecord(case.id, name)
+        self.counted = None
         try:
             registry.select(name, case.device)
             networks.find(case.network)
@@ -85,7 +95,7 @@ class Surveyor:
                 self._reference = Reference.of(case)
             record.parity_error = check(self._reference, implementation)
             record.parity_seq_len = self._reference.case.seq_len
-            record.products = counted(case)
+            record.products = products_of(case)
             record.useful_steps = sum(lengths.of(case)) if case.ragged else None
         with self.ledger.on("survey"):
             whole = self._reference.case.seq_len == case.seq_len
@@ -97,6 +107,10 @@ class Surveyor:
             record.call_seconds = seconds_per_call(workload, case.device)
         with self.ledger.on("kernel"):
             record.kernel = str(self._kernel(workload, prefix))
+        if self.meters:
+            with self.ledger.on("meters"):
+                self.counted = meters(workload)
+            record.meters = self.counted.exact
         if not self.memory:
             return
         with self.ledger.on("memory"):
@@ -136,7 +150,7 @@ def failure(error: Exception) -> tuple[str, str]:
     return UNAVAILABLE if "not implemented for" in str(error) else FAILED, reason_of(error)
 
 
-def counted(case: Case) -> list[list[int]] | None:
+def products_of(case: Case) -> list[list[int]] | None:
     """Products of each layer of a network that does not state them; None for one that does."""
     shape = network_shape(case)
     if shape.network({}).products(case.input_size, case.hidden_size) is not None:

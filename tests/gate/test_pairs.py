@@ -13,11 +13,12 @@ import pytest
 
 from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
-from bench.gate import pairs
+from bench.gate import pairs, pursuit
 from bench.gate.comparable import Surveyed
 from bench.gate.judge import LOOKS
 from bench.gate.pair import Pair, SideDied
-from bench.gate.pairs import Tell, measure_pairs, told_differences
+from bench.gate.pairs import measure_pairs, told_differences
+from bench.gate.pursuit import Tell
 from bench.gate.sides import Side
 from bench.report.comment import markdown
 from bench.report.export import as_json
@@ -25,12 +26,15 @@ from bench.report.warned import short
 from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord
 from bench.table.comparison import DISTURBED, NO_EVIDENCE, NOT_PINNED
 from bench.table.outcome import (
+    FIRST,
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
     NEW,
     NOT_RUN,
+    OPERATORS,
     REGRESSED,
+    TIME,
     UNCHANGED,
     Asked,
     Incomparable,
@@ -71,12 +75,14 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         machines: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
         disturbed: float = 0.0,
         tell: Tell = lambda news: None,
+        meters: tuple[str, ...] = (TIME,),
+        counted: tuple[dict[Cell, dict[str, Any]], dict[Cell, dict[str, Any]]] = ({}, {}),
     ) -> Outcome:
         ticks, draw, counter = Ticks(), random.Random(1), iter(range(10000))
         sound = {cell: CellRecord(*cell, call_seconds=1e-4) for cell in CELLS}
         surveys = [
-            Surveyed(machine, {"cpu": own}, {**sound, **(records or {})})
-            for machine, own, records in zip(machines, names, (base, head), strict=True)
+            Surveyed(machine, {"cpu": own}, {**sound, **(records or {})}, counts)
+            for machine, own, records, counts in zip(machines, names, (base, head), counted, strict=True)
         ]
 
         def measured(crews: object, plans: dict[Cell, Any], order: object) -> Pair:
@@ -88,9 +94,11 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         monkeypatch.setattr(pairs, "measure_pair", measured)
         monkeypatch.setattr(pairs, "survey", lambda *_: surveys)
         monkeypatch.setattr(pairs, "Crews", FakeCrews)
-        monkeypatch.setattr(pairs, "time", ticks)
+        for module in (pairs, pursuit):
+            monkeypatch.setattr(module, "time", ticks)
         settings = Settings(preset="gate", budget=budget)
-        return measure_pairs((Side("base"), Side("head")), settings, min_effect, Path("log"), tell)
+        sides = Side("base"), Side("head")
+        return measure_pairs(sides, settings, min_effect, Path("log"), tell, meters=meters)
 
     return held
 
@@ -291,4 +299,58 @@ def test_machines_must_be_alike_unless_software_is_the_question(hold: Callable[.
     sides = (Side("base"), Side("head"))
     assert told_differences(sides, {"torch": "2.12"}, {"torch": "2.13"}, allowed=True) == [
         "torch: 2.12 in base, 2.13 in head"
+    ]
+
+
+def counts(copies: int) -> dict[Cell, dict[str, Any]]:
+    """So many operators of each cell, of one name."""
+    told = {"exact": {"operators": copies, "nodes": 0}, "names": {"operators": {"aten::copy_": copies}, "nodes": {}}}
+    return dict.fromkeys(CELLS, told)
+
+
+def test_what_is_counted_alone_measures_no_pair(hold: Callable[..., Outcome]) -> None:
+    """A verdict of each cell from the survey; the raw counts of both sides are kept."""
+    outcome = hold(meters=(OPERATORS,), counted=(counts(4), counts(4)))
+    assert (outcome.pairs, outcome.looks, outcome.verdicts, outcome.exit_code()) == (0, [], [], 0)
+    assert {found.verdict for found in outcome.counts} == {UNCHANGED}
+    assert outcome.raw["meters"][0] == [*CELLS[0], {"operators": 4, "nodes": 0}, {"operators": 4, "nodes": 0}]
+    assert hold(meters=(OPERATORS,), counted=(counts(4), counts(5))).exit_code() == 1
+
+
+def test_a_rise_beside_an_improved_time_is_a_trade_and_fails(hold: Callable[..., Outcome]) -> None:
+    """The times are measured to their end all the same."""
+    outcome = hold(lambda cell, number: -0.2, meters=(TIME, OPERATORS), counted=(counts(4), counts(5)))
+    assert set(by_cell(outcome).values()) == {IMPROVED}
+    assert {found.verdict for found in outcome.counts} == {REGRESSED}
+    assert all(outcome.traded(found.cell) is not None for found in outcome.counts)
+    assert outcome.exit_code() == 1
+    assert "That is a trade: a call became 1" in markdown(outcome)
+
+
+def test_times_and_first_results_share_the_error_and_the_budget(
+    hold: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each judge counts the other's hypotheses; first results leave half of the budget to times, if these are asked
+    for."""
+    made: list[tuple[int, Any, float]] = []
+
+    class Firsts:
+        """Stands in for the pairs of first results."""
+
+        def __init__(self, *given: Any) -> None:
+            *_, judge, _settings, _log, _tell, _begun, until = given
+            made.append((judge.hypotheses, judge.limit, until))
+
+        def measure(self) -> None:
+            """Nothing is measured."""
+
+        def conclude(self) -> None:
+            """Nor said."""
+
+    monkeypatch.setattr(pairs, "FirstResults", Firsts)
+    hold(meters=(TIME, FIRST), budget=100.0)
+    hold(meters=(FIRST,), budget=100.0, min_effect=0.2)
+    assert made == [
+        (2 * len(CELLS), pytest.approx(math.log(1.1)), 50.0),
+        (len(CELLS), pytest.approx(math.log(1.2)), 100.0),
     ]

@@ -157,7 +157,7 @@ def windows(raw: list[dict[str, Any]], python: bool = False) -> list[Window]:
     for mark in sorted(marks, key=lambda each: float(each["ts"])):
         start, end = _stretch(mark, origin)
         root = Event(mark["name"].removeprefix(WINDOW), start, end, OUTSIDE, mark.get("tid"))
-        _nest(root, [event for event in host if start <= event.start and event.end <= end])
+        nest(root, [event for event in host if start <= event.start and event.end <= end])
         within = [event for event in device if start <= event.start < end]
         changes = [each["args"]["Bytes"] for each in memory if start <= _stretch(each, origin)[0] < end]
         found.append(Window(root.name, root, within, changes))
@@ -182,7 +182,7 @@ def _host_event(raw: dict[str, Any], origin: int) -> Event:
     return Event(name, start, end, kind_of(name), raw.get("tid"), raw.get("args", {}))
 
 
-def _nest(root: Event, events: list[Event]) -> None:
+def nest(root: Event, events: list[Event]) -> None:
     """Put each event into the innermost one of its thread that holds it; those of other threads hang on the root, which
     waits for them meanwhile, as for the backward pass of a device."""
     by_thread: dict[Any, list[Event]] = {}
