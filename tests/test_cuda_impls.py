@@ -22,6 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.cases.case import Case
 from bench.host.clock import Ledger
+from bench.host.machine import allows_tf32, fix_numerics
+from bench.measure import state
 from bench.measure.parity import check
 from bench.measure.problem import Problem
 from bench.measure.reference import Reference
@@ -37,6 +39,16 @@ NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton")
 CASE = Case(input_size=5, hidden_size=16, num_layers=2, batch_size=2, seq_len=8, output_size=3)
 TRAINING = dataclasses.replace(CASE, mode="training")
 
+
+@pytest.fixture(autouse=True)
+def _numerics_of_a_run() -> Iterator[None]:
+    """As in a worker: cuDNN's RNN goes by TF32 otherwise, whose errors are ten times what float32 may have."""
+    before = state.now()
+    fix_numerics()
+    yield
+    state.changes(before)
+
+
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed; pip install .[triton]"
 )
@@ -47,6 +59,11 @@ def test_on_the_cpu_the_row_says_where_it_runs(name: str) -> None:
     """They are unavailable there, which is a row with a reason and no failure."""
     record = Surveyor(max_call=5.0, ledger=Ledger(), memory=False).survey(CASE, name)
     assert (record.status, record.reason) == (UNAVAILABLE, "runs only on cuda")
+
+
+def test_numerics_here_are_those_of_a_run() -> None:
+    """What a tolerance of float32 asks for."""
+    assert allows_tf32() == {"matmul": False, "cudnn": False}
 
 
 def test_default_does_not_take_them() -> None:

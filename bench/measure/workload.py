@@ -18,6 +18,9 @@ from bench.measure.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
 from rnn_impls.states import State
 
+HAS_TF32 = (8, 0)
+"""Compute capability from which on there is TF32 (CUDA C++ Programming Guide, "Alternate Floating Point")."""
+
 
 class Workload:
     """One Implementation, built and loaded for one Case, ready to be called.
@@ -41,6 +44,8 @@ class Workload:
             raise Unavailable("made for batches of several lengths (--lengths uniform:0.2)")
         if case.flush_denormal and not state.flushes_denormals():
             raise Unavailable("this processor can't be told to flush denormals")
+        if case.tf32 and torch.cuda.get_device_capability() < HAS_TF32:
+            raise Unavailable("this GPU has no TF32")
         self.case = case
         self.problem = problem
         self.given: list[Given] = [(problem.inputs, problem.hidden)]

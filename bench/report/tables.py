@@ -54,7 +54,7 @@ AXES = {
     "mode": "Mode", "device": "Device", "dtype": "Dtype", "network": "Network", "input_size": "Input",
     "hidden_size": "Hidden", "num_layers": "Layers", "bidirectional": "Directions", "batch_size": "Batch",
     "seq_len": "Steps", "output_size": "Output", "threads": "Threads",
-    "lengths": "Lengths", "loss": "Loss", "flush_denormal": "Denormals",
+    "lengths": "Lengths", "loss": "Loss", "flush_denormal": "Denormals", "tf32": "TF32",
 }  # fmt: skip
 _ALWAYS = ("mode", "hidden_size", "seq_len")
 _LEVELS = {"seconds": 0, "speedup": 0, "fastest": 1, "gap": 1, "label": 2, "peak_bytes": 2, "warnings": 2}
@@ -181,6 +181,8 @@ def axis_text(axis: str) -> Callable[[pd.Series], str]:
         return lambda row: "both" if row[axis] else "one"
     if axis == "flush_denormal":
         return lambda row: "flushed" if row[axis] else "kept"
+    if axis == "tf32":
+        return lambda row: "allowed" if row[axis] else "no"
     return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 

@@ -80,7 +80,7 @@ def floor(
     if case.device not in ("cpu", "cuda"):
         raise NoFloor(f"the limits of {case.device} are not measured")
     on_cpu = case.device == "cpu"
-    rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.dtype)
+    rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.arithmetic)
     compute, memory = asked.operations / rate, _memory(asked, levels(limits, case))
     if on_cpu:
         return Floor(compute, memory, chain=asked.links * _link(case, limits, asked.chained > 0))
@@ -163,10 +163,10 @@ def _scaled(limits: Limits, name: str, threads: int) -> float:
     return best
 
 
-def _cuda_peak(limits: Limits, dtype: str) -> float:
-    rate = limits.best(f"cuda.peak.{dtype}")
+def _cuda_peak(limits: Limits, arithmetic: str) -> float:
+    rate = limits.best(f"cuda.peak.{arithmetic}")
     if rate is None:
-        raise NoFloor(f"the rate of products in {dtype} on CUDA was not measured")
+        raise NoFloor(f"the rate of products in {arithmetic} on CUDA was not measured")
     return rate
 
 
@@ -177,7 +177,7 @@ def _cuda_levels(limits: Limits, case: Case) -> list[tuple[str, float, float]]:
         raise NoFloor("the rate of reading from the device's memory was not measured")
     found = []
     if size := limits.facts.get("cuda.cache.chip"):
-        found.append(("chip", float(size), _cuda_peak(limits, case.dtype) * ITEM_BYTES[case.dtype] / 2))
+        found.append(("chip", float(size), _cuda_peak(limits, case.arithmetic) * ITEM_BYTES[case.dtype] / 2))
     size, rate = limits.facts.get("cuda.cache.L2", 0), limits.best("cuda.stream.L2")
     if size and rate:
         found.append(("L2", float(size), rate))
