@@ -212,6 +212,10 @@ def _torch() -> dict[str, Any]:
     }
 
 
+CONTROL_ON_CUDA = "control-cuda-1"
+"""The workload by whose time two runs are compared on CUDA: see `bench.measure.workload.CapturedControl`."""
+
+
 def _gpu() -> dict[str, Any]:
     import torch
 
@@ -225,6 +229,7 @@ def _gpu() -> dict[str, Any]:
         "gpu_driver": _driver(),
         "cuda": torch.version.cuda,
         "cudnn": str(torch.backends.cudnn.version()),
+        "control_cuda": CONTROL_ON_CUDA,
     }
 
 

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from bench.cases.case import STREAMING, TRAINING, Case
 from bench.host.clock import Reading, clock_for
+from bench.host.machine import CONTROL_ON_CUDA
 from bench.measure import state
 from bench.measure.alternate import check_reading
 from bench.measure.calling import call_of, takes_lengths
+from bench.measure.capture import captured
 from bench.measure.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
 from rnn_impls.states import State
@@ -115,9 +117,37 @@ class Control:
         """Run it `calls` times."""
         with torch.inference_mode():
             for _ in range(calls):
-                hidden = self.hidden
-                for _ in range(self.STEPS):
-                    hidden = torch.tanh(torch.addmm(self.bias, hidden, self.weight))
+                self.once()
+
+    def once(self) -> Tensor:
+        """One call: the last state (B, H)."""
+        hidden = self.hidden
+        for _ in range(self.STEPS):
+            hidden = torch.tanh(torch.addmm(self.bias, hidden, self.weight))
+        return hidden
+
+
+class CapturedControl(Control):
+    """The same work captured as a CUDA graph. Launched one by one its 64 kernels would take the host longer than the
+    device, and the time of whoever keeps the device busy would be divided by the host's."""
+
+    NAME = CONTROL_ON_CUDA
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.last = torch.empty_like(self.hidden)
+        with torch.no_grad():
+            self._launch = captured(lambda: self.last.copy_(self.once()))
+
+    def __call__(self, calls: int) -> None:
+        """Launch it `calls` times."""
+        for _ in range(calls):
+            self._launch()
+
+
+def control_for(device: str) -> Control:
+    """The control of a device type."""
+    return CapturedControl(device) if device == "cuda" else Control(device)
 
 
 LONG_CALL_SECONDS = 0.02

@@ -24,7 +24,8 @@ counts, and nothing else does: no dispatch, no nonlinearity, no writing of state
 
 On CUDA, weights stay on the chip as far as its registers and shared memory hold them, and come from L2, then from
 memory; `link` is left out, since how fast multiprocessors can tell each other of a step is not known without a kernel
-of one's own; and a call takes at least one launch.
+of one's own; and a call takes at least one launch, by whatever way was the cheapest: an eager operator, a captured
+graph, or one more kernel in such a graph, which is what a launch costs the device alone.
 
 MARGIN is for what one sitting of `bench limits` may miss: a clock that ran lower than it does when the Case is
 measured. A Case that is faster still is shown with a warning, and another sitting mends the floor.
@@ -84,7 +85,7 @@ def floor(
     compute, memory = asked.operations / rate, _memory(asked, levels(limits, case))
     if on_cpu:
         return Floor(compute, memory, chain=asked.links * _link(case, limits, asked.chained > 0))
-    return Floor(compute, memory, launch=limits.best("cuda.call.launch") or 0.0)
+    return Floor(compute, memory, launch=_launch(limits))
 
 
 def peak(limits: Limits, dtype: str, threads: int) -> float:
@@ -168,6 +169,15 @@ def _cuda_peak(limits: Limits, arithmetic: str) -> float:
     if rate is None:
         raise NoFloor(f"the rate of products in {arithmetic} on CUDA was not measured")
     return rate
+
+
+_LAUNCHES = ("cuda.call.launch", "cuda.call.graph", "cuda.chain.kernel")
+
+
+def _launch(limits: Limits) -> float:
+    """Seconds of the cheapest launch; nothing where none was measured. A difference may have come out below 0."""
+    found = [seconds for name in _LAUNCHES if (seconds := limits.best(name)) is not None and seconds > 0]
+    return min(found, default=0.0)
 
 
 def _cuda_levels(limits: Limits, case: Case) -> list[tuple[str, float, float]]:

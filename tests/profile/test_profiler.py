@@ -197,6 +197,7 @@ def test_cells_on_cuda_are_timed_before_the_first_trace(monkeypatch: pytest.Monk
     monkeypatch.setattr(profiler.registry, "load", "{} itself".format)
     for name, stand_in in (("Workload", built), ("timed", time), ("clock_for", str), ("keep_memory", lambda: None)):
         monkeypatch.setattr(profiler, name, stand_in)
+    monkeypatch.setattr(profiler, "warm_up", lambda: done.append("warm up"))
     monkeypatch.setattr(profiler.Problem, "of", lambda case: None)
     monkeypatch.setattr(profiler.state, "arrange", lambda case: [])
     monkeypatch.setattr(profiler, "traced", lambda runs: done.append("trace"))
@@ -205,7 +206,7 @@ def test_cells_on_cuda_are_timed_before_the_first_trace(monkeypatch: pytest.Monk
     cells = [[cuda, "whole"], [SMALL.id, "manual"], [cuda, "looped"]]
     profiler.profile_cells({"cells": cells, "steps": 8}, tell)
     assert done == [
-        *("start whole", "time whole", "start looped", "trace"),
+        *("warm up", "start whole", "time whole", "start looped", "trace"),
         *("start whole", "profile whole timed", "start manual", "profile manual not timed"),
         *("start looped", "profile looped not timed"),
     ]

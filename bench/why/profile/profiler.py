@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from bench.cases.case import Case, Cell
-from bench.host.clock import Clock, clock_for
+from bench.host.clock import Clock, clock_for, warm_up
 from bench.host.machine import keep_heap
 from bench.measure import state
 from bench.measure.alternate import Timed, alternate, calls_per_block, no_garbage_collection
@@ -219,19 +219,19 @@ def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
     folder = Path(job["folder"]) if job.get("folder") else None
     profiler = Profiler(job["steps"], folder)
     with no_garbage_collection():
-        for case_id, name in job["cells"]:
-            case = Case.parse(case_id)
-            if case.device == "cuda":
-                tell("start", case=case_id, implementation=name)
-                state.arrange(case)
-                profiler.time_ahead(case, name)
-                gc.collect()
+        cells = [(Case.parse(case_id), name) for case_id, name in job["cells"]]
+        if on_cuda := [cell for cell in cells if cell[0].device == "cuda"]:
+            warm_up()
+        for case, name in on_cuda:
+            tell("start", case=case.id, implementation=name)
+            state.arrange(case)
+            profiler.time_ahead(case, name)
+            gc.collect()
         traced({"start": (lambda calls: None, 1)})  # the first session takes a second to begin, and imports much:
         gc.collect()
         gc.freeze()  # looking through all that at each cell would take as long as profiling it
-        for case_id, name in job["cells"]:
-            case = Case.parse(case_id)
-            tell("start", case=case_id, implementation=name)
+        for case, name in cells:
+            tell("start", case=case.id, implementation=name)
             state.arrange(case)
             tell("profile", record=dataclasses.asdict(profiler.profile(case, name)))
 
