@@ -38,7 +38,7 @@ def flatten(rnn: nn.RNNBase) -> None:
     (torch/backends/cudnn), while ATen hands it to cuDNN all the same, which then copies all weights at every call.
     """
     rnn.flatten_parameters()
-    weights, cudnn = rnn._flat_weights, torch.backends.cudnn
+    weights, cudnn = [weight for weight in rnn._flat_weights if weight is not None], torch.backends.cudnn
     left_out = weights[0].dtype == torch.bfloat16 and torch.bfloat16 not in cudnn.CUDNN_TENSOR_DTYPES
     if not (left_out and weights[0].is_cuda and cudnn.enabled and cudnn.is_available()):
         return

@@ -38,7 +38,7 @@ class Allocator:
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Segments as torch lists them: those of everybody, and those of pools."""
-        everybody = [{"total_size": 2**21, "segment_pool_id": (0, 0)}, {"total_size": 20 * 2**20}]
+        everybody: list[dict[str, Any]] = [{"total_size": 2**21, "segment_pool_id": (0, 0)}, {"total_size": 20 * 2**20}]
         pools = {**self.pools, **self.dead}
         return everybody + [{"total_size": size, "segment_pool_id": pool} for pool in pools for size in pools[pool]]
 

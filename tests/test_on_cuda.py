@@ -78,7 +78,7 @@ def test_times_beside_another_control_are_not_compared(tmp_path: Path) -> None:
     """Those of CUDA alone, in either order; the others are."""
     runs = [read_run(write_run(tmp_path / name, presets=("smoke",), passes=4, seed=k)) for k, name in enumerate("ab")]
     runs[1].manifest.machine["control_cuda"] = CONTROL_ON_CUDA
-    compared = compare(*runs, 0.05)
+    compared = compare(runs[0], runs[1], 0.05)
     assert len(compared.verdicts) == 24
     assert not compared.uncompared
     moved = [moved_to_cuda(run) for run in runs]
@@ -158,7 +158,11 @@ def test_limits_are_asked_of_a_warm_device(monkeypatch: pytest.MonkeyPatch) -> N
     done: list[str] = []
 
     def noted(name: str) -> Callable[..., Any]:
-        return lambda *_: done.append(name) or []
+        def note(*_: object) -> list[Any]:
+            done.append(name)
+            return []
+
+        return note
 
     for name in ("cpu_limits", "call_limits", "cuda_limits", "cuda_call_limits", "warm_up"):
         monkeypatch.setattr(sitting, name, noted(name))
@@ -234,7 +238,7 @@ def test_the_sums_of_a_call_are_one_graph() -> None:
     numbers, result = torch.arange(8.0), torch.empty(())
     launch = cuda._sums(numbers, result, "cuda")
     (graph,) = FakeGraph.made
-    assert [call[0].name() for call in graph.recorder.calls] == ["aten::sum.IntList_out"] * cuda.SUMS
+    assert [str(call[0]) for call in graph.recorder.calls] == ["aten.sum.IntList_out"] * cuda.SUMS
     launch()
     assert float(result) == 28
 

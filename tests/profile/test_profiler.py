@@ -12,12 +12,15 @@ import pytest
 
 from bench.cases.case import Case
 from bench.host.clock import Reading, Run
+from bench.measure import state
+from bench.measure.problem import Problem
 from bench.why.limits.limits import Limits
 from bench.why.profile import profiler
 from bench.why.profile.breakdown import CATEGORIES, DISPATCH, GAPS, PRODUCTS, WAITING
 from bench.why.profile.profiler import NothingSeen, Profiler, Times, twin
 from bench.why.profile.record import COMPUTE_BOUND, FAILED, LAUNCH_BOUND, PROFILED, ProfileRecord, label
 from bench.why.profile.trace import Window, read_trace
+from rnn_impls import registry
 from rnn_impls.interface import Unavailable
 from tests.profile.planted import HERE, Trace
 from tests.test_floor import planted as machine
@@ -194,12 +197,12 @@ def test_cells_on_cuda_are_timed_before_the_first_trace(monkeypatch: pytest.Monk
         if event == "start":
             done.append(f"start {found['implementation']}")
 
-    monkeypatch.setattr(profiler.registry, "load", "{} itself".format)
+    monkeypatch.setattr(registry, "load", "{} itself".format)
     for name, stand_in in (("Workload", built), ("timed", time), ("clock_for", str), ("keep_memory", lambda: None)):
         monkeypatch.setattr(profiler, name, stand_in)
     monkeypatch.setattr(profiler, "warm_up", lambda: done.append("warm up"))
-    monkeypatch.setattr(profiler.Problem, "of", lambda case: None)
-    monkeypatch.setattr(profiler.state, "arrange", lambda case: [])
+    monkeypatch.setattr(Problem, "of", lambda case: None)
+    monkeypatch.setattr(state, "arrange", lambda case: [])
     monkeypatch.setattr(profiler, "traced", lambda runs: done.append("trace"))
     monkeypatch.setattr(Profiler, "profile", profile)
     cuda = replace(SMALL, device="cuda").id

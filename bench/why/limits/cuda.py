@@ -67,8 +67,8 @@ def cuda_limits(clock: Clock, l2_bytes: int, device: str = "cuda", scale: int = 
         spans["L2"] = (l2_bytes // scale // 16, l2_bytes // scale // 4)  # more would meet the other half of the L2
     for level, (small, large) in spans.items():
         all_of_it, result = torch.ones(large // 4, device=device), torch.empty((), device=device)
-        calls = [_sums(each, result, device) for each in (all_of_it[: small // 4], all_of_it)]
-        if rate_found := slope(clock, *calls, SUMS * (large - small)):
+        part, whole = (_sums(each, result, device) for each in (all_of_it[: small // 4], all_of_it))
+        if rate_found := slope(clock, part, whole, SUMS * (large - small)):
             yield f"cuda.stream.{level}", rate_found
     source = torch.ones(MEMORY_BYTES // scale // 8, device=device)
     target = torch.empty_like(source)
