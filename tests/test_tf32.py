@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
@@ -130,6 +131,24 @@ def test_an_older_torch_has_the_old_names_alone(monkeypatch: pytest.MonkeyPatch)
     fix_numerics()
     assert allows_tf32() == {"matmul": False, "cudnn": False}
     assert not vars(rnn)
+
+
+def test_of_the_old_names_nobody_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some versions do, once, and a worker's log would end with it."""
+
+    class Warns:
+        """What has such a name."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            warnings.warn("Please use the new API settings to control TF32 behavior", UserWarning, stacklevel=2)
+            vars(self)[name] = value
+
+    owner = Warns()
+    monkeypatch.setattr(torch, "backends", SimpleNamespace(cuda=SimpleNamespace(matmul=owner), cudnn=SimpleNamespace()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fix_numerics()
+    assert vars(owner) == {"allow_tf32": False}
 
 
 @pytest.mark.skipif(not machine.fp32_owners(), reason="this torch has the old names alone")

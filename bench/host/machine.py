@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import subprocess
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,16 @@ def fix_numerics(tf32: bool = False) -> None:
 
     torch has an old name for the latter and, since 2.9, a new one. The old one's getter raises where the two disagree,
     so both are set, the new one last and for each operation by itself: one that is left at `none` follows
-    `torch.backends.fp32_precision`, which anybody may set.
+    `torch.backends.fp32_precision`, which anybody may set. Some versions warn once of the old names, which in a
+    worker's log would be taken for its last words.
     """
     import torch
 
     torch.backends.cudnn.benchmark = False
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    torch.backends.cudnn.allow_tf32 = tf32
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.backends.cudnn.allow_tf32 = tf32
     for owner in fp32_owners().values():
         owner.fp32_precision = "tf32" if tf32 else "ieee"
 

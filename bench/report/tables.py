@@ -192,9 +192,9 @@ _LABELS = {
     "cpu_capability": "CPU capability", "onednn": "oneDNN", "l2_state": "L2 cache",
     "tf32_matmul": "TF32 in products", "tf32_cudnn": "TF32 in cuDNN", "time": "Committed",
     "physical_cores": "Physical cores", "timeout": "Silence allowed to a process", "cuda": "CUDA", "cudnn": "cuDNN",
-    "tf32": "TF32", "blas": "BLAS", "mkl": "MKL", "pinned": "Pinned to a core", "torch": "torch",
-    "python": "Python", "max_call": "Longest call allowed", "implementations": "Implementations",
-    "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
+    "tf32": "TF32", "control_cuda": "Control on CUDA", "blas": "BLAS", "mkl": "MKL", "torch": "torch",
+    "pinned": "Pinned to a core", "python": "Python", "max_call": "Longest call allowed",
+    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
     "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes", "other": "everything else",
 }  # fmt: skip
 
