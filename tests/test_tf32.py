@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,11 +22,15 @@ from bench.measure.problem import Problem
 from bench.measure.reference import Reference
 from bench.measure.spotcheck import ALLOWED
 from bench.measure.workload import Workload
+from bench.report.build import build
+from bench.table.cells import cells
+from bench.table.reading import read_run
 from bench.why.floor import floor
 from bench.why.limits.limits import Limits
 from bench.why.work import NoFloor
 from rnn_impls.interface import Unavailable
 from rnn_impls.whole import Whole
+from tests.synthetic import write_run
 from tests.test_parity import spoiled
 
 PLAIN = Case("cuda")
@@ -193,3 +198,20 @@ def test_its_floor_goes_by_its_own_rate() -> None:
     del values["cuda.peak.float32-tf32"]
     with pytest.raises(NoFloor, match="products in float32-tf32 on CUDA was not measured"):
         floor(case, Limits({}, "", values))
+
+
+@pytest.mark.usefixtures("no_png")
+def test_a_report_tells_cases_with_it_from_those_without(tmp_path: Path) -> None:
+    """In its table and its words, from ids alone; here TF32 makes all of a call half as long."""
+    sizes = [
+        Case("cuda", hidden_size=hidden, input_size=hidden, tf32=on) for hidden in (64, 512) for on in (False, True)
+    ]
+    folder = write_run(
+        tmp_path / "run", devices=("cuda",), cases=sizes, truth=lambda case, name: 1e-4 if case.tf32 else 2e-4
+    )
+    build(folder)
+    summary = (folder / "summary.md").read_text()
+    assert "TF32 allowed" in summary
+    table = cells(read_run(folder))
+    seconds = table[table["implementation"] == "whole"].set_index(["hidden_size", "tf32"])["seconds"]
+    assert (seconds.loc[(512, True)] / seconds.loc[(512, False)]) == pytest.approx(0.5, rel=0.1)

@@ -194,8 +194,9 @@ _LABELS = {
     "physical_cores": "Physical cores", "timeout": "Silence allowed to a process", "cuda": "CUDA", "cudnn": "cuDNN",
     "tf32": "TF32", "control_cuda": "Control on CUDA", "blas": "BLAS", "mkl": "MKL", "torch": "torch",
     "pinned": "Pinned to a core", "python": "Python", "max_call": "Longest call allowed",
-    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
-    "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes", "other": "everything else",
+    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for",
+    "passes": "Passes planned", "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes",
+    "other": "everything else",
 }  # fmt: skip
 
 
