@@ -32,7 +32,7 @@ from bench.why.limits.limits import Limits, fingerprint
 from bench.worker import blocks
 from bench.worker.blocks import Seat
 from tests.synthetic import MACHINE, write_run
-from tests.test_cuda_impls import FakeGraph, fake_cuda  # noqa: F401 # a fixture
+from tests.test_cuda_impls import FakeGraph, Recorder, fake_cuda  # noqa: F401 # a fixture
 
 CASE = Case(hidden_size=8, input_size=8, seq_len=4)
 ON_CUDA = dataclasses.replace(CASE, device="cuda")
@@ -57,10 +57,15 @@ def test_the_control_on_cuda_is_the_same_work_under_another_name() -> None:
     """One launch a call; its time is no longer the host's, so nobody is to take it for the first one's."""
     FakeGraph.made.clear()
     plain, graph = Control("cpu"), CapturedControl("cpu")
-    graph(5)
+    work = Recorder()
+    with work:
+        plain(1)
     (recorded,) = FakeGraph.made
+    with torch.inference_mode():
+        graph(5)
     assert recorded.replays == 5
-    torch.testing.assert_close(graph.last, plain.once())
+    assert [str(call[0]) for call in recorded.recorder.calls] == [str(call[0]) for call in work.calls]
+    torch.testing.assert_close(recorded.recorder.calls[-1][-1], work.calls[-1][-1])
     assert (plain.NAME, graph.NAME) == ("control-1", CONTROL_ON_CUDA)
     assert plain.NAME != graph.NAME
 

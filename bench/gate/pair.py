@@ -49,6 +49,7 @@ the rounds grow instead, up to MAX_ROUNDS."""
 
 
 LEAD_ON_CUDA = 1
+"""Untimed calls before each block there."""
 
 MOST_SPIKES = 0.05
 """Share of a cell's blocks beyond which long ones are its own doing, not the machine's."""

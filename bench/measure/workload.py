@@ -117,14 +117,9 @@ class Control:
         """Run it `calls` times."""
         with torch.inference_mode():
             for _ in range(calls):
-                self.once()
-
-    def once(self) -> Tensor:
-        """One call: the last state (B, H)."""
-        hidden = self.hidden
-        for _ in range(self.STEPS):
-            hidden = torch.tanh(torch.addmm(self.bias, hidden, self.weight))
-        return hidden
+                hidden = self.hidden
+                for _ in range(self.STEPS):
+                    hidden = torch.tanh(torch.addmm(self.bias, hidden, self.weight))
 
 
 class CapturedControl(Control):
@@ -135,9 +130,7 @@ class CapturedControl(Control):
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
-        self.last = torch.empty_like(self.hidden)
-        with torch.no_grad():
-            self._launch = captured(lambda: self.last.copy_(self.once()))
+        self._launch = captured(lambda: super(CapturedControl, self).__call__(1))
 
     def __call__(self, calls: int) -> None:
         """Launch it `calls` times."""
