@@ -214,7 +214,8 @@ def environment() -> dict[str, str]:
 
     `TEARDOWN_CUPTI=0` keeps the library by which torch's profiler listens to CUDA between two profiles: where it is
     let go after the first, as torch may do by itself, the second may see nothing of the device
-    (https://github.com/pytorch/kineto/pull/1554). It counts from before torch is imported.
+    (https://github.com/pytorch/kineto/pull/1554), and captured graphs may crash (torch/profiler/profiler.py). It is set
+    before torch is imported.
     """
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

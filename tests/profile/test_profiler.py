@@ -203,13 +203,13 @@ def test_cells_on_cuda_are_timed_before_the_first_trace(monkeypatch: pytest.Monk
     monkeypatch.setattr(profiler, "warm_up", lambda: done.append("warm up"))
     monkeypatch.setattr(Problem, "of", lambda case: None)
     monkeypatch.setattr(state, "arrange", lambda case: [])
-    monkeypatch.setattr(profiler, "traced", lambda runs: done.append("trace"))
+    monkeypatch.setattr(profiler, "traced", lambda runs, cuda: done.append(f"trace {'the device' if cuda else ''}"))
     monkeypatch.setattr(Profiler, "profile", profile)
     cuda = replace(SMALL, device="cuda").id
     cells = [[cuda, "whole"], [SMALL.id, "manual"], [cuda, "looped"]]
     profiler.profile_cells({"cells": cells, "steps": 8}, tell)
     assert done == [
-        *("warm up", "start whole", "time whole", "start looped", "trace"),
+        *("warm up", "start whole", "time whole", "start looped", "trace the device"),
         *("start whole", "profile whole timed", "start manual", "profile manual not timed"),
         *("start looped", "profile looped not timed"),
     ]

@@ -227,7 +227,8 @@ def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
             state.arrange(case)
             profiler.time_ahead(case, name)
             gc.collect()
-        traced({"start": (lambda calls: None, 1)})  # the first session takes a second to begin, and imports much:
+        # The first session takes a second to begin, imports much, and listens to the device before graphs are captured:
+        traced({"start": (lambda calls: None, 1)}, cuda=bool(on_cuda))
         gc.collect()
         gc.freeze()  # looking through all that at each cell would take as long as profiling it
         for case, name in cells:
