@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.states import State
+from rnn_impls.whole import flatten
 
 
 class RNN(nn.Module):
@@ -66,7 +67,7 @@ class Looped(Implementation):
 
     def prepare(self, inputs: Tensor, hidden: State) -> None:
         """Lay the weights out in one block once, as cuDNN wants them, instead of at every call."""
-        self.model.rnn.flatten_parameters()
+        flatten(self.model.rnn)
 
     def forward(self, inputs: Tensor, hidden: State) -> tuple[Tensor, State]:
         """One Python loop over the steps; `nn.RNN` runs the layers."""

@@ -61,6 +61,7 @@ def test_advise_has_them_too_and_the_device() -> None:
         "bidirectional",
         "seq_len",
         "flush_denormal",
+        "tf32",
     ]
     typed = {axis: "" if AXES[axis].flag else defaults[axis] or "128" for axis in AXES}
     assert Axes(typed).case() == Case(seq_len=128)

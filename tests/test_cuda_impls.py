@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,25 +18,38 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.cases.case import Case
 from bench.host.clock import Ledger
-from bench.measure.parity import check
+from bench.host.machine import allows_tf32, fix_numerics
+from bench.measure import state
+from bench.measure.parity import TOLERANCE, check
 from bench.measure.problem import Problem
 from bench.measure.reference import Reference
-from bench.measure.workload import Workload
+from bench.measure.workload import HAS_TF32, Workload
 from bench.store.manifest import UNAVAILABLE
 from bench.worker.surveyor import Surveyor
-from rnn_impls import cuda_graph, persistent_triton, registry
+from rnn_impls import cuda_graph, networks, persistent_triton, registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
 from rnn_impls.persistent_triton import CAPACITY, Chip, PersistentTriton, Plan
+from rnn_impls.whole import flatten
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton")
 CASE = Case(input_size=5, hidden_size=16, num_layers=2, batch_size=2, seq_len=8, output_size=3)
 TRAINING = dataclasses.replace(CASE, mode="training")
+
+
+@pytest.fixture(autouse=True)
+def _numerics_of_a_run() -> Iterator[None]:
+    """As in a worker: cuDNN's RNN goes by TF32 otherwise, whose errors are ten times what float32 may have."""
+    before = state.now()
+    fix_numerics()
+    yield
+    state.changes(before)
+
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed; pip install .[triton]"
@@ -47,6 +61,11 @@ def test_on_the_cpu_the_row_says_where_it_runs(name: str) -> None:
     """They are unavailable there, which is a row with a reason and no failure."""
     record = Surveyor(max_call=5.0, ledger=Ledger(), memory=False).survey(CASE, name)
     assert (record.status, record.reason) == (UNAVAILABLE, "runs only on cuda")
+
+
+def test_numerics_here_are_those_of_a_run() -> None:
+    """What a tolerance of float32 asks for."""
+    assert allows_tf32() == {"matmul": False, "cudnn": False}
 
 
 def test_default_does_not_take_them() -> None:
@@ -279,6 +298,85 @@ def test_a_recording_goes_with_its_module(implementation: type[Implementation]) 
         gc.enable()
 
 
+# The weights of cuDNN
+
+
+class OnCuda(Tensor):
+    """A tensor that says it is on CUDA."""
+
+    @property
+    def is_cuda(self) -> bool:  # type: ignore[override] # an attribute there
+        """So it says."""
+        return True
+
+
+@pytest.fixture
+def flattened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What cuDNN is asked to lay out in one block, where there is none."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda *args: calls.append(args))
+    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cudnn.rnn, "get_cudnn_mode", lambda mode: {"RNN_RELU": 0, "LSTM": 2}[mode])
+    return calls
+
+
+def module_of(kind: Callable[..., nn.RNNBase], dtype: torch.dtype, on_cuda: bool, **options: Any) -> nn.RNNBase:
+    """One of torch's, of two layers, with weights that say they are on CUDA, or not."""
+    rnn = kind(5, 16, 2, dtype=dtype, **options)
+    return as_on_cuda(rnn) if on_cuda else rnn
+
+
+def as_on_cuda(rnn: nn.RNNBase) -> nn.RNNBase:
+    """The same, with weights that say they are there."""
+    rnn._flat_weights = [weight.detach().as_subclass(OnCuda) for weight in rnn.parameters()]
+    return rnn
+
+
+def test_bfloat16_is_laid_out_where_torch_leaves_it(flattened: list[tuple[Any, ...]]) -> None:
+    """With the arguments that torch's own method gives (torch/nn/modules/rnn.py)."""
+    both = module_of(nn.LSTM, torch.bfloat16, True, bidirectional=True)
+    flatten(both)
+    flatten(module_of(nn.RNN, torch.bfloat16, True, nonlinearity="relu"))
+    assert [args[1:] for args in flattened] == [(4, 5, 2, 16, 0, 2, False, True), (4, 5, 0, 16, 0, 2, False, False)]
+    assert all(given is own for given, own in zip(flattened[0][0], both._flat_weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "on_cuda", "enabled"),
+    [
+        (torch.bfloat16, False, True),
+        (torch.bfloat16, True, False),
+        (torch.float32, True, True),
+        (torch.float16, True, True),
+    ],
+)
+def test_nothing_else_is_laid_out_a_second_time(
+    dtype: torch.dtype, on_cuda: bool, enabled: bool, flattened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Off CUDA, without cuDNN, and in the dtypes that torch's own method takes."""
+    monkeypatch.setattr(torch.backends.cudnn, "enabled", enabled)
+    rnn = module_of(nn.LSTM, dtype, on_cuda)
+    monkeypatch.setattr(rnn, "flatten_parameters", lambda: flattened.append("torch's own"))
+    flatten(rnn)
+    assert flattened == ["torch's own"]
+
+
+@pytest.mark.usefixtures("fake_cuda")
+@pytest.mark.parametrize("name", ["whole", "looped", "packed", "cuda-graph"])
+def test_who_calls_cudnn_lays_its_weights_out(
+    name: str, flattened: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is prepared, once."""
+    implementation = registry.load(name)
+    module = implementation(NetworkShape(5, 16, network=networks.load("lstm"))).to(dtype=torch.bfloat16)
+    rnn = next(each for each in module.modules() if isinstance(each, nn.LSTM))
+    as_on_cuda(rnn)
+    monkeypatch.setattr(cuda_graph, "Recording", lambda *_: None)
+    state = torch.zeros(1, 2, 16).bfloat16()
+    module.prepare(torch.zeros(4, 2, 5).bfloat16(), (state, state))
+    assert len(flattened) == 1
+
+
 # One kernel for all steps
 
 
@@ -446,6 +544,44 @@ def test_the_kernel_compiles_for_gpus(
 
 
 # On a GPU
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["whole", "looped", "cuda-graph"])
+@pytest.mark.parametrize("network", ["rnn-tanh", "gru", "lstm"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_cudnn_never_copies_the_weights(dtype: str, network: str, name: str) -> None:
+    """It warns where it has to, at the first call that it does."""
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*single contiguous chunk")
+            work = prepared(registry.load(name), Case("cuda", dtype, network=network, num_layers=2, seq_len=4))
+            work(2)
+    finally:
+        torch.set_warn_always(False)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["whole", "cuda-graph"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(("network", "hidden"), [("rnn-tanh", 320), ("rnn-relu", 320), ("gru", 160), ("lstm", 160)])
+def test_parity_where_forward_and_backward_take_different_algorithms(
+    network: str, hidden: int, dtype: str, name: str
+) -> None:
+    """cuDNN holds the weights on the chip forward, and not backward: see `rnn_impls.whole`."""
+    check(Reference.of(Case("cuda", dtype, "training", network, hidden, hidden, 1, False, 8, 32)), registry.load(name))
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["manual", "whole", "cuda-graph"])
+def test_parity_on_a_gpu_with_tf32(name: str) -> None:
+    """Within its own tolerance, and outside that of float32, or it was not used."""
+    case = Case("cuda", "float32", "training", "rnn-tanh", 512, 512, 1, False, 64, 32, tf32=True)
+    if torch.cuda.get_device_capability() < HAS_TF32:
+        pytest.skip("this GPU has no TF32")
+    fix_numerics(tf32=True)
+    assert check(Reference.of(case), registry.load(name)) > TOLERANCE["float32"]
 
 
 @pytest.mark.cuda

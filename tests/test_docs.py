@@ -229,7 +229,7 @@ def test_pytest_has_these_options() -> None:
     done = warm.run([sys.executable, "-m", "pytest", "--help"], cwd=ROOT, env=environment() | {"COLUMNS": "200"})
     wanted = {word.partition("=")[0] for given in typed("pytest") for word in given if word.startswith("--")}
     assert wanted
-    assert wanted <= set(re.findall(r"--[a-z][a-z-]*", done.stdout))
+    assert wanted <= set(re.findall(r"--[a-z][a-z0-9-]*", done.stdout))
 
 
 def test_commands_in_sentences_are_there() -> None:
@@ -250,7 +250,7 @@ def test_every_option_of_the_tables_is_one(page: str, name: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\n)+", BLOCK.sub("", text), re.MULTILINE)
     rows = "".join(table for table in tables if table.startswith(("| option", "| axis")))
-    shown = set(re.findall(r"`(--[a-z][a-z-]*)", rows))
+    shown = set(re.findall(r"`(--[a-z][a-z0-9-]*)", rows))
     assert shown
     assert shown <= options(name)
 

@@ -63,6 +63,7 @@ AXES = {name: Axis(name) for name in FIELDS} | {
     "lengths": Axis("lengths", about=f"Steps of each sequence of a batch: {lengths.FORMS}."),
     "loss": Axis("loss", about="In training, the loss counts all steps, or the last of each sequence."),
     "flush_denormal": Axis("flush_denormal", about="Have numbers below 1.2e-38 taken for zeros."),
+    "tf32": Axis("tf32", about="On CUDA, let products of float32 be made in TF32."),
 }
 OVERRIDES = tuple(name for name in AXES if name != "device")
 """Axes whose values replace a preset's. Devices are chosen beside the preset: a run takes those present."""
@@ -83,13 +84,16 @@ class Axes:
         return {axis: parse_axis(axis, text) for axis, text in self.typed.items() if text}
 
     def case(self) -> Case:
-        """The one case that is meant. Raises ValueError naming the option that lacks a value or has several."""
+        """The one case that is meant. Raises ValueError naming the option that lacks a value, has several, or means
+        nothing here."""
         if lacking := [as_option(axis) for axis in MUST_BE_SAID if not self.typed[axis]]:
             raise ValueError(f"say {' and '.join(lacking)}: an answer is for one case")
         tied = self.typed["input_size"] == HIDDEN
         typed = {axis: text for axis, text in self.typed.items() if text or not AXES[axis].flag}
         fields = {axis: _one(axis, text) for axis, text in typed.items() if axis != "input_size" or not tied}
         case = Case.from_dict(Case().as_dict() | fields)
+        if fields.get("tf32") and not case.tf32:
+            raise ValueError("--tf32 is for float32 on CUDA")
         return dataclasses.replace(case, input_size=case.hidden_size) if tied else case
 
 

@@ -31,7 +31,7 @@ class Case:
     left. `network` is a name of `rnn_impls.networks`, or the file and class of one's own. `lengths` makes batches
     ragged (`bench.cases.lengths`). `loss` counts in training alone, at all steps or at the last of each sequence;
     elsewhere it is `all`. `flush_denormal` has the processor take numbers below 1.2e-38 for zeros
-    (`torch.set_flush_denormal`).
+    (`torch.set_flush_denormal`). `tf32` lets CUDA make products of float32 in TF32; elsewhere it is False.
     Raises ValueError naming the field when a value is not possible.
     """
 
@@ -50,6 +50,7 @@ class Case:
     lengths: str = lengths.FIXED
     loss: str = "all"
     flush_denormal: bool = False
+    tf32: bool = False
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -64,6 +65,8 @@ class Case:
         object.__setattr__(self, "lengths", lengths.spelled(self.lengths))
         if self.mode != TRAINING:
             object.__setattr__(self, "loss", "all")
+        if (self.device, self.dtype) != ("cuda", "float32"):
+            object.__setattr__(self, "tf32", False)
         for one, other, why in IMPOSSIBLE:
             if getattr(self, one[0]) == one[1] and getattr(self, other[0]) != other[1]:
                 raise ValueError(why)
@@ -72,6 +75,11 @@ class Case:
     def ragged(self) -> bool:
         """Whether its sequences have lengths of their own."""
         return self.lengths != lengths.FIXED
+
+    @property
+    def arithmetic(self) -> str:
+        """What products are rounded to, by which rates and tolerances go: its dtype, or `float32-tf32`."""
+        return f"{self.dtype}-tf32" if self.tf32 else self.dtype
 
     @property
     def id(self) -> str:
@@ -100,7 +108,7 @@ class Case:
         sizes = {name: f"{letter}{getattr(self, name):0{width}}" for name, (letter, width) in _LETTERS.items()}
         if self.bidirectional:
             sizes["num_layers"] += f"-{_BOTH_WAYS}"
-        unusual = {"lengths": self.lengths, "loss": self.loss, "flush_denormal": _FLUSHED}
+        unusual = {"lengths": self.lengths, "loss": self.loss, "flush_denormal": _FLUSHED, "tf32": _TF32}
         return words | sizes | {name: said for name, said in unusual.items() if getattr(self, name) != LATER[name]}
 
     @classmethod
@@ -110,7 +118,7 @@ class Case:
         if match is None:
             raise ValueError(f"{text!r} is not the id of a case")
         found: dict[str, Any] = {name: int(v) if name in SIZES else v for name, v in match.groupdict().items() if v}
-        found |= {flag: flag in found for flag in ("bidirectional", "flush_denormal")}
+        found |= {flag: flag in found for flag in ("bidirectional", "flush_denormal", "tf32")}
         usual = dataclasses.asdict(cls(input_size=found["hidden_size"]))
         case = cls.from_dict(usual | found)
         if text not in (case.id, case.short):  # other padding: two names of one case would not be found equal
@@ -136,7 +144,7 @@ ALIASES = {"nonlinearity": "network"}
 """What a field was called before, and may be still."""
 CHOICES: dict[str, tuple[Any, ...]] = {
     "device": DEVICES, "dtype": DTYPES, "mode": MODES, "bidirectional": (False, True), "loss": LOSSES,
-    "flush_denormal": (False, True),
+    "flush_denormal": (False, True), "tf32": (False, True),
 }  # fmt: skip
 SIZES = tuple(name for name in FIELDS if name not in (*CHOICES, "network", "lengths"))
 IMPOSSIBLE: tuple[tuple[tuple[str, Any], tuple[str, Any], str], ...] = (
@@ -151,11 +159,18 @@ IMPOSSIBLE: tuple[tuple[tuple[str, Any], tuple[str, Any], str], ...] = (
 )
 """A field with a value, another that then must have a value, and why."""
 
-LATER: dict[str, Any] = {"bidirectional": False, "lengths": lengths.FIXED, "loss": "all", "flush_denormal": False}
+LATER: dict[str, Any] = {
+    "bidirectional": False,
+    "lengths": lengths.FIXED,
+    "loss": "all",
+    "flush_denormal": False,
+    "tf32": False,
+}
 """Fields that came later, each with what was meant before."""
 
-_BOTH_WAYS, _FLUSHED = "both", "flushed"
-"""What follows the layers in the id of a bidirectional case, and what ends that of one with denormals flushed."""
+_BOTH_WAYS, _FLUSHED, _TF32 = "both", "flushed", "TF32"
+"""What follows the layers in the id of a bidirectional case, and what ends that of one with denormals flushed, and that
+of one with TF32 allowed."""
 
 _LETTERS = {
     "input_size": ("I", 4), "hidden_size": ("H", 4), "num_layers": ("L", 2), "batch_size": ("B", 4),
@@ -168,7 +183,7 @@ _ID = re.compile(
     r"(?:(?P<network>[a-z][\w-]*?|.+?\.py:\w+)-)?(?:I(?P<input_size>\d+)-)?H(?P<hidden_size>\d+)"
     rf"(?:-L(?P<num_layers>\d+)(?:-(?P<bidirectional>{_BOTH_WAYS}))?)?(?:-B(?P<batch_size>\d+))?-T(?P<seq_len>\d+)(?:-O(?P<output_size>\d+))?"
     r"(?:-t(?P<threads>\d+))?(?:-(?P<lengths>uniform:[\d.e-]+|zipf:[\d.e-]+|.+?\.txt))?(?:-(?P<loss>last))?"
-    rf"(?:-(?P<flush_denormal>{_FLUSHED}))?"
+    rf"(?:-(?P<flush_denormal>{_FLUSHED}))?(?:-(?P<tf32>{_TF32}))?"
 )
 
 _IN_IDS = {name: alias for alias, name in networks.ALIASES.items()}

@@ -66,13 +66,16 @@ class Settings:
 
     def cells(self) -> list[tuple[Case, str]]:
         """Every Case x Implementation on every device asked for, or on every known one where none was. Raises
-        ValueError where a Case is not possible, or the lengths of its sequences can't be had."""
+        ValueError where a Case is not possible, the lengths of its sequences can't be had, or none can have TF32 that
+        is asked for."""
         chosen = find(self.preset)
         found = [(device, case) for device in self.devices or DEVICES for case in chosen.cases(device, self.overrides)]
         if self.cases:
             found = [(device, case) for device, case in found if case.id in self.cases]
         for _, case in found:
             lengths.check(case)
+        if True in self.overrides.get("tf32", ()) and not any(case.tf32 for _, case in found):
+            raise ValueError("--tf32 is for float32 on CUDA, which is not among the cases")
         return [(case, name) for device, case in found for name in self.names(device)]
 
     def as_dict(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _SAID: dict[str, dict[Any, str]] = {
     "lengths": {lengths.FIXED: "one length"},
     "loss": {"all": "loss on all steps", "last": "loss on the last step"},
     "flush_denormal": {True: "denormals flushed", False: "denormals kept"},
+    "tf32": {True: "TF32 allowed", False: "no TF32"},
 }
 _ALWAYS = ("hidden_size", "seq_len", "mode")
 _MOST_SAID = 3

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.cases.case import Cell
+from bench.cases.case import Case, Cell
 from bench.gate.sides import Side
 from bench.host.clock import Reading
 from bench.measure.alternate import calls_per_block
@@ -47,6 +47,9 @@ PAIR_SECONDS = 1.6
 add then equals that between processes: pairs longer or shorter give wider bounds for the same time. With few cells left
 the rounds grow instead, up to MAX_ROUNDS."""
 
+
+LEAD_ON_CUDA = 1
+"""Untimed calls before each block there."""
 
 MOST_SPIKES = 0.05
 """Share of a cell's blocks beyond which long ones are its own doing, not the machine's."""
@@ -210,10 +213,12 @@ class _PairOfCrews:
                 self.crews[side].block(cell[1], min(2, calls))
 
     def _blocks(self, cell: Cell, calls: int, blocks: tuple[Blocks, Blocks], check: bool) -> None:
-        """One block on each side."""
+        """One block on each side. On CUDA an untimed call leads it in: the first kernel after another process's has the
+        device change from one to the other, which is no time of the code."""
+        lead = LEAD_ON_CUDA if Case.parse(cell[0]).device == "cuda" else 0
         for side in self.order.sample((0, 1), 2):
             with self._blamed(side, cell):
-                blocks[side].add(self.crews[side].block(cell[1], calls, check=check), calls)
+                blocks[side].add(self.crews[side].block(cell[1], calls, lead=lead, check=check), calls)
             if cell in self.pair.failures:
                 return
 

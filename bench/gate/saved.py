@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from bench.cases.case import Cell
+from bench.cases.case import Case, Cell
 from bench.gate.comparable import Surveyed, comparable
 from bench.host.machine import differences
 from bench.store.manifest import MISSING, CellRecord
@@ -44,6 +44,9 @@ LEAST_PASSES = 3
 """In each run: from fewer the spread between processes cannot be told."""
 
 
+FIRST_CONTROL = "control-1"
+"""Of runs that name none."""
+
 ALL = slice(None)
 """Which passes of the base are held against the head's."""
 
@@ -65,13 +68,17 @@ def compare(
     (or `all` are).
     """
     outcome = Outcome(f"run {base.manifest.id}", f"run {head.manifest.id}", min_effect, machine=head.manifest.machine)
-    outcome.notes = differing(base.manifest.machine, head.manifest.machine, allow_different)
+    machines = base.manifest.machine, head.manifest.machine
+    outcome.notes = differing(*machines, [*allow_different, *CONTROLS.values()])
     if outcome.base == outcome.head:
         outcome.base, outcome.head = f"run {base.folder}", f"run {head.folder}"
     sides = [Surveyed(records=run.manifest.by_cell()) for run in (base, head)]
     for cell in sides[1].records:  # what only the later run has is new
         sides[0].records.setdefault(cell, CellRecord(*cell, status=MISSING))
     calls, outcome.uncompared = comparable((outcome.base, outcome.head), *sides)
+    others = by_another_control(*machines, calls)
+    outcome.uncompared += others
+    calls = {cell: seconds for cell, seconds in calls.items() if cell not in {each.cell for each in others}}
     known = {left.cell for left in outcome.uncompared} | set(calls)
     gone = [cell for cell in sides[0].records if cell not in known]
     outcome.uncompared += [Uncompared(cell, INCOMPARABLE, f"only {outcome.base} has it") for cell in gone]
@@ -83,6 +90,21 @@ def compare(
     ]
     outcome.notes.append("by times over the control's; the verdicts are not confirmed by fresh processes")
     return outcome
+
+
+CONTROLS = {"cuda": "control_cuda"}
+"""Device types whose control has changed since the first -> the fact of a machine that names it."""
+
+
+def by_another_control(base: dict[str, Any], head: dict[str, Any], cells: Iterable[Cell]) -> list[Uncompared]:
+    """Those of these cells whose times stand beside another control's in one run than in the other."""
+    found = []
+    for cell in cells:
+        fact = CONTROLS.get(Case.parse(cell[0]).device, "")
+        then, now = (side.get(fact, FIRST_CONTROL) for side in (base, head))
+        if then != now:
+            found.append(Uncompared(cell, INCOMPARABLE, f"measured beside another control: {then} then, {now} now"))
+    return found
 
 
 def cell_warnings(run: Run) -> dict[Cell, list[EstimateWarning]]:

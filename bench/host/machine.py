@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import subprocess
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,48 @@ def unpin() -> None:
         os.sched_setaffinity(0, _cores_at_start)
 
 
-def fix_numerics() -> None:
-    """Pin what torch may decide by itself: no TF32, neither in cuBLAS nor in cuDNN's RNN, where it is the default."""
+def fix_numerics(tf32: bool = False) -> None:
+    """Pin what torch may decide by itself: cuDNN's choice of algorithms, and whether products in float32 may be made in
+    TF32, which is the default in cuDNN's RNN and not in cuBLAS.
+
+    torch has an old name for the latter and, since 2.9, a new one. The old one's getter raises where the two disagree,
+    so both are set, the new one last and for each operation by itself: one that is left at `none` follows
+    `torch.backends.fp32_precision`, which anybody may set. Some versions warn once of the old names, which in a
+    worker's log would be taken for its last words.
+    """
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.backends.cudnn.allow_tf32 = tf32
+    for owner in fp32_owners().values():
+        owner.fp32_precision = "tf32" if tf32 else "ieee"
+
+
+def fp32_owners() -> dict[str, Any]:
+    """Whose attribute `fp32_precision` decides on TF32, by a name for a reader; empty where torch is older than 2.9."""
+    import torch
+
+    cudnn = torch.backends.cudnn
+    owners = {
+        "cuBLAS": torch.backends.cuda.matmul,
+        "cuDNN's RNN": getattr(cudnn, "rnn", None),
+        "cuDNN's convolutions": getattr(cudnn, "conv", None),
+    }
+    return {name: owner for name, owner in owners.items() if hasattr(owner, "fp32_precision")}
+
+
+def allows_tf32() -> dict[str, bool]:
+    """Whether cuBLAS, and cuDNN's RNN, may make products in TF32; never raises, whatever was set by which name."""
+    import torch
+
+    owners = fp32_owners()
+    if not {"cuBLAS", "cuDNN's RNN"} <= set(owners):
+        return {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": torch.backends.cudnn.allow_tf32}
+    names = {"matmul": "cuBLAS", "cudnn": "cuDNN's RNN"}
+    return {key: owners[name].fp32_precision == "tf32" for key, name in names.items()}
 
 
 _HEAP = ((-1, 2**30), (-3, 2**25), (-2, 2**26))
@@ -177,12 +213,15 @@ def _torch() -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "mkl": torch.backends.mkl.is_available(),
         "onednn": torch.backends.mkldnn.is_available(),
-        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
-        "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+        **{f"tf32_{name}": allowed for name, allowed in allows_tf32().items()},
         "garbage_collection": "off while measuring",
         "heap": "keeps what is freed, where malloc is glibc's",
         "l2_state": "warm: each block repeats the call, with inputs written just before",
     }
+
+
+CONTROL_ON_CUDA = "control-cuda-1"
+"""The workload by whose time two runs are compared on CUDA: see `bench.measure.workload.CapturedControl`."""
 
 
 def _gpu() -> dict[str, Any]:
@@ -198,6 +237,7 @@ def _gpu() -> dict[str, Any]:
         "gpu_driver": _driver(),
         "cuda": torch.version.cuda,
         "cudnn": str(torch.backends.cudnn.version()),
+        "control_cuda": CONTROL_ON_CUDA,
     }
 
 

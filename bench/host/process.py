@@ -210,7 +210,13 @@ def _how_it_died(code: int, log: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """For a fresh process: the caller's environment, with the suite importable from where it lies."""
+    """For a fresh process: the caller's environment, with the suite importable from where it lies.
+
+    `TEARDOWN_CUPTI=0` keeps the library by which torch's profiler listens to CUDA between two profiles: where it is
+    let go after the first, as torch may do by itself, the second may see nothing of the device
+    (https://github.com/pytorch/kineto/pull/1554), and captured graphs may crash (torch/profiler/profiler.py). It is set
+    before torch is imported.
+    """
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return os.environ | {"PYTHONPATH": path}
+    return os.environ | {"PYTHONPATH": path, "TEARDOWN_CUPTI": "0"}

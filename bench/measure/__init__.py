@@ -2,6 +2,7 @@
 
 problem     the data of a Case: weights, inputs that never come twice, loss
 calling     how a Case calls it: at once, step by step, with lengths
+capture     work as a CUDA graph
 workload    Case x implementation -> something to call
 reference   what a network must give, in float64, by its step as it is written
 parity      equal before timed: outputs, states and gradients against that reference

@@ -30,21 +30,24 @@ class Footprint:
 def footprint(workload: Workload) -> Footprint | None:
     """The memory of one call.
 
-    On CUDA from the caching allocator's own count. On the CPU by adding up the allocations and releases that torch's
-    profiler records, so memory that a library takes past torch's allocator is not seen; of an implementation that says
-    it has its own, from the whole process (`process_peak`), with nothing known of what is left. None where nothing is
-    had.
+    On CUDA from the caching allocator's own count, and what the pools of captured graphs keep. On the CPU by adding up
+    the allocations and releases that torch's profiler records, so memory that a library takes past torch's allocator is
+    not seen; of an implementation that says it has its own, from the whole process (`process_peak`), with nothing known
+    of what is left. None where nothing is had.
     """
     # Gradients of an earlier call would be released by this one, and hide its own.
     workload.module.zero_grad(set_to_none=True)
     workload.renew(1)  # what was remembered is no memory that a call needs
     if workload.case.device == "cuda":
         torch.cuda.synchronize()
+        gc.collect()
+        torch.cuda.empty_cache()  # of the pools of graphs that are no more
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         workload(1)
         torch.cuda.synchronize()
         peak, left = torch.cuda.max_memory_allocated() - before, torch.cuda.memory_allocated() - before
+        peak += pooled_bytes()
         return Footprint(max(0, peak), left - _gradient_bytes(workload, 512))  # it hands out multiples of 512
     if getattr(workload.module, "own_allocator", False):  # another tree may not know of it
         peak_of_process = process_peak(workload)
@@ -54,6 +57,18 @@ def footprint(workload: Workload) -> Footprint | None:
         if changes is not None:
             return Footprint(_peak(changes), sum(changes) - _gradient_bytes(workload, 1))
     return None
+
+
+def pooled_bytes() -> int:
+    """Bytes that captured graphs keep for themselves on the CUDA device: what they compute with lies in pools of their
+    own, whose blocks count as free between two replays and yet are nobody else's. In whole segments, of 2 MiB or more.
+    """
+    segments = torch.cuda.memory_snapshot()
+    return sum(each["total_size"] for each in segments if tuple(each.get("segment_pool_id", _SHARED)) != _SHARED)
+
+
+_SHARED = (0, 0)
+"""The id of the pool that all others take from (c10/cuda/CUDACachingAllocator.h)."""
 
 
 def process_peak(run: Run) -> int | None:

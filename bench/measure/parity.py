@@ -19,12 +19,14 @@ from bench.measure.workload import Workload
 from rnn_impls.interface import Implementation
 from rnn_impls.states import State, mapped, tensors
 
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 8e-2, "float16": 1e-2}
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float32-tf32": 1e-2, "bfloat16": 8e-2, "float16": 1e-2}
 """Largest error allowed, relative to the size of what is compared. Several hundred units of rounding for float64 and
 float32 (room for any order of summation over 2048 terms, and none for TF32, which errs by 1e-3), about ten for
-bfloat16 and float16, whose hidden states are rounded at every step."""
+bfloat16 and float16, whose hidden states are rounded at every step. Where a Case allows TF32 its tolerances are those
+of float16: both have a mantissa of 10 bits (NVIDIA A100 Tensor Core GPU Architecture, 2020, "TF32"), and a product
+rounds the state of every step to it."""
 
-GRADIENT_TOLERANCE = TOLERANCE | {"bfloat16": 0.5, "float16": 0.3}
+GRADIENT_TOLERANCE = TOLERANCE | {"float32-tf32": 0.3, "bfloat16": 0.5, "float16": 0.3}
 """The same for gradients: several times the square root of the unit of rounding in the short dtypes, where rounding
 pushes that share of relu's units over zero, and where the gradient of a bias is a sum that nearly cancels. Right
 ones err by up to 0.36 and 0.06 at hidden 32 to 256, by 0.17 in float16 where a single sequence of two steps leaves one
@@ -71,7 +73,7 @@ def check(reference: Reference, implementation: type[Implementation]) -> float:
     if implementation.rounds_weights_to or implementation.starts_at_zero:  # it computes something else, and says so
         reference = Reference.of(reference.asked, implementation.rounds_weights_to, implementation.starts_at_zero)
     case, problem = reference.case, reference.problem
-    tolerance = Tolerance(TOLERANCE[case.dtype], GRADIENT_TOLERANCE[case.dtype])
+    tolerance = Tolerance(TOLERANCE[case.arithmetic], GRADIENT_TOLERANCE[case.arithmetic])
     # Copies, so that one that spoils its inputs, then differs or raises, leaves the next what it should get.
     first, second, turned = _copy(problem), _copy(problem), _copy(problem)
     workload = Workload(case, implementation, first)
@@ -115,7 +117,7 @@ def _compare_turned(reference: Reference, results: object) -> float:
     """The largest relative error of the first steps for inputs of the opposite sign."""
     outputs, _ = _outputs_and_hidden(results, network_of(reference.case.network).states)
     _check_shape("outputs", outputs, reference.outputs)
-    got, tolerance = outputs[:TURNED_STEPS].detach().double(), TOLERANCE[reference.case.dtype]
+    got, tolerance = outputs[:TURNED_STEPS].detach().double(), TOLERANCE[reference.case.arithmetic]
     return _elementwise("outputs", "step", got, reference.turned, tolerance, _unit(reference.case))
 
 

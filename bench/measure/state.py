@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from bench.cases.case import Case
-from bench.host.machine import pin
+from bench.host.machine import fix_numerics, fp32_owners, pin
 from bench.measure.fault import Fault
 
 _CLOCK = time.perf_counter
@@ -65,6 +65,19 @@ def _autocast(device: str) -> Setting:
     )
 
 
+def _tf32() -> tuple[Setting, ...]:
+    """What decides on TF32."""
+    generic: dict[str, Any] = {"torch": torch.backends, "cuDNN": torch.backends.cudnn} if fp32_owners() else {}
+    return (
+        Setting("TF32 of cuBLAS", *_of(torch.backends.cuda.matmul, "allow_tf32")),
+        Setting("TF32 of cuDNN", *_of(torch.backends.cudnn, "allow_tf32")),
+        *(
+            Setting(f"fp32_precision of {name}", *_of(owner, "fp32_precision"))
+            for name, owner in (generic | fp32_owners()).items()
+        ),
+    )
+
+
 SETTINGS = (
     Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
@@ -79,8 +92,7 @@ SETTINGS = (
     _autocast("cpu"),
     _autocast("cuda"),
     Setting("float32_matmul_precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    Setting("TF32 of cuBLAS", *_of(torch.backends.cuda.matmul, "allow_tf32")),
-    Setting("TF32 of cuDNN", *_of(torch.backends.cudnn, "allow_tf32")),
+    *_tf32(),
     Setting("cudnn.enabled", *_of(torch.backends.cudnn, "enabled")),
     Setting("cudnn.benchmark", *_of(torch.backends.cudnn, "benchmark")),
     Setting("cudnn.deterministic", *_of(torch.backends.cudnn, "deterministic")),
@@ -107,8 +119,9 @@ SETTINGS = (
 
 
 def arrange(case: Case) -> list[int]:
-    """Set this process as a Case asks: its threads and cores, and what it does with denormals -> its cores."""
+    """Set this process as a Case asks: its threads and cores, what it does with denormals, TF32 -> its cores."""
     torch.set_flush_denormal(case.flush_denormal)
+    fix_numerics(case.tf32)
     return pin(case.threads)
 
 
@@ -120,8 +133,9 @@ def now() -> dict[str, Any]:
 def _read(setting: Setting) -> Any:
     try:
         return setting.read()
-    # torch refuses where its old and new names for TF32 were mixed; an older one may lack a name
-    except (RuntimeError, OSError, TypeError, AttributeError) as error:
+    except RuntimeError:  # torch refuses where its old and new names for TF32 were mixed
+        return "what can't be read"
+    except (OSError, TypeError, AttributeError) as error:  # an older one may lack a name
         return type(error).__name__
 
 
@@ -131,8 +145,8 @@ def changes(before: dict[str, Any]) -> str:
     if after == before:
         return ""
     told = [f"{name} from {then} to {after[name]}" for name, then in before.items() if after[name] != then]
-    for setting in SETTINGS:
-        if setting.write is not None and after[setting.name] != before[setting.name]:
+    for setting in (*SETTINGS, *_tf32()):  # which a second time, since its old names write the new ones, too
+        if setting.write is not None and _read(setting) != before[setting.name]:
             with suppress(RuntimeError, OSError, TypeError, AttributeError):
                 setting.write(before[setting.name])
     return f"changes {', '.join(told)}"

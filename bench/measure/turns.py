@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.host.clock import Clock, Run, clock_for
 from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
-from bench.measure.workload import Control
+from bench.measure.workload import control_for
 
 ROUGH_SECONDS = 5e-4
 """A time from which a call's length is known well enough to say how many make a block."""
@@ -33,7 +33,7 @@ def take_turns(
     failure, and the others go on."""
     clock = clock_for(device)
     runs: dict[str, Run] = {name: repeated(function, arguments) for name, function in functions.items()}
-    runs[CONTROL] = Control(device)
+    runs[CONTROL] = control_for(device)
     failures: dict[str, Exception] = {}
     call_seconds: dict[str, float] = {}
     for name, run in runs.items():

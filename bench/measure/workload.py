@@ -11,12 +11,17 @@ from torch import Tensor
 
 from bench.cases.case import STREAMING, TRAINING, Case
 from bench.host.clock import Reading, clock_for
+from bench.host.machine import CONTROL_ON_CUDA
 from bench.measure import state
 from bench.measure.alternate import check_reading
 from bench.measure.calling import call_of, takes_lengths
+from bench.measure.capture import captured
 from bench.measure.problem import Feed, Given, Problem, loss, network_shape
 from rnn_impls.interface import Implementation, Unavailable
 from rnn_impls.states import State
+
+HAS_TF32 = (8, 0)
+"""Compute capability from which on there is TF32 (CUDA C++ Programming Guide, "Alternate Floating Point")."""
 
 
 class Workload:
@@ -41,6 +46,8 @@ class Workload:
             raise Unavailable("made for batches of several lengths (--lengths uniform:0.2)")
         if case.flush_denormal and not state.flushes_denormals():
             raise Unavailable("this processor can't be told to flush denormals")
+        if case.tf32 and torch.cuda.get_device_capability() < HAS_TF32:
+            raise Unavailable("this GPU has no TF32")
         self.case = case
         self.problem = problem
         self.given: list[Given] = [(problem.inputs, problem.hidden)]
@@ -113,6 +120,27 @@ class Control:
                 hidden = self.hidden
                 for _ in range(self.STEPS):
                     hidden = torch.tanh(torch.addmm(self.bias, hidden, self.weight))
+
+
+class CapturedControl(Control):
+    """The same work captured as a CUDA graph. Launched one by one its 64 kernels would take the host longer than the
+    device, and the time of whoever keeps the device busy would be divided by the host's."""
+
+    NAME = CONTROL_ON_CUDA
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._launch = captured(lambda: super(CapturedControl, self).__call__(1))
+
+    def __call__(self, calls: int) -> None:
+        """Launch it `calls` times."""
+        for _ in range(calls):
+            self._launch()
+
+
+def control_for(device: str) -> Control:
+    """The control of a device type."""
+    return CapturedControl(device) if device == "cuda" else Control(device)
 
 
 LONG_CALL_SECONDS = 0.02

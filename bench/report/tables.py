@@ -54,7 +54,7 @@ AXES = {
     "mode": "Mode", "device": "Device", "dtype": "Dtype", "network": "Network", "input_size": "Input",
     "hidden_size": "Hidden", "num_layers": "Layers", "bidirectional": "Directions", "batch_size": "Batch",
     "seq_len": "Steps", "output_size": "Output", "threads": "Threads",
-    "lengths": "Lengths", "loss": "Loss", "flush_denormal": "Denormals",
+    "lengths": "Lengths", "loss": "Loss", "flush_denormal": "Denormals", "tf32": "TF32",
 }  # fmt: skip
 _ALWAYS = ("mode", "hidden_size", "seq_len")
 _LEVELS = {"seconds": 0, "speedup": 0, "fastest": 1, "gap": 1, "label": 2, "peak_bytes": 2, "warnings": 2}
@@ -181,6 +181,8 @@ def axis_text(axis: str) -> Callable[[pd.Series], str]:
         return lambda row: "both" if row[axis] else "one"
     if axis == "flush_denormal":
         return lambda row: "flushed" if row[axis] else "kept"
+    if axis == "tf32":
+        return lambda row: "allowed" if row[axis] else "no"
     return (lambda row: device(row[axis])) if axis == "device" else plain(axis)
 
 
@@ -190,10 +192,11 @@ _LABELS = {
     "cpu_capability": "CPU capability", "onednn": "oneDNN", "l2_state": "L2 cache",
     "tf32_matmul": "TF32 in products", "tf32_cudnn": "TF32 in cuDNN", "time": "Committed",
     "physical_cores": "Physical cores", "timeout": "Silence allowed to a process", "cuda": "CUDA", "cudnn": "cuDNN",
-    "tf32": "TF32", "blas": "BLAS", "mkl": "MKL", "pinned": "Pinned to a core", "torch": "torch",
-    "python": "Python", "max_call": "Longest call allowed", "implementations": "Implementations",
-    "budget": "Budget", "precision": "Precision asked for", "passes": "Passes planned",
-    "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes", "other": "everything else",
+    "tf32": "TF32", "control_cuda": "Control on CUDA", "blas": "BLAS", "mkl": "MKL", "torch": "torch",
+    "pinned": "Pinned to a core", "python": "Python", "max_call": "Longest call allowed",
+    "implementations": "Implementations", "budget": "Budget", "precision": "Precision asked for",
+    "passes": "Passes planned", "overrides": "Axes overridden", "id": "Commit", "dirty": "Uncommitted changes",
+    "other": "everything else",
 }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ counts, and nothing else does: no dispatch, no nonlinearity, no writing of state
 
 On CUDA, weights stay on the chip as far as its registers and shared memory hold them, and come from L2, then from
 memory; `link` is left out, since how fast multiprocessors can tell each other of a step is not known without a kernel
-of one's own; and a call takes at least one launch.
+of one's own; and a call takes at least one launch, by whatever way was the cheapest: an eager operator, a captured
+graph, or one more kernel in such a graph, which is what a launch costs the device alone.
 
 MARGIN is for what one sitting of `bench limits` may miss: a clock that ran lower than it does when the Case is
 measured. A Case that is faster still is shown with a warning, and another sitting mends the floor.
@@ -80,11 +81,11 @@ def floor(
     if case.device not in ("cpu", "cuda"):
         raise NoFloor(f"the limits of {case.device} are not measured")
     on_cpu = case.device == "cpu"
-    rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.dtype)
+    rate = peak(limits, case.dtype, case.threads) if on_cpu else _cuda_peak(limits, case.arithmetic)
     compute, memory = asked.operations / rate, _memory(asked, levels(limits, case))
     if on_cpu:
         return Floor(compute, memory, chain=asked.links * _link(case, limits, asked.chained > 0))
-    return Floor(compute, memory, launch=limits.best("cuda.call.launch") or 0.0)
+    return Floor(compute, memory, launch=_launch(limits))
 
 
 def peak(limits: Limits, dtype: str, threads: int) -> float:
@@ -163,11 +164,20 @@ def _scaled(limits: Limits, name: str, threads: int) -> float:
     return best
 
 
-def _cuda_peak(limits: Limits, dtype: str) -> float:
-    rate = limits.best(f"cuda.peak.{dtype}")
+def _cuda_peak(limits: Limits, arithmetic: str) -> float:
+    rate = limits.best(f"cuda.peak.{arithmetic}")
     if rate is None:
-        raise NoFloor(f"the rate of products in {dtype} on CUDA was not measured")
+        raise NoFloor(f"the rate of products in {arithmetic} on CUDA was not measured")
     return rate
+
+
+_LAUNCHES = ("cuda.call.launch", "cuda.call.graph", "cuda.chain.kernel")
+
+
+def _launch(limits: Limits) -> float:
+    """Seconds of the cheapest launch; nothing where none was measured. A difference may have come out below 0."""
+    found = [seconds for name in _LAUNCHES if (seconds := limits.best(name)) is not None and seconds > 0]
+    return min(found, default=0.0)
 
 
 def _cuda_levels(limits: Limits, case: Case) -> list[tuple[str, float, float]]:
@@ -177,7 +187,7 @@ def _cuda_levels(limits: Limits, case: Case) -> list[tuple[str, float, float]]:
         raise NoFloor("the rate of reading from the device's memory was not measured")
     found = []
     if size := limits.facts.get("cuda.cache.chip"):
-        found.append(("chip", float(size), _cuda_peak(limits, case.dtype) * ITEM_BYTES[case.dtype] / 2))
+        found.append(("chip", float(size), _cuda_peak(limits, case.arithmetic) * ITEM_BYTES[case.dtype] / 2))
     size, rate = limits.facts.get("cuda.cache.L2", 0), limits.best("cuda.stream.L2")
     if size and rate:
         found.append(("L2", float(size), rate))

@@ -29,7 +29,7 @@ from typing import Any
 
 from bench.cases.case import Case
 from bench.host import process
-from bench.host.clock import Clock, Evidence, Reading, Run, clock_for
+from bench.host.clock import Clock, Evidence, Reading, Run, clock_for, warm_up
 from bench.measure import state
 from bench.measure.alternate import CONTROL, check_reading, no_garbage_collection
 from bench.measure.calling import Stream
@@ -37,7 +37,7 @@ from bench.measure.fault import reason_of
 from bench.measure.problem import Feed, Problem
 from bench.measure.spotcheck import SpotChecks
 from bench.measure.steptimes import StepTimes
-from bench.measure.workload import Control, Workload
+from bench.measure.workload import Workload, control_for
 from rnn_impls import registry
 
 MOST_ELSEWHERE = 0.05
@@ -104,11 +104,12 @@ class Seat:
         self.built: dict[str, Built] = {}
         self.draw = random.Random()
         self.elsewhere = 0.0
+        self.warm = case.device != "cuda"
 
     def build(self, name: str) -> dict[str, Any]:
         """Build an implementation, or the control; what it chose to run, or the reason why that can't be done."""
         if name == CONTROL:
-            self.built[name] = Built(Control(self.case.device))
+            self.built[name] = Built(control_for(self.case.device))
             return {}
         try:
             with state.kept("when it is imported"):
@@ -127,6 +128,9 @@ class Seat:
         there are none."""
         own = self.built[name]
         own.keep = keep
+        if not self.warm:  # while all was built the device had little to do
+            warm_up()
+            self.warm = True
         try:
             with state.kept("when it is called"):
                 if lead:

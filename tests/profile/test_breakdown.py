@@ -196,6 +196,13 @@ def test_an_operator_names_its_kernels_kind_better_than_the_kernel() -> None:
     assert shares(trace.one(), seconds=40.0) == pytest.approx({PRODUCTS: 30, ELEMENTS: 10})
 
 
+def test_a_kernel_for_all_steps_is_inside_one_call() -> None:
+    """Products and all else in one: neither the one nor the other, and no overhead."""
+    found = shares(gpu(("recurrence", 10, 80)))
+    assert found == pytest.approx({UNSEEN: 80, DISPATCH: 10, WAITING: 10})
+    assert UNSEEN not in OVERHEAD
+
+
 def test_overhead_and_work_are_all_there_is() -> None:
     """Each category is the one or the other."""
     assert working(dict.fromkeys(CATEGORIES, 1.0)) == len(CATEGORIES) - len(OVERHEAD)

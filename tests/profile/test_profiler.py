@@ -12,12 +12,15 @@ import pytest
 
 from bench.cases.case import Case
 from bench.host.clock import Reading, Run
+from bench.measure import state
+from bench.measure.problem import Problem
 from bench.why.limits.limits import Limits
 from bench.why.profile import profiler
 from bench.why.profile.breakdown import CATEGORIES, DISPATCH, GAPS, PRODUCTS, WAITING
-from bench.why.profile.profiler import Profiler, twin
+from bench.why.profile.profiler import NothingSeen, Profiler, Times, twin
 from bench.why.profile.record import COMPUTE_BOUND, FAILED, LAUNCH_BOUND, PROFILED, ProfileRecord, label
 from bench.why.profile.trace import Window, read_trace
+from rnn_impls import registry
 from rnn_impls.interface import Unavailable
 from tests.profile.planted import HERE, Trace
 from tests.test_floor import planted as machine
@@ -164,3 +167,49 @@ def test_a_sleeping_host_leaves_the_device_idle(monkeypatch: pytest.MonkeyPatch)
     asleep = FakeDevice(monkeypatch, kernels(2), 100e-6).profile()
     assert awake.busy == pytest.approx(1)
     assert asleep.busy == pytest.approx(0.2)
+
+
+def test_a_device_of_which_nothing_is_seen_is_no_idle_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace without kernels says that the profiler failed, not that the host took all the time."""
+    nothing = Trace().window("call", 0, 100).operator("aten::mm", 0, 10).one()
+    with pytest.raises(NothingSeen, match="the profiler saw no kernel on the device"):
+        FakeDevice(monkeypatch, nothing, 50e-6).profile()
+
+
+def test_cells_on_cuda_are_timed_before_the_first_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told to have begun then, too, so that who dies is known; what fails is told when it is profiled."""
+    done: list[str] = []
+
+    def built(case: Case, name: str, problem: object) -> str:
+        if name == "looped itself":
+            raise RuntimeError("not here")
+        return name
+
+    def time(name: str, clock: object) -> Times:
+        done.append(f"time {name.removesuffix(' itself')}")
+        return Times(1, 1.0, 1.0)
+
+    def profile(self: Profiler, case: Case, name: str) -> ProfileRecord:
+        done.append(f"profile {name} {'timed' if (case.id, name) in self.times else 'not timed'}")
+        return ProfileRecord(case.id, name)
+
+    def tell(event: str, **found: Any) -> None:
+        if event == "start":
+            done.append(f"start {found['implementation']}")
+
+    monkeypatch.setattr(registry, "load", "{} itself".format)
+    for name, stand_in in (("Workload", built), ("timed", time), ("clock_for", str), ("keep_memory", lambda: None)):
+        monkeypatch.setattr(profiler, name, stand_in)
+    monkeypatch.setattr(profiler, "warm_up", lambda: done.append("warm up"))
+    monkeypatch.setattr(Problem, "of", lambda case: None)
+    monkeypatch.setattr(state, "arrange", lambda case: [])
+    monkeypatch.setattr(profiler, "traced", lambda runs, cuda: done.append(f"trace {'the device' if cuda else ''}"))
+    monkeypatch.setattr(Profiler, "profile", profile)
+    cuda = replace(SMALL, device="cuda").id
+    cells = [[cuda, "whole"], [SMALL.id, "manual"], [cuda, "looped"]]
+    profiler.profile_cells({"cells": cells, "steps": 8}, tell)
+    assert done == [
+        *("warm up", "start whole", "time whole", "start looped", "trace the device"),
+        *("start whole", "profile whole timed", "start manual", "profile manual not timed"),
+        *("start looped", "profile looped not timed"),
+    ]

@@ -145,6 +145,8 @@ def test_changes_of_memory_are_those_of_the_host_in_the_window() -> None:
     """Not those of a device, and not those before or after."""
     trace = Trace().window("call", 10, 10).memory(5, 1).memory(11, 64).memory(12, -64).memory(13, 7, device=1)
     assert trace.memory(20, 1).one().allocations == [64, -64]
+    trace.kernel("sgemm", 14, 1)
+    assert trace.one().allocations == [7], "where a device is at work, it is its memory that counts"
 
 
 def test_functions_of_python_are_there_when_asked_for() -> None:

@@ -2,7 +2,8 @@
 
     cuda.product.<dtype>      torch.mm of square matrices; TF32 is off, `float32-tf32` is the same with it on
     cuda.peak.<dtype>         the same: cuBLAS is taken to reach what the device allows
-    cuda.stream.L2, .memory   reading, in torch.sum: by the difference between two sizes
+    cuda.stream.L2, .memory   reading, in torch.sum: by the difference between two sizes, many of each in a graph, since
+                              the host takes longer to launch one than the device to read what L2 holds
     cuda.copy.memory, .host   copying on the device, and from pinned memory of the host to it
     cuda.call.launch          one eager operator on one number, in a long queue: what each kernel costs at least
     cuda.call.graph           the launch of a captured graph of one kernel
@@ -22,11 +23,14 @@ import torch
 
 from bench.cases.case import DTYPES
 from bench.host.clock import Clock
+from bench.host.machine import fix_numerics
+from bench.measure.capture import captured
 from bench.why.limits.best import best_seconds, slope
 
 Found = tuple[str, float]
 
 SIDE = 4096
+SUMS = 16
 CHAIN = 256
 MEMORY_BYTES = 2**30
 REGISTER_BYTES = 4
@@ -51,18 +55,20 @@ def cuda_limits(clock: Clock, l2_bytes: int, device: str = "cuda", scale: int = 
         rate = _product(clock, getattr(torch, dtype), device, SIDE // scale)
         yield f"cuda.product.{dtype}", rate
         yield f"cuda.peak.{dtype}", rate
-    torch.backends.cuda.matmul.allow_tf32 = True
+    fix_numerics(tf32=True)
     try:
-        yield "cuda.product.float32-tf32", _product(clock, torch.float32, device, SIDE // scale)
+        rate = _product(clock, torch.float32, device, SIDE // scale)
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = False
+        fix_numerics()
+    yield "cuda.product.float32-tf32", rate
+    yield "cuda.peak.float32-tf32", rate
     spans = {"memory": (MEMORY_BYTES // scale // 4, MEMORY_BYTES // scale)}
     if l2_bytes:
-        spans["L2"] = (l2_bytes // scale // 8, l2_bytes // scale // 2)
+        spans["L2"] = (l2_bytes // scale // 16, l2_bytes // scale // 4)  # more would meet the other half of the L2
     for level, (small, large) in spans.items():
-        all_of_it = torch.ones(large // 4, device=device)
-        part = all_of_it[: small // 4]
-        if rate_found := slope(clock, part.sum, all_of_it.sum, large - small):
+        all_of_it, result = torch.ones(large // 4, device=device), torch.empty((), device=device)
+        part, whole = (_sums(each, result, device) for each in (all_of_it[: small // 4], all_of_it))
+        if rate_found := slope(clock, part, whole, SUMS * (large - small)):
             yield f"cuda.stream.{level}", rate_found
     source = torch.ones(MEMORY_BYTES // scale // 8, device=device)
     target = torch.empty_like(source)
@@ -70,6 +76,16 @@ def cuda_limits(clock: Clock, l2_bytes: int, device: str = "cuda", scale: int = 
     host = torch.ones(len(source) // 8, pin_memory=device == "cuda")
     landing = target[: len(host)]
     yield "cuda.copy.host", 4 * len(host) / best_seconds(clock, lambda: landing.copy_(host, non_blocking=True))
+
+
+def _sums(numbers: torch.Tensor, result: torch.Tensor, device: str) -> Callable[[], object]:
+    """SUMS sums, one after the other."""
+
+    def call() -> None:
+        for _ in range(SUMS):
+            torch.sum(numbers, 0, out=result)
+
+    return captured(call) if device == "cuda" else call
 
 
 def _product(clock: Clock, dtype: torch.dtype, device: str, side: int) -> float:
@@ -91,20 +107,6 @@ def cuda_call_limits(clock: Clock, host_clock: Clock) -> Iterator[Found]:
 
     yield "cuda.call.launch", best_seconds(clock, adds) / CHAIN
     yield "cuda.call.synchronize", best_seconds(host_clock, torch.cuda.synchronize)
-    one, chain = _captured(add), _captured(adds)
+    one, chain = captured(add), captured(adds)
     yield "cuda.call.graph", best_seconds(clock, one)
     yield "cuda.chain.kernel", (best_seconds(clock, chain) - best_seconds(clock, one)) / (CHAIN - 1)
-
-
-def _captured(work: Callable[[], None]) -> Callable[[], None]:
-    """A CUDA graph of this work, to be launched; warmed up on a stream of its own, as capturing asks for."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        work()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    replay: Callable[[], None] = graph.replay
-    return replay

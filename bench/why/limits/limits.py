@@ -98,10 +98,14 @@ def unit(name: str) -> str:
 METHOD = 2
 """Of measuring: kept limits that an earlier one found are not those of this one. 2 has probes that reach the peak."""
 
+METHOD_ON_CUDA = 2
+"""The same of what only a machine with a GPU has. 2 reads from L2 in a graph, and has the peak with TF32."""
+
 
 def fingerprint(machine: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits that are the same for equal machines, software and METHOD only."""
-    kept = json.dumps([METHOD, *(machine.get(name) for name in FINGERPRINTED)])
+    method = [METHOD, METHOD_ON_CUDA] if machine.get("gpu") else [METHOD]
+    kept = json.dumps([*method, *(machine.get(name) for name in FINGERPRINTED)])
     return hashlib.sha256(kept.encode()).hexdigest()[:12]
 
 

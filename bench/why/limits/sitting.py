@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bench.host.clock import HostClock, clock_for
+from bench.host.clock import HostClock, clock_for, warm_up
 from bench.host.machine import pin
 from bench.measure.alternate import BadSample, no_garbage_collection
 from bench.measure.fault import reason_of
@@ -40,6 +40,7 @@ def measure_limits(devices: Sequence[str], threads: Sequence[int], tell: Callabl
         facts = cuda_facts()
         tell("facts", facts=facts)
         clock = clock_for("cuda")
+        warm_up()
         with torch.inference_mode():
             _try(tell, "cuda", lambda: cuda_limits(clock, facts.get("cuda.cache.L2", 0)))
             _try(tell, "cuda.call", lambda: cuda_call_limits(clock, HostClock()))

@@ -8,18 +8,19 @@ import random
 import re
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.cases.case import Case
-from bench.host.clock import Clock, clock_for
+from bench.cases.case import Case, Cell
+from bench.host.clock import Clock, clock_for, warm_up
 from bench.host.machine import keep_heap
 from bench.measure import state
 from bench.measure.alternate import Timed, alternate, calls_per_block, no_garbage_collection
-from bench.measure.fault import reason_of
+from bench.measure.fault import Fault, reason_of
 from bench.measure.problem import Problem, network_of
 from bench.measure.workload import Workload, seconds_per_call
 from bench.why.profile import breakdown
@@ -40,16 +41,43 @@ WINDOWS = (3, 7)
 """At least and at most so many groups; their medians count."""
 
 
+class NothingSeen(Fault):
+    """The profiler saw nothing of what the device did."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Medians over blocks of so many calls without the profiler, in seconds of a call: by the host's clock, and by the
+    device's events."""
+
+    calls: int
+    seconds: float
+    event_seconds: float
+
+
 @dataclass(frozen=True)
 class Profiler:
-    """Profiles cells at `steps` steps at most; trace files go to `folder`, where there is one."""
+    """Profiles cells at `steps` steps at most; trace files go to `folder`, where there is one. `times` are those of
+    cells on CUDA that were timed ahead, by the id of their Case and the implementation."""
 
     steps: int
     folder: Path | None = None
+    times: dict[Cell, Times] = field(default_factory=dict)
+
+    def time_ahead(self, case: Case, name: str) -> None:
+        """Time a cell on CUDA before the first trace, after which the profiler stays in the way of every launch. What
+        fails here fails again when it is profiled, and is told there."""
+        short = self._short(case)
+        with suppress(Exception):  # whatever an implementation raises
+            workload = Workload(short, registry.load(name), Problem.of(short))
+            self.times[case.id, name] = timed(workload, clock_for(case.device))
+
+    def _short(self, case: Case) -> Case:
+        return dataclasses.replace(case, seq_len=min(case.seq_len, self.steps))
 
     def profile(self, case: Case, name: str) -> ProfileRecord:
         """The record of one cell; whatever the implementation or the profiler raises becomes its status and reason."""
-        short = dataclasses.replace(case, seq_len=min(case.seq_len, self.steps))
+        short = self._short(case)
         record = ProfileRecord(case.id, name, profiled=short.id)
         gc.collect()  # the profiler leaves cycles behind, and a heap that grows is a slow one
         try:
@@ -105,13 +133,13 @@ class Profiler:
 
     def _on_cuda(self, workload: Workload, clock: Clock, record: ProfileRecord) -> None:
         """On CUDA the device tells what it was busy with."""
-        calls = min(20, calls_per_block(seconds_per_call(workload, "cuda")))
-        readings = [clock.time(workload, calls) for _ in range(ROUNDS)]
-        record.seconds = statistics.median(reading.seconds / calls for reading in readings)
-        record.event_seconds = statistics.median((reading.event_seconds or 0.0) / calls for reading in readings)
+        times = self.times.get((record.case, record.implementation)) or timed(workload, clock)
+        record.seconds, record.event_seconds = times.seconds, times.event_seconds
         self._details(workload, record)
-        window = traced({"call": (workload, calls)}, cuda=True)["call"][0]
-        found = breakdown.cuda_breakdown(window, calls, record.seconds)
+        window = traced({"call": (workload, times.calls)}, cuda=True)["call"][0]
+        if not window.device:
+            raise NothingSeen("the profiler saw no kernel on the device, so where the time went can't be told")
+        found = breakdown.cuda_breakdown(window, times.calls, record.seconds)
         record.traced_seconds = sum(found.values())
         record.categories = breakdown.settled(found, record.seconds)
         record.busy = breakdown.working(record.categories) / record.seconds
@@ -129,6 +157,17 @@ class Profiler:
             flame.write_text(folded(read_trace(keep, python=True)[0]))
             record.trace, record.flame = keep.name, flame.name
         return window
+
+
+def timed(workload: Workload, clock: Clock) -> Times:
+    """A cell on CUDA without the profiler."""
+    calls = min(20, calls_per_block(seconds_per_call(workload, "cuda")))
+    readings = [clock.time(workload, calls) for _ in range(ROUNDS)]
+    return Times(
+        calls,
+        statistics.median(reading.seconds / calls for reading in readings),
+        statistics.median((reading.event_seconds or 0.0) / calls for reading in readings),
+    )
 
 
 def twin(case: Case, name: str) -> Workload:
@@ -174,17 +213,26 @@ _POOL = (24, 2**22)
 
 
 def profile_cells(job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Profile the cells of a job: tells `start`, then `profile` with the record, for each."""
+    """Profile the cells of a job: tells `start`, then `profile` with the record, for each. Those on CUDA are timed
+    before all, when they are told to start as well."""
     keep_memory()
     folder = Path(job["folder"]) if job.get("folder") else None
     profiler = Profiler(job["steps"], folder)
     with no_garbage_collection():
-        traced({"start": (lambda calls: None, 1)})  # the first session takes a second to begin, and imports much:
+        cells = [(Case.parse(case_id), name) for case_id, name in job["cells"]]
+        if on_cuda := [cell for cell in cells if cell[0].device == "cuda"]:
+            warm_up()
+        for case, name in on_cuda:
+            tell("start", case=case.id, implementation=name)
+            state.arrange(case)
+            profiler.time_ahead(case, name)
+            gc.collect()
+        # The first session takes a second to begin, imports much, and listens to the device before graphs are captured:
+        traced({"start": (lambda calls: None, 1)}, cuda=bool(on_cuda))
         gc.collect()
         gc.freeze()  # looking through all that at each cell would take as long as profiling it
-        for case_id, name in job["cells"]:
-            case = Case.parse(case_id)
-            tell("start", case=case_id, implementation=name)
+        for case, name in cells:
+            tell("start", case=case.id, implementation=name)
             state.arrange(case)
             tell("profile", record=dataclasses.asdict(profiler.profile(case, name)))
 

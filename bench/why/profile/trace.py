@@ -67,16 +67,25 @@ def kind_of(name: str) -> str:
     return ELEMENTWISE if name.startswith("aten::") else WRAPPER
 
 
+_PRODUCT_KERNEL = re.compile(r"gemm|gemv|rnn|cutlass|splitk|dot_kernel|xmma|nvjet|triton_tem|triton_mm")
+_OWN_KERNEL = re.compile(r"\brecurrence")
+
+
 def kernel_kind(name: str) -> str:
-    """The kind of a CUDA kernel by its name, for those whose operator can't be told: cuDNN's and cuBLAS's products
-    have `gemm`, `RNN` or `dot` in theirs."""
+    """The kind of a CUDA kernel by its name, for those whose operator can't be told: products have `gemm`, `RNN`, `dot`
+    or `nvjet` in theirs. One of this suite's that runs all steps is called `recurrence`: nothing sees into it."""
+    if _OWN_KERNEL.search(name):
+        return OUTSIDE
     text = name.lower()
-    if any(word in text for word in ("gemm", "gemv", "rnn", "cutlass", "splitk", "dot_kernel", "xmma")):
+    if "elemwise" in text:  # cuDNN's, between the products of two steps, has RNN in its name as well
+        return ELEMENTWISE
+    if _PRODUCT_KERNEL.search(text):
         return PRODUCT
     copies = ("memcpy", "memset", "copy", "catarray", "fillfunctor")
     return COPY if any(word in text for word in copies) else ELEMENTWISE
 
 
+_HOST = 0  # CPU among c10's types of devices (c10/core/DeviceType.h)
 WINDOW = "rnn-bench: "
 """Calls are marked in a trace by an annotation of this name and a label."""
 
@@ -125,7 +134,7 @@ class DeviceEvent:
 @dataclass
 class Window:
     """One marked stretch of a trace: a root event that holds what the host did in it, in all threads; what the device
-    did; and changes of memory in bytes, in order of time."""
+    did; and changes of memory in bytes, in order of time: the device's where it did anything, else the host's."""
 
     label: str
     root: Event
@@ -152,14 +161,15 @@ def windows(raw: list[dict[str, Any]], python: bool = False) -> list[Window]:
     origin = min(_nanoseconds(mark["ts"]) for mark in marks)
     host = [_host_event(each, origin) for each in raw if each.get("ph") == "X" and each.get("cat") in wanted]
     device = _device_events(raw, origin)
-    memory = [each for each in raw if each["name"] == "[memory]" and each["args"].get("Device Type", 0) == 0]
+    memory = [each for each in raw if each["name"] == "[memory]"]
     found = []
     for mark in sorted(marks, key=lambda each: float(each["ts"])):
         start, end = _stretch(mark, origin)
         root = Event(mark["name"].removeprefix(WINDOW), start, end, OUTSIDE, mark.get("tid"))
         nest(root, [event for event in host if start <= event.start and event.end <= end])
         within = [event for event in device if start <= event.start < end]
-        changes = [each["args"]["Bytes"] for each in memory if start <= _stretch(each, origin)[0] < end]
+        own = [each for each in memory if (each["args"].get("Device Type", 0) != _HOST) == bool(within)]
+        changes = [each["args"]["Bytes"] for each in own if start <= _stretch(each, origin)[0] < end]
         found.append(Window(root.name, root, within, changes))
     return found
 
