@@ -87,7 +87,7 @@ def compare(
 
 def cell_warnings(run: Run) -> dict[Cell, list[EstimateWarning]]:
     """(case, implementation) -> what qualifies its times."""
-    return {cell: warnings(run, samples) for cell, samples in measured_samples(run).items()}
+    return warnings(run)
 
 
 def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[str]) -> list[str]:

@@ -1,11 +1,15 @@
 """What the files say, in numbers. A run folder comes in; estimates with intervals, decisions and their warnings leave.
 
 reading     run folders and pytest's JSON -> a Run: every sample as a row
+segments    rows that belong together, and how to handle many such segments at once
 observation what counts of each block, and what one pass says of a ratio
 stats       estimates and their intervals: pure functions of arrays
+sampled     the samples of a run as arrays, and all ratios and intervals wanted of them at once
+comparison  who is faster, ties, or is the fastest; the kinds of warnings
+leader      the one that none is faster than, case by case
+qualified   warnings that the samples of a cell give
 cells       one row per Case x implementation, with intervals and standings
 latency     how long a step of a streaming case takes, and how long the slow ones do
-comparison  who is faster, ties, or is the fastest; warnings
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off
 across      the best of some implementations against another, case by case

@@ -34,7 +34,7 @@ COLUMNS = ("run", "pass", *FIELDS, "case", "implementation", "round", "calls", "
 LATENCY_COLUMNS = ("pass", "case", "implementation", "steps", "disturbed", *QUANTILES)
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """A run read back: its manifest, one row per sample, and the cells that failed while being measured.
 
@@ -51,6 +51,7 @@ class Run:
     manifest: Manifest
     samples: pd.DataFrame
     taken_again: Counter[str] = field(default_factory=Counter)
+    shared_core: Counter[str] = field(default_factory=Counter)
     limits: Limits | None = None
     profile: Profile | None = None
     gradients: dict[str, Any] | None = None
@@ -84,7 +85,7 @@ def read_run(folder: Path) -> Run:
     for record in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
         if found := chosen.get(record.cell):
             record.chosen = " or ".join(sorted(found))
-    return Run(folder, manifest, _frame(samples), again, *_explanation(folder), latencies=_latencies(steps))
+    return Run(folder, manifest, _frame(samples), again, Counter(), *_explanation(folder), latencies=_latencies(steps))
 
 
 def read_pytest_json(paths: Iterable[Path]) -> Run:
