@@ -1,5 +1,5 @@
-"""The command line: python -m bench run | report | advise | list | limits | profile | gradients | check | new | gate |
-compare | accuracy | trust.
+"""The command line: python -m bench run | report | merge | advise | list | limits | profile | gradients | check | new |
+gate | compare | accuracy | trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Gating: 0
 nothing regressed; 1 regressed; 3 incomparable; 4 inconclusive, with --strict. Checking: 0 equal wherever it runs; 1
@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.commands import bringing, explaining, gating, listing, measuring
+from bench.commands import bringing, explaining, gating, listing, measuring, merging
 
 app = typer.Typer(
     help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
@@ -25,6 +25,7 @@ app = typer.Typer(
 for command in (
     measuring.run,
     measuring.report,
+    merging.merge,
     explaining.advise,
     gating.gate,
     gating.compare,

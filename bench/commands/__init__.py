@@ -1,6 +1,7 @@
 """The commands of `python -m bench`. Options come in; each calls one package, prints, and ends with an exit code.
 
 measuring   run, report, accuracy
+merging     merge
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
 bringing    check, new

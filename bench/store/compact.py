@@ -3,8 +3,8 @@
 While a run measures, each pass is a file of its own (`bench.store.passes`). Compact, the same is in two files:
 
     samples.parquet    every sample of every pass (`bench.store.samples`)
-    passes.json        whatever else is known of the passes: where each came from, and when; what was taken again;
-                       latencies
+    passes.json        whatever else is known of the passes: where each came from, and when; what was taken again, or
+                       shared its core; latencies
 
 beside a run.json in which what failed during a pass, and what implementations chose, is already said of the cells.
 Where the folder has files of passes, these are the run; samples.parquet may then be a report's.
@@ -33,31 +33,37 @@ SAMPLES, PASSES = "samples.parquet", "passes.json"
 class Source:
     """A pass as it was measured: `number` of the run `run` that `started` then, and so one for good. `place` is where
     and when it was measured (`bench.store.passes.write_pass`), empty in runs of earlier versions; `failed` are the
-    cells that failed in that run, and so may lack their samples in a merged one; `planned` tells that the pass was
-    planned before any was seen."""
+    cells that failed in that run, and so may lack their samples in a merged one; `again` are
+    the Cases that were disturbed and taken again in it; `planned` tells that the pass was planned before any was
+    seen."""
 
     run: str
     started: str
     number: int
     place: dict[str, Any] = field(default_factory=dict)
     failed: tuple[Cell, ...] = ()
+    again: tuple[str, ...] = ()
     planned: bool = True
 
 
 @dataclass
 class Stored:
-    """What a run folder holds: its manifest, with what passes say of the cells; the samples and their sources; the
-    passes in which a Case was taken again, and those during which another run measured on the same core; latencies.
-    `paths` are the files that the sources were read from."""
+    """What a run folder holds: its manifest, with what passes say of the cells; the samples and their sources, with the
+    `paths` they were read from; how many passes of a Case shared their core with another run; latencies, which know
+    their source as samples do."""
 
     folder: Path
     manifest: Manifest
     samples: pa.Table
     sources: list[Source]
     paths: list[Path]
-    taken_again: Counter[str] = field(default_factory=Counter)
     shared_core: Counter[str] = field(default_factory=Counter)
     latencies: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def taken_again(self) -> Counter[str]:
+        """In how many passes each Case was taken again."""
+        return Counter(case for source in self.sources for case in source.again)
 
 
 def read_stored(folder: Path) -> Stored:
@@ -71,7 +77,6 @@ def write_stored(folder: Path, stored: Stored) -> None:
     content = {
         "schema": SCHEMA,
         "passes": [dataclasses.asdict(each) for each in stored.sources],
-        "taken_again": stored.taken_again,
         "shared_core": stored.shared_core,
         "latencies": [{name: _known(value) for name, value in each.items()} for each in stored.latencies],
     }
@@ -100,16 +105,15 @@ def _read_passes(folder: Path, files: list[Path]) -> Stored:
         read.append((manifest.id, len(sources), number, own))
         place = content["rnn_bench"].get("place") or {}
         planned = not manifest.first_passes or number <= manifest.first_passes
-        sources.append(Source(manifest.id, manifest.started, number, place, planned=planned))
-        for latency in latencies(content, path, number):
-            stored.latencies.append(latency)
+        again = {take(each, path, "group", str): None for each in content["rnn_bench"].get("set_aside", [])}
+        stored.latencies += [each | {"source": len(sources)} for each in latencies(content, path, number)]
+        sources.append(Source(manifest.id, manifest.started, number, place, (), tuple(again), planned))
         for each in own:
             if each.chosen:
                 chosen.setdefault((each.case, each.implementation), set()).add(each.chosen)
         for failure in take(content, path, "rnn_bench.failures", list):
             cell = (take(failure, path, "case", str), take(failure, path, "implementation", str))
             manifest.fail(cell, f"in {path.stem}: {take(failure, path, 'reason', str)}")
-        stored.taken_again.update({take(each, path, "group", str) for each in content["rnn_bench"].get("set_aside", [])})
     for record in manifest.cells:  # each process decides for itself, so that passes may differ near a tie
         if found := chosen.get(record.cell):
             record.chosen = " or ".join(sorted(found))
@@ -124,20 +128,21 @@ def _read_compact(folder: Path) -> Stored:
     content = read_json(path)
     if take(content, path, "schema", int) != SCHEMA:
         raise BrokenFile(f"{path}: schema {content['schema']}; this version reads {SCHEMA}")
-    for name, kind in (("passes", list), ("taken_again", dict), ("shared_core", dict), ("latencies", list)):
+    for name, kind in (("passes", list), ("shared_core", dict), ("latencies", list)):
         take(content, path, name, kind)
     try:
-        cells = [tuple(map(tuple, each.pop("failed"))) for each in content["passes"]]
-        sources = [Source(**each, failed=failed) for each, failed in zip(content["passes"], cells, strict=True)]
-    except (TypeError, KeyError, AttributeError) as error:
+        sources = [
+            Source(**each | {"failed": tuple(map(tuple, each["failed"])), "again": tuple(each["again"])})
+            for each in content["passes"]
+        ]
+    except (TypeError, KeyError) as error:
         raise BrokenFile(f"{path}: the field passes is not as expected: {error}") from None
     samples = read_samples(folder / SAMPLES)
     numbers = samples["source"].to_numpy()
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(sources):
         raise BrokenFile(f"{folder / SAMPLES}: the column source names passes that {PASSES} does not have")
-    again, shared = (Counter(content[name]) for name in ("taken_again", "shared_core"))
-    where = [folder / SAMPLES] * len(sources)
-    return Stored(folder, manifest, samples, sources, where, again, shared, content["latencies"])
+    where, shared = [folder / SAMPLES] * len(sources), Counter[str](content["shared_core"])
+    return Stored(folder, manifest, samples, sources, where, shared, content["latencies"])
 
 
 def _known(value: Any) -> Any:

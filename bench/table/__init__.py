@@ -9,6 +9,7 @@ comparison  who is faster, ties, or is the fastest; the kinds of warnings
 leader      the one that none is faster than, case by case
 qualified   warnings that the samples of a cell give
 cells       one row per Case x implementation, with intervals and standings
+tidy        the same as a Parquet file
 latency     how long a step of a streaming case takes, and how long the slow ones do
 ratios      every implementation over each of some baselines
 winners     who wins each case, when a longer build has paid off

@@ -91,19 +91,22 @@ def spikes(control: ArrayLike) -> Any:
     return (blocks > SPIKE * np.median(blocks, axis=-1, keepdims=True)).sum(axis=-1)
 
 
-def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
+def clipped(seconds: ArrayLike, spike_rate: ArrayLike) -> Times:
     """The blocks of one cell in one pass, the largest of them reduced to the next largest: so many as the rate of
     spikes lets expect among them at 95 %. NaN stays."""
     blocks = np.asarray(seconds, float)
     finite = np.isfinite(blocks)
     there = finite.sum(axis=-1, keepdims=True)
-    if not spike_rate > 0 or not (there >= MOST_CLIPPED).any():
+    rate = np.broadcast_to(np.asarray(spike_rate, float), there.shape)
+    clips = (rate > 0) & (there >= MOST_CLIPPED)
+    if not clips.any():
         return blocks
     ranked = np.sort(np.where(finite, blocks, math.nan), axis=-1)  # NaN comes last
-    expected = {int(count): _poisson_quantile(spike_rate * int(count)) for count in np.unique(there)}
-    clipping = np.minimum(there // MOST_CLIPPED, np.vectorize(expected.__getitem__, otypes=[int])(there))
-    largest = np.take_along_axis(ranked, np.maximum(there - clipping - 1, 0), axis=-1)
-    return np.asarray(np.minimum(blocks, np.where(there >= MOST_CLIPPED, largest, math.inf)))
+    means, at = np.unique(rate * there, return_inverse=True)
+    expected = np.array([_poisson_quantile(mean) for mean in means])[at].reshape(there.shape)
+    reduced = np.minimum(there // MOST_CLIPPED, expected)
+    largest = np.take_along_axis(ranked, np.maximum(there - reduced - 1, 0), axis=-1)
+    return np.asarray(np.minimum(blocks, np.where(clips, largest, math.inf)))
 
 
 def _poisson_quantile(mean: float) -> int:
@@ -170,24 +173,30 @@ def with_counted(samples: pd.DataFrame) -> pd.DataFrame:
         for _, rows in cell_passes.by_length():
             counts[rows], known = counting(seconds[rows], waited[rows], switches[rows])
             evidence[rows] &= known[:, None]
-    if (rate := spike_rate(samples.assign(**columns, evidence=evidence))) > 0:
+    run = _codes(samples["run"]) if "run" in samples else np.zeros(len(samples), int)
+    rates = spike_rates(samples.assign(**columns, evidence=evidence), run)
+    if (rates > 0).any():
         for counts in columns.values():
             for _, rows in cell_passes.by_length():
-                counts[rows] = clipped(counts[rows], rate)
+                counts[rows] = clipped(counts[rows], rates[run[rows[:, :1]]])
     return samples.assign(**columns, evidence=evidence)
 
 
-def spike_rate(frame: pd.DataFrame) -> float:
-    """The share of the control's blocks in a run that are spikes; 0 where nothing is known of what disturbed them."""
+def spike_rates(frame: pd.DataFrame, run: NDArray[Any]) -> Times:
+    """Of each run, by number, the share of the control's blocks that are spikes; 0 where nothing is known of what
+    disturbed them."""
+    runs = int(run.max(initial=-1)) + 1
     known = np.flatnonzero(frame["evidence"].to_numpy(bool))
     keys = [_codes(frame["case"])[known], *(frame[name].to_numpy()[known] for name in ("pass", "round"))]
     once = Segments.of(*keys).first  # a round's control is the same for all of its implementations
     blocks = frame["control_counted"].to_numpy(float)[known[once]]
     counting = ~np.isnan(blocks)
-    if not counting.any():
-        return 0.0
+    blocks, whose = blocks[counting], run[known[once]][counting]
     passes = Segments.of(*(key[once][counting] for key in keys[:2]))
-    return int(sum(spikes(blocks[counting][rows]).sum() for _, rows in passes.by_length())) / int(counting.sum())
+    found = np.zeros(runs)
+    for _, rows in passes.by_length():
+        found += np.bincount(whose[rows[:, 0]], spikes(blocks[rows]), minlength=runs)
+    return found / np.maximum(np.bincount(whose, minlength=runs), 1)
 
 
 def _codes(column: pd.Series) -> NDArray[Any]:
