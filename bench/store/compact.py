@@ -81,7 +81,7 @@ def write_stored(folder: Path, stored: Stored) -> None:
         "latencies": [{name: _known(value) for name, value in each.items()} for each in stored.latencies],
     }
     write_samples(folder / SAMPLES, stored.samples)
-    write_json(folder / PASSES, content)
+    write_json(folder / PASSES, content, None)
     write_manifest(folder, stored.manifest)
 
 

@@ -50,9 +50,11 @@ def run_folders_in(place: Path) -> list[Path]:
     if is_merged(place):
         return [machine.folder for machine in read_merged(place)]
     found: list[Path] = []
-    for path in sorted(place.rglob("run.json")):
-        if not any(above in path.parents for above in found):
-            found.append(path.parent)
+    for above, below, files in os.walk(place):
+        below.sort()
+        if "run.json" in files:
+            found.append(Path(above))
+            below.clear()  # what a run keeps of others, such as a gate's, is no run of its own
     if not found:
         what = "no run.json in it, or below it" if place.is_dir() else "there is no such folder"
         raise BrokenFile(f"{place}: no run folder ({what})")
@@ -97,6 +99,7 @@ def write_merged(folder: Path, pools: Sequence[Pool], then: Callable[[Path], Non
             own = new / MACHINES / each.fingerprint
             own.mkdir(parents=True)
             write_stored(own, each.stored)
+            each.stored.samples = each.stored.samples.slice(0, 0)  # they fill the memory, and are on disk now
             _write_explanation(own, [stored.folder for stored in each.runs])
         write_json(new / MERGED, {"schema": SCHEMA, "machines": {each.fingerprint: _told(each) for each in pools}})
         then(new)

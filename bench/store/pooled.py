@@ -98,6 +98,7 @@ def _pooled(digits: str, runs: list[Stored], name: str, shared: set[tuple[str, s
             if run == number:
                 place[k] = new
         tables.append(_moved(stored, place))
+        stored.samples = stored.samples.slice(0, 0)  # held once is enough
     samples = joined(tables)
     dropped = {(k, cell) for k, source in enumerate(sources) for cell in source.failed
                if records[cell].status == MEASURED}  # fmt: skip
