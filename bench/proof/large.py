@@ -32,7 +32,7 @@ TRUTHS = {"manual": (4e-6, 6e-6), "looped": (6e-6, 18e-6), "whole": (25e-6, 2.5e
 
 MACHINES = [
     {"cpu": f"Imaginary CPU {9000 + k}", "cores": 32, "memory_bytes": 2**38, "os": "Linux 6.1", "python": "3.12.1",
-     "torch": "2.13.0", "pinned": True}
+     "torch": "2.13.0", "gpu": None, "pinned": True}
     for k in range(2)
 ]  # fmt: skip
 
@@ -75,7 +75,7 @@ def write_runs(folder: Path, cell_passes: int, seed: int = 1) -> list[Path]:
 
 
 def _write_run(folder: Path, cases: list[Case], slower: int, draw: np.random.Generator) -> Path:
-    records = [CellRecord(case.id, name, about=name, call_seconds=1e-3, build_seconds=1e-3, peak_bytes=4096 * case.seq_len,
+    records = [CellRecord(case.id, name, about=name, lines=10, call_seconds=1e-3, build_seconds=1e-3, peak_bytes=4096 * case.seq_len,
                           parity_error=1e-6, parity_seq_len=case.seq_len) for case in cases for name in TRUTHS]  # fmt: skip
     settings = {"preset": "full", "baseline": "manual", "passes": PASSES, "precision": None}
     started = "2026-11-23T12:00:00+00:00"

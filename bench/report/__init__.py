@@ -15,6 +15,7 @@ crossings         who overtakes whom by them, as tables
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing
+excerpt           what a page shows of a run that is too large for all of it
 hover             what the page's pictures answer when they are pointed at
 names             what implementations, axes and devices are called
 units             numbers as people read them: only here is anything scaled or rounded

@@ -121,12 +121,21 @@ class Comparison:
     def relation(self) -> str:
         """What `one` is to `other` for certain: a tie where the whole interval lies within TIE of 1; else faster or
         slower where it leaves out 1; else undecided."""
-        low, high = self.ratio.low, self.ratio.high
-        if math.isnan(low) or math.isnan(high):
-            return UNKNOWN
-        if low >= 1 / (1 + TIE) and high <= 1 + TIE:
-            return TIED
-        return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+        return relation_of(self.ratio.low, self.ratio.high)
+
+
+def relation_of(low: float, high: float) -> str:
+    """The relation that an interval decides."""
+    if math.isnan(low) or math.isnan(high):
+        return UNKNOWN
+    if low >= 1 / (1 + TIE) and high <= 1 + TIE:
+        return TIED
+    return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+
+
+def relations(low: pd.Series, high: pd.Series) -> pd.Series:
+    """The same of many."""
+    return pd.Series(list(map(relation_of, low.tolist(), high.tolist())), low.index, dtype=object)
 
 
 NEEDED = ("pass", "round", "counted", "evidence")
