@@ -29,6 +29,7 @@ verdicts          a gate's outcome in sentences, and as a terminal shows it
 comment           the same for a pull request
 export            the same as files, and GitHub's summary
 terminal          prose wrapped at words, and tables in columns that fit
+several           the page of a merged run of several machines
 readme            the parts of README and docs that come from reference runs
 screenshot        the README's picture of a page
 pictures/         the figures

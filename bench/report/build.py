@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report import several
 from bench.report.comparisons import Finding
 from bench.report.excerpt import excerpt
 from bench.report.findings import MOST, findings
@@ -37,6 +38,7 @@ from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.compact import SAMPLES, compact
 from bench.store.files import write_atomically, write_json
+from bench.store.merged import is_merged, read_merged
 from bench.table.cells import cells
 from bench.table.latency import with_latency
 from bench.table.reading import Run, read_run
@@ -55,17 +57,44 @@ TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (
 
 
 def build(folder: Path) -> Path:
-    """Write the report of a run folder into it -> the path of its index.html.
+    """Write the report of a run folder, or of a merged run, into it -> the path of its index.html.
 
     Raises `bench.store.files.BrokenFile` naming file and field for a folder that can't be read, OSError for one that
     can't be written.
     """
-    return write(read_run(folder), folder)
+    return write_merged_pages(folder) if is_merged(folder) else write(read_run(folder), folder)
 
 
-def write(run: Run, folder: Path) -> Path:
-    """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
-    table = with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+def write_merged_pages(folder: Path) -> Path:
+    """Write the report of each machine of a merged run -> the page of the only machine, or else the index.html that puts
+    them side by side, in the folder. Raises BrokenFile, OSError."""
+    machines = read_merged(folder)
+    named = several.labels(machines)
+    panels, tables, manifests = [], {}, {}
+    for machine in machines:
+        run = read_run(machine.folder)
+        table = tabled(run)
+        page_of_one = write(run, machine.folder, table)
+        part = excerpt(table, run.manifest.settings.get("precision")) if len(machines) > 1 else None
+        shown = part.cells if part else table
+        panels.append(several.panel(machine, named[machine.fingerprint], table, shown, run.manifest))
+        tables[machine.fingerprint], manifests[machine.fingerprint] = table, run.manifest
+    if len(machines) == 1:
+        return page_of_one
+    path = folder / "index.html"
+    write_atomically(path, several.page(folder.resolve().name, panels, tables, manifests).encode())
+    return path
+
+
+def tabled(run: Run) -> pd.DataFrame:
+    """The cells of a run with all that its report says of them."""
+    return with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+
+
+def write(run: Run, folder: Path, table: pd.DataFrame | None = None) -> Path:
+    """Write the report of a run, however it was read, into a folder -> the path of its index.html. `table` is what
+    `tabled` makes of it, if that is known. Raises OSError."""
+    table = tabled(run) if table is None else table
     found = findings(table, run.manifest.baseline)
     part = excerpt(table, run.manifest.settings.get("precision"))
     shown_cells = part.cells if part else table

@@ -19,7 +19,7 @@ from bench.report.tables import frame as full_frame
 from bench.report.units import missing
 from bench.store.manifest import MEASURED
 
-MANY_CELLS = 2000
+MANY_CELLS = 1000
 """Cells beyond which a page shows an excerpt."""
 MOST_SIZES = 12
 """Hidden sizes, and lengths, that an excerpt has at most."""
