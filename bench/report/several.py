@@ -114,7 +114,7 @@ def lines(found: Shared, baselines: Mapping[str, str]) -> list[Line]:
         where = context.place(first.loc[case])
         for name in found.implementations:
             fields = [_field(cells, found, digits, case, name) for digits, cells in found.cells.items()]
-            if any(text != "–" for text, _ in fields):
+            if any(won or text not in ("–", "1×") for text, won in fields):  # the baseline says nothing but that
                 told.append(Line(where, short[name], fields))
     return told
 
@@ -134,7 +134,7 @@ def said(found: Shared, named: Mapping[str, str]) -> list[str]:
         return ["No Case was measured on two of these machines: there is nothing to put side by side."]
     cases = f"{len(found.cases):,} shared case{'' if len(found.cases) == 1 else 's'}"
     if not found.differing:
-        return [f"In no {'one ' if len(found.cases) > 1 else ''}of {cases} do two machines have different winners."]
+        return [f"In {cases}, no two machines have different winners for certain."]
     short = short_names(found.implementations)
     every = pd.concat(found.cells.values(), ignore_index=True)
     differing = every[every["case"].isin(found.differing)]

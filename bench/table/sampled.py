@@ -153,7 +153,7 @@ class Sampled:
             if shared[k]:
                 rows = [each[inside][None] for each, inside in zip(at, common, strict=True)]
                 self._observe(np.array([k]), rows, (own, base), logs, errors)
-        kept = shared > 0
+        kept = np.isfinite(logs)  # a pass in which they share no round that counts says nothing
         return Logs(whose[kept], self.passes[own[kept]], logs[kept], errors[kept])
 
     def _observe(
