@@ -55,7 +55,7 @@ def on(folder: Path, machine: dict[str, Any]) -> Path:
 def placed(folder: Path, boot: str, core: int, begun: float, seconds: float = 10.0) -> Path:
     """The run with its passes one after the other on a core from a time on."""
     for k, path in enumerate(sorted((folder / "passes").iterdir())):
-        where = {"node": "", "boot": boot, "cores": [core], "begun": begun + k * seconds}
+        where: dict[str, Any] = {"node": "", "boot": boot, "cores": [core], "begun": begun + k * seconds}
         where["ended"] = where["begun"] + seconds
         edit(path, lambda content, where=where: content["rnn_bench"].update(place=where))  # type: ignore[misc] # each its own
     return folder
@@ -124,7 +124,7 @@ def without(name: str) -> Callable[[pa.Table], pa.Table]:
     return lambda table: table.drop_columns([name])
 
 
-def with_values(name: str, value: float | None) -> Callable[[pa.Table], pa.Table]:
+def with_values(name: str, value: object) -> Callable[[pa.Table], pa.Table]:
     """A table whose first row has another value."""
 
     def changed(table: pa.Table) -> pa.Table:

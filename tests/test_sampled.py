@@ -18,7 +18,6 @@ from bench.table.segments import Segments
 from bench.table.stats import intervals_of_means
 from tests import scalar
 
-CLOSE = {"rel": 1e-12, "abs": 1e-13, "nan_ok": True}
 NAMES = ("a", "b", "c")
 
 
@@ -51,8 +50,8 @@ def samples(seed: int, evidence: str, cases: int = 3, passes: int = 4) -> pd.Dat
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
     """`with_counted`, one cell and pass after the other."""
     parts = []
-    for _, part in frame.groupby(["case", "pass", "implementation"], sort=False):
-        part = part.copy()
+    for _, own in frame.groupby(["case", "pass", "implementation"], sort=False):
+        part = own.copy()
         known = True
         for whose in ("", "control_"):
             columns = (part[f"{whose}{name}"].to_numpy(float) for name in ("seconds", "waited_seconds", "switches"))
@@ -100,10 +99,13 @@ def test_all_at_once_is_one_after_the_other(evidence: str, seed: int, first: int
     found = observation.with_counted(frame)
     wanted = counted(frame)
     for column in ("counted", "control_counted", "evidence"):
-        assert found[column].to_numpy(float) == pytest.approx(wanted[column].to_numpy(float), **CLOSE)
+        assert found[column].to_numpy(float) == pytest.approx(
+            wanted[column].to_numpy(float), rel=1e-12, abs=1e-13, nan_ok=True
+        )
     sampled = Sampled(found)
     pairs = [(one, other) for one in sampled.cells for other in sampled.cells if one[0] == other[0]]
-    ratios = sampled.ratios(*(np.array([sampled.number[pair[k]] for pair in pairs]) for k in (0, 1)), first)
+    one, other = (np.array([sampled.number[pair[k]] for pair in pairs]) for k in (0, 1))
+    ratios = sampled.ratios(one, other, first)
     for k, ((case, one), (_, other)) in enumerate(pairs):
         told = [ratios.value[k], ratios.low[k], ratios.high[k], ratios.passes[k]]
         truth = ratio(wanted, case, one, other, first)

@@ -87,7 +87,7 @@ def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Run folders, merged ones, ids under reports/runs, `latest`, or the JSON files of `pytest bench --benchmark-json`."
+            help="Run folders, merged ones, ids under reports/runs, `latest`, or JSON files of `pytest bench`."
         ),
     ],
     output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,

@@ -19,8 +19,8 @@ from bench.cases.case import Cell
 from bench.gate.comparable import Surveyed, comparable
 from bench.host.machine import differences
 from bench.store.manifest import MISSING, CellRecord
-from bench.table.cells import log_controls, measured_samples, warnings
 from bench.table.comparison import Comparison, EstimateWarning, joined
+from bench.table.measured import log_controls, measured_samples, warnings
 from bench.table.outcome import (
     BASE,
     HEAD,

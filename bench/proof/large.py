@@ -28,7 +28,7 @@ from bench.store.samples import table_of
 
 PASSES, ROUNDS, CASES_IN_RUN = 5, 12, 20
 TRUTHS = {"manual": (4e-6, 6e-6), "looped": (6e-6, 18e-6), "whole": (25e-6, 2.5e-6), "hoisted": (12e-6, 4e-6)}
-"""Implementation -> seconds of a call and of a step, beside 20 GFLOP/s; another machine takes a third longer to call."""
+"""Implementation -> seconds of a call and of a step, beside 20 GFLOP/s; another machine takes a third longer."""
 
 MACHINES = [
     {"cpu": f"Imaginary CPU {9000 + k}", "cores": 32, "memory_bytes": 2**38, "os": "Linux 6.1", "python": "3.12.1",
@@ -75,8 +75,12 @@ def write_runs(folder: Path, cell_passes: int, seed: int = 1) -> list[Path]:
 
 
 def _write_run(folder: Path, cases: list[Case], slower: int, draw: np.random.Generator) -> Path:
-    records = [CellRecord(case.id, name, about=name, lines=10, call_seconds=1e-3, build_seconds=1e-3, peak_bytes=4096 * case.seq_len,
-                          parity_error=1e-6, parity_seq_len=case.seq_len) for case in cases for name in TRUTHS]  # fmt: skip
+    told = {"lines": 10, "call_seconds": 1e-3, "build_seconds": 1e-3, "parity_error": 1e-6}
+    records = [
+        CellRecord(case.id, name, about=name, peak_bytes=4096 * case.seq_len, parity_seq_len=case.seq_len, **told)  # type: ignore[arg-type] # each of its own type
+        for case in cases
+        for name in TRUTHS
+    ]
     settings = {"preset": "full", "baseline": "manual", "passes": PASSES, "precision": None}
     started = "2026-11-23T12:00:00+00:00"
     manifest = Manifest(folder.name, started, settings, "finished", MACHINES[slower], {}, records, {"measured": 40.0})
@@ -101,7 +105,9 @@ def _blocks(
     """The blocks of one cell in one pass: a truth, the pass's luck, and a moody machine that all of a round share."""
     call, step = TRUTHS[name]
     work = 2 * case.batch_size * case.hidden_size**2 * 2 * case.num_layers / (2e10 * case.threads**0.5)
-    truth = (call + case.seq_len * (step * case.num_layers * (1 + slower / 3) + work)) * (3 if case.mode == "training" else 1)
+    truth = (call + case.seq_len * (step * case.num_layers * (1 + slower / 3) + work)) * (
+        3 if case.mode == "training" else 1
+    )
     seconds = truth * math.exp(draw.normal(0, 0.02)) * mood * np.exp(draw.normal(0, 0.02, len(mood)))
     nothing, unknown = np.zeros(len(mood)), np.full(len(mood), math.nan)
     times = {"seconds": seconds, "control_seconds": control, "event_seconds": unknown}

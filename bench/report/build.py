@@ -66,8 +66,8 @@ def build(folder: Path) -> Path:
 
 
 def write_merged_pages(folder: Path) -> Path:
-    """Write the report of each machine of a merged run -> the page of the only machine, or else the index.html that puts
-    them side by side, in the folder. Raises BrokenFile, OSError."""
+    """Write the report of each machine of a merged run -> the page of the only machine, or else the index.html that
+    puts them side by side, in the folder. Raises BrokenFile, OSError."""
     machines = read_merged(folder)
     named = several.labels(machines)
     panels, tables, manifests = [], {}, {}
@@ -112,12 +112,14 @@ def write(run: Run, folder: Path, table: pd.DataFrame | None = None) -> Path:
     else:
         write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
     _write_figures(scene, [picture for picture in drawn if not part or picture.name == "main"], folder / "figures")
-    told = summary(table, run.manifest, found, explained, advised, topics, part)
-    write_atomically(folder / "summary.md", told.encode())
+    text = summary(table, run.manifest, found, explained, advised, topics, part)
+    write_atomically(folder / "summary.md", text.encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
     asked = answers(run, scene)
-    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked, topics, part, beside).encode())
+    write_atomically(
+        path, page(table, run.manifest, found, shown, explained, advised, asked, topics, part, beside).encode()
+    )
     return path
 
 

@@ -72,8 +72,8 @@ def _around(cells: pd.DataFrame, usual: str, axis: str) -> list[int]:
 
 def lookup(cells: pd.DataFrame, precision: float | None) -> dict[str, Any]:
     """Every cell for the page's script, column by column: title, hint, whether it sorts by number and can be filtered;
-    `texts`, the few that there are, with `data` the place of each row's there, or else each row's own; and `order`, what
-    rows sort by, where that is not the place."""
+    `texts`, the few that there are, with `data` the place of each row's there, or else each row's own; and `order`,
+    what rows sort by, where that is not the place."""
     shown = [column for column in columns(cells, precision) if column.level <= 1]
     fields = dict.fromkeys(["implementation", *(column.field for column in shown), *_needed(cells)])
     records = full_frame(cells, precision)[list(fields)].to_dict("records")
@@ -91,7 +91,7 @@ def _column(column: Column, records: list[dict[str, Any]]) -> dict[str, Any]:
     empty = [missing(value) for value in values]
     told = ["–" if none else column.text(record) for none, record in zip(empty, records, strict=True)]
     head = {"title": column.title, "hint": column.hint, "numeric": column.numeric, "filtered": column.filtered}
-    first = {}
+    first: dict[str, tuple[bool, Any]] = {}
     for text, value, none in zip(told, values, empty, strict=True):
         first.setdefault(text, (none, value))
     if len(first) <= MOST_CHOICES:
@@ -102,4 +102,3 @@ def _column(column: Column, records: list[dict[str, Any]]) -> dict[str, Any]:
         return head | {"data": told}
     order = [None if none else float(f"{value:.{ORDER_DIGITS}g}") for none, value in zip(empty, values, strict=True)]
     return head | {"data": told, "order": order}
-

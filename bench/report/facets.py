@@ -84,7 +84,6 @@ def pick(values: Sequence[int], most: int = 3) -> list[int]:
 def usual_case(cells: pd.DataFrame) -> str:
     """The id of the case that sentences quote: of the first network, measured by most, inference, nearest to the
     usual sizes."""
-
     cases = cells.drop_duplicates("case")
     counts = cells.groupby("case", sort=False)["implementation"].nunique()
     place = {name: k for k, name in enumerate(in_order(cells["network"].unique()))}

@@ -68,8 +68,8 @@ def page(
     part: Excerpt | None = None,
     beside: Sequence[str] = (),
 ) -> str:
-    """The page as text; a pure function of its arguments and the files of web/. `part` is what it shows in detail, where
-    that isn't all; `beside` names the files of samples."""
+    """The page as text; a pure function of its arguments and the files of web/. `part` is what it shows in detail,
+    where that isn't all; `beside` names the files of samples."""
     scene = Scene(part.cells if part else cells, manifest)
     precision = manifest.settings.get("precision")
     shown = [] if part else tables.columns(cells, precision)

@@ -69,7 +69,7 @@ def panel(machine: Machine, label: str, cells: pd.DataFrame, shown: pd.DataFrame
     """The panel of a machine by its table of cells; `shown` are those that its pictures show."""
     scene = Scene(shown, manifest)
     main = [each for each in pictures(scene) if each.name == "main"]
-    own = {name: text for name, text in facts({key: machine.facts.get(key) for key in _TOLD if machine.facts.get(key)})}
+    own = facts({key: machine.facts[key] for key in _TOLD if machine.facts.get(key)})
     passes = sum(run["passes"] for run in machine.runs)
     runs = f"{len(machine.runs)} run{'' if len(machine.runs) == 1 else 's'}"
     told = [f"{len(cells):,} cells, by {passes:,} passes of {runs}.", *machine.notes]
@@ -79,7 +79,7 @@ def panel(machine: Machine, label: str, cells: pd.DataFrame, shown: pd.DataFrame
     return Panel(
         label,
         f"machines/{machine.fingerprint}/index.html",
-        list(own.items()),
+        own,
         [*told, *notices(cells, manifest), *sentences(cells)],
         answers(cells, manifest),
         scene.short.get(manifest.baseline, ""),
@@ -107,7 +107,7 @@ def lines(found: Shared, baselines: Mapping[str, str]) -> list[Line]:
     usual, short = usual_case(every), short_names(found.implementations)
     context = Context(every, next(iter(baselines.values())))
     first = every.drop_duplicates("case").set_index("case", drop=False)
-    told = []
+    told: list[Line] = []
     for case in dict.fromkeys([*found.differing, usual, *found.cases]):
         if len(told) >= MOST_LINES:
             break
@@ -187,4 +187,3 @@ def page(
         bases=list(dict.fromkeys(baselines.values())),
         css=Markup(palette.css() + "\n" + (WEB / "style.css").read_text(encoding="utf-8")),
     )
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -18,8 +18,7 @@ from bench.table.cells import REFERENCE, reached, with_outcome
 from bench.table.comparison import TIED, UNDECIDED
 from bench.why.floor import MARGIN
 
-
-Row = pd.Series | Mapping[str, Any]
+Row: TypeAlias = pd.Series | Mapping[str, Any]
 """A row of a frame: its fields by name."""
 
 

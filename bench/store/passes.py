@@ -154,9 +154,7 @@ def blocks(content: dict[str, Any], path: Path) -> list[Blocks]:
         count = len(times["seconds"])
         for name in ("event_seconds", *EVIDENCE):
             known = info.get(name) is not None
-            times[name] = (
-                _times(info, path, where, name, least=name in EVIDENCE) if known else np.full(count, math.nan)
-            )
+            times[name] = _times(info, path, where, name, least=name in EVIDENCE) if known else np.full(count, math.nan)
         for name, values in times.items():
             if len(values) != count:
                 raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")

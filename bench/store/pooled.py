@@ -10,7 +10,6 @@ process, as in any run.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,12 +22,9 @@ from bench.cases.case import Cell
 from bench.host.identity import fingerprint
 from bench.store.compact import Source, Stored
 from bench.store.files import BrokenFile
-from bench.store.manifest import FAILED, LEFT_OUT, MEASURED, MISSING, UNAVAILABLE, CellRecord, Manifest
+from bench.store.known import manifest_of, records_of
+from bench.store.manifest import MEASURED
 from bench.store.samples import joined
-from rnn_impls.registry import ordered
-
-FINISHED = "finished"
-_BEST_FIRST = (MEASURED, FAILED, UNAVAILABLE, LEFT_OUT, MISSING)
 
 
 @dataclass
@@ -90,13 +86,13 @@ def _pooled(digits: str, runs: list[Stored], name: str, shared: set[tuple[str, s
     """The runs of one machine as one."""
     kept = _each_once(runs)
     sources = [runs[run].sources[k] for run, k in kept]
-    records, notes = _records(runs)
+    records, notes = records_of(runs)
     tables = []
     for number, stored in enumerate(runs):
         place = np.full(len(stored.sources), -1)
-        for new, (run, k) in enumerate(kept):
+        for at, (run, k) in enumerate(kept):
             if run == number:
-                place[k] = new
+                place[k] = at
         tables.append(_moved(stored, place))
         stored.samples = stored.samples.slice(0, 0)  # held once is enough
     samples = joined(tables)
@@ -106,16 +102,21 @@ def _pooled(digits: str, runs: list[Stored], name: str, shared: set[tuple[str, s
     samples, numbers, planned = _numbered(samples, sources)
     samples = _named(samples, sources)
     new = {each: k for k, each in enumerate(kept)}
+
+    def counts(run: int, each: dict[str, Any]) -> bool:
+        source = new.get((run, each["source"]), -1)
+        return source >= 0 and (source, (each["case"], each["implementation"])) not in dropped
+
     latencies = [
         each | {"source": new[run, each["source"]], "pass": numbers.get((each["case"], new[run, each["source"]]), 0)}
         for run, stored in enumerate(runs)
         for each in stored.latencies
-        if (run, each["source"]) in new and (new[run, each["source"]], (each["case"], each["implementation"])) not in dropped
+        if counts(run, each)
     ]
     on_one_core = Counter(case for case, k in numbers if _key(sources[k]) in shared)
     for stored in runs:
         on_one_core |= stored.shared_core
-    manifest = _manifest(runs, list(records.values()), planned, name)
+    manifest = manifest_of(runs, list(records.values()), planned, name)
     commits = {str(stored.manifest.commit.get("id")) for stored in runs}
     if len(commits) > 1:
         notes.append(f"The runs were made at {len(commits)} commits: {', '.join(sorted(commits))}.")
@@ -195,7 +196,9 @@ def _numbered(samples: pa.Table, sources: Sequence[Source]) -> tuple[pa.Table, d
     rank = np.empty(len(sources), np.int64)
     rank[order] = np.arange(len(sources))
     case, cases = _codes(samples, "case")
-    pairs, back = np.unique(case.astype(np.int64) * len(sources) + rank[samples["source"].to_numpy()], return_inverse=True)
+    pairs, back = np.unique(
+        case.astype(np.int64) * len(sources) + rank[samples["source"].to_numpy()], return_inverse=True
+    )
     of, ranks = np.divmod(pairs, len(sources))
     planned = np.array([source.planned for source in sources])[order][ranks]
     most = int(np.bincount(of[planned]).max(initial=0))
@@ -217,55 +220,3 @@ def _named(samples: pa.Table, sources: Sequence[Source]) -> pa.Table:
     codes = np.array([known[name] for name in names], np.int32)[samples["source"].to_numpy()]
     column = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(known), pa.string()))
     return samples.set_column(samples.column_names.index("run"), "run", column)
-
-
-def _records(runs: Sequence[Stored]) -> tuple[dict[Cell, CellRecord], list[str]]:
-    """What is known of each cell, by Case; of several records the one that says most. A cell that was measured in one
-    run and failed in another is measured, and says where it failed."""
-    by_cell: dict[Cell, list[tuple[CellRecord, str]]] = {}
-    for stored in runs:
-        for record in stored.manifest.cells:
-            by_cell.setdefault(record.cell, []).append((record, stored.manifest.id))
-    place = {name: k for k, name in enumerate(ordered(name for _, name in by_cell))}
-    found, doubtful = {}, 0
-    for cell in sorted(by_cell, key=lambda cell: (cell[0], place[cell[1]])):
-        each = by_cell[cell]
-        best = min((record for record, _ in each), key=lambda record: _rank(record.status))
-        chosen = sorted({part for record, _ in each for part in record.chosen.split(" or ") if part})
-        failed = {run: record.reason for record, run in each if record.status == FAILED}
-        reason = best.reason
-        if best.status == MEASURED and failed:
-            doubtful += 1
-            reason = "; ".join(f"failed in run {run}: {why}" for run, why in failed.items())
-        found[cell] = dataclasses.replace(best, chosen=" or ".join(chosen), reason=reason)
-    many = "cell that was" if doubtful == 1 else "cells that were"
-    return found, [f"{doubtful} {many} measured failed in another run, of which nothing counts."] if doubtful else []
-
-
-def _rank(status: str) -> int:
-    """How little a status says."""
-    return _BEST_FIRST.index(status) if status in _BEST_FIRST else len(_BEST_FIRST)
-
-
-def _manifest(runs: Sequence[Stored], records: list[CellRecord], planned: int, name: str) -> Manifest:
-    """What is known of the whole."""
-    manifests = [stored.manifest for stored in runs]
-    first = manifests[0]
-    ledger: Counter[str] = Counter()
-    for each in manifests:
-        ledger.update(each.ledger)
-    baselines = Counter(each.baseline for each in manifests)
-    precisions = {each.settings.get("precision") for each in manifests}
-    settings: dict[str, Any] = {
-        "preset": ",".join(dict.fromkeys(str(each.settings.get("preset", "")) for each in manifests)),
-        "implementations": ",".join(ordered(record.implementation for record in records)),
-        "baseline": max(baselines, key=lambda name: (baselines[name], name == "manual", name)),
-        "passes": planned,
-        "precision": precisions.pop() if len(precisions) == 1 else None,
-        "runs": len({(each.id, each.started) for each in manifests}),
-    }
-    late = sum(each.status != FINISHED for each in manifests)
-    status = FINISHED if not late else f"{late} of {len(manifests)} runs did not finish"
-    commits = [each.commit for each in manifests]
-    commit = first.commit if all(each == first.commit for each in commits) else {}
-    return Manifest(name, first.started, settings, status, first.machine, commit, records, dict(ledger))

@@ -8,6 +8,7 @@ sampled     the samples of a run as arrays, and all ratios and intervals wanted 
 comparison  who is faster, ties, or is the fastest; the kinds of warnings
 leader      the one that none is faster than, case by case
 qualified   warnings that the samples of a cell give
+measured    the samples of the cells that count, and their warnings
 cells       one row per Case x implementation, with intervals and standings
 tidy        the same as a Parquet file
 latency     how long a step of a streaming case takes, and how long the slow ones do

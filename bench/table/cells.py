@@ -8,10 +8,9 @@ reached, passes_wanted           the precision asked for: is it there, and how m
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -19,18 +18,9 @@ import pandas as pd
 from bench.cases.case import FIELDS, Case, Cell
 from bench.store.manifest import MEASURED, CellRecord
 from bench.table import comparison
-from bench.table.comparison import (
-    NOT_PINNED,
-    SHARED_CORE,
-    TAKEN_AGAIN,
-    Comparison,
-    EstimateWarning,
-    log_ratios,
-    standings,
-)
+from bench.table.comparison import Comparison, log_ratios, standings
 from bench.table.leader import leaders
-from bench.table.observation import by_pass, with_counted
-from bench.table.qualified import of_samples
+from bench.table.measured import measured_numbers, measured_samples, number_of, sampled_of, warnings
 from bench.table.reading import Run, read_run
 from bench.table.sampled import Ratios, Sampled
 from bench.table.segments import Ints
@@ -60,17 +50,17 @@ def cells(run: Run) -> pd.DataFrame:
     weights_dtype; products, where any were counted; useful_steps, where any batch is ragged; kernel, where any was
     seen; warnings, a tuple of what qualifies the estimates (`bench.table.comparison`). NaN where nothing is to be said.
     """
-    records = run.manifest.cells
-    if not records:
+    if not (records := run.manifest.cells):
         return pd.DataFrame([]).reindex(columns=_wanted(run))
     sampled, cases = sampled_of(run), {name: Case.parse(name) for name in {record.case for record in records}}
     of = [cases[record.case] for record in records]
-    number = np.array([_number(sampled, record) for record in records])
+    number = np.array([number_of(sampled, record) for record in records])
     behind, standing = _standings(run, sampled)
     table: dict[str, Any] = {name: [getattr(case, name) for case in of] for name in FIELDS}
     table |= {name: [getattr(record, name) for record in records] for name in records[0].__dict__}
     table["standing"] = [standing.get(k, "") for k in number.tolist()]
-    for name, found in {**_times(sampled, run.manifest.first_passes or None), **_speedups(run, sampled), "behind": behind}.items():
+    times = _times(sampled, run.manifest.first_passes or None)
+    for name, found in {**times, **_speedups(run, sampled), "behind": behind}.items():
         for end in ("value", "low", "high"):
             table[name if end == "value" else f"{name}_{end}"] = _placed(getattr(found, end), number)
     table["passes"] = _placed(sampled.pass_counts.astype(float), number)
@@ -94,11 +84,6 @@ def _wanted(run: Run) -> list[str]:
     return wanted
 
 
-def _number(sampled: Sampled, record: CellRecord) -> int:
-    """The number of a cell's samples; -1 for one that doesn't count as measured, or has none."""
-    return sampled.number.get(record.cell, -1) if record.status == MEASURED else -1
-
-
 def _placed(values: Floats, number: Ints) -> Floats:
     """Values by the number of a cell, in the order of the records; NaN for what has no samples."""
     return np.where(number >= 0, np.append(values, math.nan)[number], math.nan)
@@ -109,11 +94,11 @@ def _times(sampled: Sampled, first: int | None = None) -> dict[str, Ratios]:
     count = len(sampled.cells)
     found = {"seconds": sampled.over("counted"), "control_ratio": sampled.over("counted", "control_counted")}
     estimates = {name: logs.estimates(count, first) for name, logs in found.items()}
-    events = ~np.isnan(sampled.frame["event_seconds"].to_numpy(float))
+    events = ~np.isnan(sampled.column("event_seconds"))
     if count and (whole := np.logical_and.reduceat(events, sampled.ends[:-1])).any():
         timed = sampled.over("event_seconds").estimates(count, first)
-        ends = (np.where(whole, each, math.nan) for each in (timed.value, timed.low, timed.high))
-        estimates["event_seconds"] = Ratios(*ends, timed.passes, timed.p)
+        value, low, high = (np.where(whole, each, math.nan) for each in (timed.value, timed.low, timed.high))
+        estimates["event_seconds"] = Ratios(value, low, high, timed.passes, timed.p)
     return estimates
 
 
@@ -126,21 +111,8 @@ def _speedups(run: Run, sampled: Sampled) -> dict[str, Ratios]:
         base = {sampled.cells[k][0]: k for k in known if sampled.cells[k][1] == other}
         own = np.array([k for k in known if sampled.cells[k][0] in base], np.int64)
         ratios = sampled.ratios(own, np.array([base[sampled.cells[k][0]] for k in own], np.int64), first)
-        found[what] = _scattered(ratios, own, len(sampled.cells))
+        found[what] = ratios.scattered(own, len(sampled.cells))
     return found
-
-
-def _scattered(ratios: Ratios, at: Ints, count: int) -> Ratios:
-    """Ratios of some cells as those of all; NaN for the others."""
-    found = Ratios(*(np.full(count, math.nan) for _ in range(3)), np.zeros(count, np.int64), np.full(count, math.nan))
-    for name in ("value", "low", "high", "passes", "p"):
-        getattr(found, name)[at] = getattr(ratios, name)
-    return found
-
-
-def measured_numbers(run: Run, sampled: Sampled) -> list[int]:
-    """The numbers of the cells that count as measured, in order."""
-    return sorted(k for record in run.manifest.cells if (k := _number(sampled, record)) >= 0)
 
 
 def _standings(run: Run, sampled: Sampled) -> tuple[Ratios, dict[int, str]]:
@@ -164,8 +136,8 @@ def _standings(run: Run, sampled: Sampled) -> tuple[Ratios, dict[int, str]]:
     for at, k in enumerate(led.cells.tolist()):
         race = int(led.whose[at])
         if k != led.leader[race]:
-            names = (sampled.cells[led.leader[race]][1], sampled.cells[k][1])
-            found[race].append(Comparison(raced[race], *names, led.ratios.at(at), p=float(led.ratios.p[at])))
+            one, other = sampled.cells[led.leader[race]][1], sampled.cells[k][1]
+            found[race].append(Comparison(raced[race], one, other, led.ratios.at(at), p=float(led.ratios.p[at])))
     standing = {
         sampled.number[case, name]: said
         for case, each in zip(raced, found, strict=True)
@@ -173,7 +145,7 @@ def _standings(run: Run, sampled: Sampled) -> tuple[Ratios, dict[int, str]]:
     }
     every = np.array([k for case in raced for k in by_case[case]], np.int64)
     first_of = np.repeat(led.leader, [len(by_case[case]) for case in raced])
-    return _scattered(sampled.ratios(first_of, every, first), every, len(sampled.cells)), standing
+    return sampled.ratios(first_of, every, first).scattered(every, len(sampled.cells)), standing
 
 
 def _why(run: Run, of: Sequence[Case], seconds: Floats) -> dict[str, Any]:
@@ -183,7 +155,7 @@ def _why(run: Run, of: Sequence[Case], seconds: Floats) -> dict[str, Any]:
     found: dict[str, list[Any]] = {
         name: [math.nan] * len(of) for name in ("floor_seconds", "gap", "label", "overhead", "operators")
     }
-    for k in np.flatnonzero(~np.isnan(seconds)):
+    for k in np.flatnonzero(~np.isnan(seconds)).tolist():
         record = run.manifest.cells[k]
         key = (record.case, record.weights_dtype, str(record.products), record.useful_steps)
         if key not in floors:
@@ -234,62 +206,6 @@ def _label(record: ProfileRecord | None, limits: Limits | None, counted: Counted
     except NoFloor:
         return found
     return found | {"label": bound}
-
-
-_SAMPLED: WeakKeyDictionary[Run, tuple[pd.DataFrame, Sampled]] = WeakKeyDictionary()
-
-
-def sampled_of(run: Run) -> Sampled:
-    """The samples of a run, with what counts of each block (`bench.table.observation`); made once."""
-    known = _SAMPLED.get(run)
-    if known is None or known[0] is not run.samples:
-        _SAMPLED[run] = known = (run.samples, Sampled(with_counted(run.samples)))
-    return known[1]
-
-
-def measured_samples(run: Run) -> dict[Cell, pd.DataFrame]:
-    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't.
-
-    What counts of each block stands beside it; see `bench.table.observation`.
-    """
-    sampled = sampled_of(run)
-    return {sampled.cells[k]: sampled.rows(k) for k in measured_numbers(run, sampled)}
-
-
-def warnings(run: Run) -> dict[Cell, list[EstimateWarning]]:
-    """(case, implementation) -> what qualifies whatever is estimated from its samples, of the cells that count as
-    measured."""
-    sampled = sampled_of(run)
-    found = of_samples(sampled, run.manifest.first_passes or None)
-    loose = [EstimateWarning(NOT_PINNED)] if run.manifest.machine.get("pinned") is False else []
-    carried = {}
-    for k in measured_numbers(run, sampled):
-        case = sampled.cells[k][0]
-        counts = ((TAKEN_AGAIN, run.taken_again.get(case, 0)), (SHARED_CORE, run.shared_core.get(case, 0)))
-        told = [EstimateWarning(kind, count) for kind, count in counts if count]
-        carried[sampled.cells[k]] = [*found[k], *told, *loose]
-    return carried
-
-
-def pass_seconds(run: Run, cases: Collection[str] | None = None) -> dict[Cell, pd.Series]:
-    """(case, implementation) -> seconds per call by pass, of measured cells, all or those of some cases.
-
-    Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
-    """
-    sampled, first = sampled_of(run), run.manifest.first_passes or np.inf
-    logs = sampled.over("counted")
-    found = {}
-    for k in measured_numbers(run, sampled):
-        if cases is None or sampled.cells[k][0] in cases:
-            at = np.arange(sampled.pass_starts[k], sampled.pass_starts[k] + sampled.pass_counts[k])
-            if len(at := at[logs.passes[at] <= first]):
-                found[sampled.cells[k]] = pd.Series(np.exp(logs.log[at]), pd.Index(logs.passes[at], name="pass"))
-    return found
-
-
-def log_controls(samples: pd.DataFrame) -> pd.DataFrame:
-    """What each pass says of the time of a cell over the control's."""
-    return by_pass(samples, "counted", "control_counted")
 
 
 NOT_REACHED = "not reached"

@@ -144,9 +144,7 @@ NEEDED = ("pass", "round", "counted", "evidence")
 
 def together(samples: Mapping[str, pd.DataFrame]) -> Sampled:
     """The samples of a case's implementations, which need NEEDED; the first has the number 0."""
-    frames = [
-        frame[list(NEEDED)].assign(case="", implementation=f"{k:04}") for k, frame in enumerate(samples.values())
-    ]
+    frames = [frame[list(NEEDED)].assign(case="", implementation=f"{k:04}") for k, frame in enumerate(samples.values())]
     return Sampled(pd.concat(frames, ignore_index=True))
 
 

@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 
 from bench.cases.case import FIELDS, Case
 from bench.store.manifest import Manifest
-from bench.table.cells import pass_seconds
+from bench.table.measured import pass_seconds
 from bench.table.reading import Run
 from bench.table.stats import Estimate, interval_of_mean
 from bench.why.work import Counted, layers_of

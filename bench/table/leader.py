@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.table.comparison import Comparison, together
-from bench.table.sampled import Ratios, Sampled
+from bench.table.sampled import Ratios, Sampled, nothing
 from bench.table.segments import Ints
 from bench.table.stats import Floats
 
@@ -36,8 +36,7 @@ def leaders(sampled: Sampled, cases: Sequence[Sequence[int]], first: int | None 
     whose, cells = np.repeat(np.arange(len(cases)), sizes), np.array([k for each in cases for k in each], np.int64)
     leader = _least(whose, cells, _mean_blocks(sampled)[cells], len(cases))
     led = leader.copy()
-    found = Ratios(*(np.full(len(cells), math.nan) for _ in range(3)), np.zeros(len(cells), np.int64),
-                   np.full(len(cells), math.nan))  # fmt: skip
+    found = nothing(len(cells))
     for tried in range(int(sizes.max(initial=0))):
         open_ = (leader >= 0) & (sizes > tried)
         led[open_] = leader[open_]

@@ -58,7 +58,8 @@ def disturbed(sampled: Sampled) -> Floats:
     with np.errstate(invalid="ignore"):
         by_time = np.add.reduceat(np.where(known, waited * calls, 0.0), starts)
         by_time /= np.add.reduceat(np.where(known, seconds * calls, 0.0), starts)
-        by_count = np.add.reduceat(np.where(told, switches > 0, 0.0), starts) / np.add.reduceat(told, starts, dtype=float)
+        by_count = np.add.reduceat(np.where(told, switches > 0, 0.0), starts)
+        by_count /= np.add.reduceat(told, starts, dtype=float)
     return np.where(np.logical_or.reduceat(known, starts), by_time, by_count)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from bench.cases.case import Cell
-from bench.table.cells import measured_numbers, sampled_of
 from bench.table.comparison import Comparison
+from bench.table.measured import measured_numbers, sampled_of
 from bench.table.reading import Run
 
 

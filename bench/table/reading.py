@@ -129,7 +129,8 @@ def _frame(samples: pa.Table) -> pd.DataFrame:
     for name in FIELDS:
         values = [getattr(case, name) for case in cases]
         texts = values and isinstance(values[0], str)
-        columns[name] = pd.Categorical(values).take(at) if texts else np.array(values, bool if values and isinstance(values[0], bool) else np.int32)[at]
+        kind = bool if values and isinstance(values[0], bool) else np.int32
+        columns[name] = pd.Categorical(values).take(at) if texts else np.array(values, kind)[at]
     columns |= {"pass": number[order].astype(np.int32), "round": block[order].astype(np.int32)}
     for name in ("calls", *TIMES):
         columns[name] = samples[name].to_numpy()[order]

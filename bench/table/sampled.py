@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,19 @@ class Ratios:
     def at(self, k: int) -> Estimate:
         """One of them."""
         return Estimate(float(self.value[k]), float(self.low[k]), float(self.high[k]), int(self.passes[k]))
+
+    def scattered(self, at: Ints, count: int) -> Ratios:
+        """The same as `count` Estimates, these at the places `at`; of the others nothing is known."""
+        found = nothing(count)
+        for name in ("value", "low", "high", "passes", "p"):
+            getattr(found, name)[at] = getattr(self, name)
+        return found
+
+
+def nothing(count: int) -> Ratios:
+    """So many Estimates of which nothing is known."""
+    value, low, high, p = (np.full(count, math.nan) for _ in range(4))
+    return Ratios(value, low, high, np.zeros(count, np.int64), p)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +112,14 @@ class Sampled:
         self._whole = (rounds[self.starts] == 0) & (last == self.lengths - 1)  # rounds 0, 1, 2, ... without a gap
         self._rounds = rounds
 
-    def column(self, name: str, dtype: type = float) -> NDArray[np.generic]:
+    def column(self, name: str, dtype: type = float) -> NDArray[Any]:
         """A column of the samples, row by row."""
-        return self.frame[name].to_numpy(dtype)
+        return np.asarray(self.frame[name].to_numpy(dtype))
 
     @cached_property
     def counted(self) -> Floats:
         """Seconds of each block that count."""
-        return self.frame["counted"].to_numpy(float)
+        return np.asarray(self.frame["counted"].to_numpy(float))
 
     @cached_property
     def ends(self) -> Ints:
@@ -148,7 +162,9 @@ class Sampled:
                 self._observe(which, rows, (own, base), logs, errors)
         for k in np.flatnonzero(shared < 0):
             at = [np.arange(self.starts[of[k]], self.starts[of[k]] + self.lengths[of[k]]) for of in (own, base)]
-            _, *common = np.intersect1d(*(self._rounds[each] for each in at), assume_unique=True, return_indices=True)
+            _, *common = np.intersect1d(
+                self._rounds[at[0]], self._rounds[at[1]], assume_unique=True, return_indices=True
+            )
             shared[k] = len(common[0])
             if shared[k]:
                 rows = [each[inside][None] for each, inside in zip(at, common, strict=True)]

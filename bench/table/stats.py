@@ -106,8 +106,7 @@ def weighted_means(
 ) -> tuple[Floats, Floats, Ints]:
     """The same of every line of a matrix."""
     planned, weight = _planned(values, first), weights(values, errors, first)
-    count = planned.sum(axis=-1)
-    mean = _average(values, weight)
+    count, mean = planned.sum(axis=-1), _average(values, weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = weight.sum(axis=-1) / (np.where(planned, weight, 0.0).sum(axis=-1) / count)
         error = np.where(count > 1, _spread(values, weight, planned) / np.sqrt(share), math.nan)
@@ -188,7 +187,7 @@ def _planned(values: Floats, first: int | Ints | None) -> Flags:
 
 
 def _line(values: Sequence[float]) -> Floats:
-    return np.asarray(values, float)[None]
+    return np.asarray([values], float)
 
 
 def passes_needed(log_ratios: Sequence[float], half_width: float, errors: Sequence[float] | None = None) -> int:

@@ -69,7 +69,7 @@ def winners(cells: pd.DataFrame) -> dict[str, Winner]:
 
 def code_lines(name: str, recorded: float | None) -> float:
     """Lines of code of an implementation: recorded by the run, or else found here; NaN where it isn't."""
-    return float((lines_of(name) or math.nan) if pd.isna(recorded) else recorded)
+    return float((lines_of(name) or math.nan) if recorded is None or math.isnan(recorded) else recorded)
 
 
 def same_code(cells: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]:

@@ -70,7 +70,10 @@ def draw_speedups(
         if row["speedup_low"] > 0:
             ax.plot([row["speedup_low"], row["speedup_high"]], [y, y], color=look.colour, linewidth=4, alpha=0.35)
         ax.plot([row["speedup"]], [y], markersize=6.5 * look.scale, **look.mark)
-    low, high = (float(each) for each in (rows[["speedup", "speedup_low"]].min(axis=None), rows[["speedup", "speedup_high"]].max(axis=None)))
+    low, high = (
+        float(each)
+        for each in (rows[["speedup", "speedup_low"]].min(axis=None), rows[["speedup", "speedup_high"]].max(axis=None))
+    )
     low, high = min(low, 1.0) / 1.15, max(high, 1.0) * 1.15
     ax.set_xscale("log")
     ax.minorticks_off()
