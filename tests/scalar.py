@@ -34,7 +34,7 @@ def clipped(blocks: Floats, rate: float) -> Floats:
     expected = 0
     while pdtri(expected, 0.95) < rate * len(ranked):
         expected += 1
-    return np.minimum(blocks, ranked[-min(len(ranked) // MOST_CLIPPED, expected) - 1])
+    return np.asarray(np.minimum(blocks, ranked[-min(len(ranked) // MOST_CLIPPED, expected) - 1]))
 
 
 def spikes(blocks: Floats) -> int:

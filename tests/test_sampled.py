@@ -104,8 +104,8 @@ def test_all_at_once_is_one_after_the_other(evidence: str, seed: int, first: int
         )
     sampled = Sampled(found)
     pairs = [(one, other) for one in sampled.cells for other in sampled.cells if one[0] == other[0]]
-    one, other = (np.array([sampled.number[pair[k]] for pair in pairs]) for k in (0, 1))
-    ratios = sampled.ratios(one, other, first)
+    numbers = [np.array([sampled.number[pair[k]] for pair in pairs]) for k in (0, 1)]
+    ratios = sampled.ratios(numbers[0], numbers[1], first)
     for k, ((case, one), (_, other)) in enumerate(pairs):
         told = [ratios.value[k], ratios.low[k], ratios.high[k], ratios.passes[k]]
         truth = ratio(wanted, case, one, other, first)

@@ -3,8 +3,9 @@
     python -m bench.proof.large 200000 [FOLDER]
 
 writes 400 cell-passes a run folder, compact, with planted truths: so many Cases of four implementations, five passes of
-about twelve rounds. Then it calls `merge` and `report` as a person would, in processes of their own, and tells wall
-time and peak memory of each. Generating is not part of it. Below FOLDER, or a temporary one, the page can be looked at.
+about twelve rounds. Then it calls `merge` and `report` as a person would, in processes of their own, and tells the time
+by the clock, that of the processors, and the peak memory of each. Generating is not part of it. Below FOLDER, or a
+temporary one, the page can be looked at.
 """
 
 from __future__ import annotations
@@ -115,16 +116,19 @@ def _blocks(
     return Blocks(case.id, name, 3, "", times)
 
 
-def _called(*arguments: str) -> tuple[float, float]:
-    """Seconds and peak GiB of a command of this suite."""
+def _called(*arguments: str) -> tuple[float, float, float]:
+    """Seconds by the clock and of the processor, and peak GiB, of a command of this suite."""
     code = (
-        "import resource, sys, bench.cli; sys.argv[0] = 'bench'\n"
+        "import resource, sys, bench.cli\n"
         "try: bench.cli.main()\n"
-        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "finally:\n"
+        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)"
     )
     begun = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
-    return time.perf_counter() - begun, int(done.stderr.split()[-1]) / 2**20
+    processor, memory = done.stderr.split()[-2:]
+    return time.perf_counter() - begun, float(processor), int(memory) / 2**20
 
 
 def main(cell_passes: int, folder: Path) -> None:
@@ -132,9 +136,10 @@ def main(cell_passes: int, folder: Path) -> None:
     write_runs(folder / "runs", cell_passes)
     merged = str(folder / "merged")
     found = {"merge": _called("merge", str(folder / "runs"), "--into", merged), "report": _called("report", merged)}
-    for what, (seconds, memory) in found.items():
-        print(f"{cell_passes} cell-passes, {what}: {seconds:.1f} s, {memory:.2f} GiB")
-    print(f"in all: {sum(seconds for seconds, _ in found.values()):.1f} s")
+    both = list(found.values())
+    found["in all"] = (sum(each[0] for each in both), sum(each[1] for each in both), max(each[2] for each in both))
+    for what, (seconds, processor, memory) in found.items():
+        print(f"{cell_passes} cell-passes, {what}: {seconds:.1f} s, {processor:.1f} s of processors, {memory:.2f} GiB")
     for page in sorted(Path(merged).rglob("index.html")):
         print(f"{page}: {page.stat().st_size / 1e6:.2f} MB")
 

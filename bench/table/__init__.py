@@ -26,6 +26,7 @@ ranking     which is the fastest by laws, and how often that comes true
 advice      which to use for one case: measured, or by the laws
 reasons     why cells were not measured: each distinct reason once
 lines       how much code an implementation is
+shared      the Cases that several machines ran, side by side
 outcome     what a gate found: a verdict on each cell, an exit code
 
 No word of a report is chosen here and none is imported: `bench.report` says all this.

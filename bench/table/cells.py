@@ -63,8 +63,8 @@ def cells(run: Run) -> pd.DataFrame:
     for name, found in {**times, **_speedups(run, sampled), "behind": behind}.items():
         for end in ("value", "low", "high"):
             table[name if end == "value" else f"{name}_{end}"] = _placed(getattr(found, end), number)
-    table["passes"] = _placed(sampled.pass_counts.astype(float), number)
-    rounds = _placed(np.diff(sampled.ends).astype(float), number)
+    table["passes"] = _placed(sampled.pass_counts, number)
+    rounds = _placed(np.diff(sampled.ends), number)
     table["rounds"] = rounds if np.isnan(rounds).any() else rounds.astype(int)
     table["step_seconds"] = table["seconds"] / np.array([case.seq_len for case in of])
     table |= _why(run, of, table["seconds"])
@@ -84,7 +84,7 @@ def _wanted(run: Run) -> list[str]:
     return wanted
 
 
-def _placed(values: Floats, number: Ints) -> Floats:
+def _placed(values: Floats | Ints, number: Ints) -> Floats:
     """Values by the number of a cell, in the order of the records; NaN for what has no samples."""
     return np.where(number >= 0, np.append(values, math.nan)[number], math.nan)
 
@@ -150,8 +150,7 @@ def _standings(run: Run, sampled: Sampled) -> tuple[Ratios, dict[int, str]]:
 
 def _why(run: Run, of: Sequence[Case], seconds: Floats) -> dict[str, Any]:
     """Floors, gaps, and what bounds each cell, where limits and profiles are known."""
-    profiles = run.profile.by_cell() if run.profile else {}
-    floors: dict[tuple[Any, ...], float | None] = {}
+    profiles, floors = run.profile.by_cell() if run.profile else {}, dict[tuple[Any, ...], float | None]()
     found: dict[str, list[Any]] = {
         name: [math.nan] * len(of) for name in ("floor_seconds", "gap", "label", "overhead", "operators")
     }

@@ -211,5 +211,5 @@ def by_pass(frame: pd.DataFrame | Mapping[str, ArrayLike], numerator: str, denom
     found = Segments.of(passes)
     logs, errors = np.full(len(found), math.nan), np.full(len(found), math.nan)
     for which, rows in found.by_length():
-        logs[which], errors[which] = observed(own[rows], other[rows], evidence[rows].all(axis=1))
+        logs[which], errors[which] = observed(own[rows], other[rows], np.asarray(evidence[rows].all(axis=1)))
     return pd.DataFrame({"log": logs, "error": errors}, index=pd.Index(passes[found.first], name="pass"))

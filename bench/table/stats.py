@@ -67,7 +67,9 @@ def interval_of_mean(
     normal values of one variance whatever the number added (C. Stein, Annals of Mathematical Statistics 16, 1945,
     243-258).
     """
-    found = intervals_of_means(_line(values), first, confidence, None if errors is None else _line(errors))
+    found = intervals_of_means(
+        np.array([values], float), first, confidence, None if errors is None else np.array([errors], float)
+    )
     return Estimate(float(found.value[0]), float(found.low[0]), float(found.high[0]), len(values))
 
 
@@ -97,7 +99,9 @@ def weighted_mean(
 ) -> tuple[float, float, int]:
     """The mean over passes, its standard error (NaN from fewer than 2) and degrees of freedom; as in
     `interval_of_mean`."""
-    mean, error, freedom = weighted_means(_line(values), first, None if errors is None else _line(errors))
+    mean, error, freedom = weighted_means(
+        np.array([values], float), first, None if errors is None else np.array([errors], float)
+    )
     return float(mean[0]), float(error[0]), int(freedom[0])
 
 
@@ -154,7 +158,8 @@ def _between(values: Floats, variances: Floats, counting: Flags) -> Floats:
 
     def squares(between: Floats, lines: Ints) -> Floats:
         weight = np.where(counting[lines], 1 / (variances[lines] + between[:, None]), 0.0)
-        return (weight * (values[lines] - _average(values[lines], weight)[:, None]) ** 2).sum(axis=-1)
+        deviations = values[lines] - _average(values[lines], weight)[:, None]
+        return np.asarray((weight * deviations**2).sum(axis=-1))
 
     several = np.flatnonzero(count > 1)
     open_ = several[squares(np.zeros(len(several)), several) > count[several] - 1]
@@ -173,7 +178,8 @@ def _spread(values: Floats, weight: Floats, planned: Flags) -> Floats:
     """The standard deviation of a value of mean weight, among those planned of each line."""
     weight, count = np.where(planned, weight, 0.0), planned.sum(axis=-1)
     weight = weight / (weight.sum(axis=-1) / count)[..., None]
-    return np.sqrt((weight * (values - _average(values, weight)[..., None]) ** 2).sum(axis=-1) / (count - 1))
+    squares = (weight * (values - _average(values, weight)[..., None]) ** 2).sum(axis=-1)
+    return np.asarray(np.sqrt(squares / (count - 1)))
 
 
 def _average(values: Floats, weight: Floats) -> Floats:
@@ -184,10 +190,6 @@ def _planned(values: Floats, first: int | Ints | None) -> Flags:
     """Which of the passes are among the first; None and 0 stand for all of them."""
     count = np.asarray(0 if first is None else first)[..., None]
     return np.broadcast_to((np.arange(values.shape[-1]) < count) | (count == 0), values.shape)
-
-
-def _line(values: Sequence[float]) -> Floats:
-    return np.asarray([values], float)
 
 
 def passes_needed(log_ratios: Sequence[float], half_width: float, errors: Sequence[float] | None = None) -> int:
