@@ -26,6 +26,7 @@ from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import CellRecord, Manifest
 from bench.store.passes import EVIDENCE, Blocks, blocks, latencies
 from bench.store.samples import TIMES, table_of
+from bench.table.segments import codes
 from bench.why.denormals.table_file import Denormals
 from bench.why.denormals.table_file import read as read_denormals
 from bench.why.gradients.file import read as read_gradients
@@ -121,19 +122,20 @@ def _explanation(
 def _frame(samples: pa.Table) -> pd.DataFrame:
     """The samples in order, with the fields of their Cases; texts are categories, and null is NaN."""
     known = {name: _category(samples[name]) for name in ("run", "case", "implementation")}
-    codes = {name: found.codes.astype(np.int64) for name, found in known.items()}
-    number, block = (samples[name].to_numpy().astype(np.int64) for name in ("pass", "round"))
-    order = np.lexsort((block, number, codes["implementation"], codes["case"]))
-    at, cases = codes["case"][order], [Case.parse(text) for text in known["case"].categories]
+    number, block = (samples[name].to_numpy() for name in ("pass", "round"))
+    key = codes(known["case"].codes, known["implementation"].codes, number, block)
+    order = np.argsort(key, kind="stable")  # what comes in order is sorted in no time
+    at, cases = known["case"].codes[order], [Case.parse(text) for text in known["case"].categories]
     columns: dict[str, Any] = {name: found.take(order) for name, found in known.items()}
     for name in FIELDS:
-        values = [getattr(case, name) for case in cases]
-        texts = values and isinstance(values[0], str)
-        kind = bool if values and isinstance(values[0], bool) else np.int32
-        columns[name] = pd.Categorical(values).take(at) if texts else np.array(values, kind)[at]
+        of = [getattr(case, name) for case in cases]
+        kind = bool if of and isinstance(of[0], bool) else np.int32
+        columns[name] = pd.Categorical(of).take(at) if of and isinstance(of[0], str) else np.array(of, kind)[at]
     columns |= {"pass": number[order].astype(np.int32), "round": block[order].astype(np.int32)}
     for name in ("calls", *TIMES):
-        columns[name] = samples[name].to_numpy()[order]
+        values = samples[name].to_numpy()[order]
+        counts = name.endswith("switches") and not np.isnan(values).any()
+        columns[name] = values.astype(np.int64) if counts else values
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 

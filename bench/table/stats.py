@@ -205,7 +205,7 @@ def passes_needed(log_ratios: Sequence[float], half_width: float, errors: Sequen
     return max(len(log_ratios), math.ceil(needed - 1e-9))
 
 
-def p_values(mean: Floats, error: Floats, freedom: Ints, limit: float) -> Floats:
+def p_values(mean: Floats, error: Floats, freedom: Floats | Ints, limit: float) -> Floats:
     """`p_above` of many means; NaN without degrees of freedom."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.where(error == 0, np.where(mean > limit, 0.0, 1.0), stdtr(freedom, (limit - mean) / error))
@@ -214,9 +214,7 @@ def p_values(mean: Floats, error: Floats, freedom: Ints, limit: float) -> Floats
 
 def p_above(mean: float, error: float, degrees_of_freedom: float, limit: float) -> float:
     """One-sided p-value of `the mean is at most limit`, by Student's t; `error` is the standard error of the mean."""
-    if error == 0:
-        return 0.0 if mean > limit else 1.0
-    return float(stdtr(degrees_of_freedom, (limit - mean) / error))
+    return float(p_values(*(np.array(each, float) for each in (mean, error, degrees_of_freedom)), limit))
 
 
 def t_half_width(error: float, degrees_of_freedom: float, level: float) -> float:

@@ -41,8 +41,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A merged run of two machines with their pages; one of them is too large for a page of all."""
     folder = tmp_path_factory.mktemp("large")
     write_runs(folder / "runs", 400 * 18)
-    for command in (("merge", str(folder / "runs"), "--into", str(folder / "merged")), ("report", str(folder / "merged"))):
-        code, _, told = bench(*command)
+    for command in (("merge", str(folder / "runs"), "--into"), ("report",)):
+        code, _, told = bench(*command, str(folder / "merged"))
         assert code == 0, told
     return folder / "merged"
 
@@ -54,7 +54,8 @@ def test_a_large_page_is_bounded(large: Path) -> None:
     run = read_run(machine.folder)
     table = cells(run)
     assert len(table) == 1200 > MANY_CELLS
-    assert re.search(r"This run has 1,200 cells\. Pictures, regions and explanations show 288 of them", text)
+    told = text.replace("\xa0", " ")
+    assert "This run has 1,200 cells. Pictures, regions and explanations show 288 of them: " in told
     assert text.count("<figure") < 60 and len(text) < 2e6
     assert {"cells.parquet", "index.html", "summary.md"} <= set(files_below(machine.folder))
     assert not {"cells.json", "samples.csv"} & set(files_below(machine.folder))
@@ -124,8 +125,9 @@ def test_machines_stand_side_by_side(tmp_path: Path) -> None:
     assert text.count("<h2>Imaginary CPU 900") == 2
     tables = {each.fingerprint: cells(read_run(each.folder)) for each in read_merged(folder)}
     found = shared(tables)
-    assert found.cases == sorted(case.id for case in CASES) == found.differing
-    assert "In 8 of 8 shared cases, two machines have different winners." in text
+    assert found.cases == sorted(case.id for case in CASES)
+    assert len(found.differing) > 5, "all but those that are undecided on one of the two"
+    assert f"In {len(found.differing)} of 8 shared cases, two machines have different winners." in text
     said = several.said(found, several.labels(read_merged(folder)))
     assert said[1] == (
         "At hidden 128, 64 steps, inference, batch 1, the fastest is on Imaginary CPU 9000 `whole`; "
@@ -201,9 +203,9 @@ def test_both_pages_fit(browser: Browser, large: Path, width: int, scheme: Any) 
     """No console message and no sideways scroll, on a phone as on a desktop."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for path in (large / "index.html", read_merged(large)[0].folder / "index.html"):
-        opened, said = context.new_page(), []
-        opened.on("console", lambda message, said=said: said.append(message.text))  # type: ignore[misc] # each its own
-        opened.on("pageerror", lambda error, said=said: said.append(str(error)))  # type: ignore[misc] # each its own
+        opened, said = context.new_page(), list[Any]()
+        opened.on("console", said.append)
+        opened.on("pageerror", said.append)
         opened.goto(path.as_uri())
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert said == []
