@@ -24,7 +24,7 @@ def merge(
         from bench.store.merged import check_target, read_merged, run_folders_in, write_merged
         from bench.store.pooled import pool
         from bench.table.cells import cells
-        from bench.table.reading import read_run
+        from bench.table.reading import run_of
         from bench.table.tidy import of_machines, write_cells
 
         check_target(into)
@@ -32,7 +32,10 @@ def merge(
         pools = pool([read_stored(path) for path in folders.values()], into.name)
 
         def tables(merged: Path) -> None:
-            found = {each.fingerprint: cells(read_run(each.folder)) for each in read_merged(merged)}
+            found = {}
+            for each, machine in zip(pools, read_merged(merged), strict=True):
+                found[each.fingerprint] = cells(run_of(each.stored, machine.folder))
+                each.stored.samples = each.stored.samples.slice(0, 0)  # they fill the memory, and are on disk now
             write_cells(merged / "cells.parquet", of_machines(found))
 
         write_merged(into, pools, tables)

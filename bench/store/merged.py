@@ -99,7 +99,6 @@ def write_merged(folder: Path, pools: Sequence[Pool], then: Callable[[Path], Non
             own = new / MACHINES / each.fingerprint
             own.mkdir(parents=True)
             write_stored(own, each.stored)
-            each.stored.samples = each.stored.samples.slice(0, 0)  # they fill the memory, and are on disk now
             _write_explanation(own, [stored.folder for stored in each.runs])
         write_json(new / MERGED, {"schema": SCHEMA, "machines": {each.fingerprint: _told(each) for each in pools}})
         then(new)

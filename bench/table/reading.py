@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.cases.case import FIELDS, QUANTILES, Case, Cell
-from bench.store.compact import read_stored
+from bench.store.compact import Stored, read_stored
 from bench.store.files import BrokenFile, read_json, take
 from bench.store.manifest import CellRecord, Manifest
 from bench.store.passes import EVIDENCE, Blocks, blocks, latencies
@@ -69,7 +69,12 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """Read a run folder, whole or cut short. Raises BrokenFile naming file and field."""
-    stored = read_stored(folder)
+    return run_of(read_stored(folder), folder)
+
+
+def run_of(stored: Stored, folder: Path) -> Run:
+    """The run that was read from a folder, or is about to be written there, with what lies beside its samples. Raises
+    BrokenFile naming file and field."""
     again, shared = stored.taken_again, stored.shared_core
     samples, steps = _frame(stored.samples), _latencies(stored.latencies)
     return Run(folder, stored.manifest, samples, again, shared, *_explanation(folder), latencies=steps)

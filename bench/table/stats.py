@@ -214,7 +214,7 @@ def p_values(mean: Floats, error: Floats, freedom: Floats | Ints, limit: float) 
 
 def p_above(mean: float, error: float, degrees_of_freedom: float, limit: float) -> float:
     """One-sided p-value of `the mean is at most limit`, by Student's t; `error` is the standard error of the mean."""
-    return float(p_values(*(np.array(each, float) for each in (mean, error, degrees_of_freedom)), limit))
+    return float(p_values(np.array([mean]), np.array([error]), np.array([degrees_of_freedom]), limit)[0])
 
 
 def t_half_width(error: float, degrees_of_freedom: float, level: float) -> float:
