@@ -47,7 +47,7 @@ def interval_of_ratio(
     `first` and `errors` are as in `interval_of_mean`.
     """
     logs = interval_of_mean(log_ratios, first, confidence, errors)
-    return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), logs.passes)
+    return Estimate(*np.exp([logs.value, logs.low, logs.high]).tolist(), passes=logs.passes)
 
 
 def interval_of_mean(
