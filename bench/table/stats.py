@@ -47,7 +47,8 @@ def interval_of_ratio(
     `first` and `errors` are as in `interval_of_mean`.
     """
     logs = interval_of_mean(log_ratios, first, confidence, errors)
-    return Estimate(*np.exp([logs.value, logs.low, logs.high]).tolist(), passes=logs.passes)
+    ends = np.exp([logs.value, logs.low, logs.high])
+    return Estimate(float(ends[0]), float(ends[1]), float(ends[2]), logs.passes)
 
 
 def interval_of_mean(
@@ -130,10 +131,9 @@ def weights(values: ArrayLike, errors: ArrayLike | None = None, first: int | Int
     The weights are 1 on average. A matrix has one set of passes in each line.
     """
     array = np.asarray(values, float)
-    found = np.ones(array.shape)
     if errors is None or array.shape[-1] < 2:
-        return found
-    own = np.asarray(errors, float) ** 2
+        return np.ones(array.shape)
+    found, own = np.ones(array.shape), np.asarray(errors, float) ** 2
     known = np.isfinite(own).all(axis=-1) & own.any(axis=-1)
     if known.any():
         chosen = (np.atleast_2d(each)[np.atleast_1d(known)] for each in (array, own, _planned(array, first)))
