@@ -1,5 +1,5 @@
-"""The command line: python -m bench run | report | sweep | advise | list | limits | profile | gradients | check | new |
-gate | compare | history | accuracy | trust.
+"""The command line: python -m bench run | report | sweep | merge | advise | list | limits | profile | gradients |
+check | new | gate | compare | history | accuracy | trust.
 
 Exit codes. Measuring: 0 all is well; 1 something failed while it was measured, and the report says what. Sweeping: the
 same of all shards; 130 where it goes on, or can go on, without you. Gating: 0 nothing regressed; 1 regressed; 3
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.commands import bringing, explaining, gating, listing, measuring, sweeping, tracking
+from bench.commands import bringing, explaining, gating, listing, measuring, merging, sweeping, tracking
 
 app = typer.Typer(
     help="What does each implementation of a recurrent network cost on this machine, and did a change make it slower?",
@@ -27,6 +27,7 @@ for command in (
     measuring.run,
     measuring.report,
     sweeping.sweep,
+    merging.merge,
     explaining.advise,
     gating.gate,
     gating.compare,

@@ -17,10 +17,10 @@ from bench.table.comparison import (
     UNDECIDED,
     UNKNOWN,
     Comparison,
-    against_the_leader,
     compare,
     standings,
 )
+from bench.table.leader import against_the_leader
 from bench.table.stats import CONFIDENCE, Estimate, interval_of_ratio, p_above, weighted_mean
 
 CASE = "a case"

@@ -6,7 +6,7 @@ import pytest
 
 from bench.cases.settings import Settings
 from bench.host import identity
-from bench.host.machine import differences
+from bench.host.identity import differences
 
 NODE = {"cpu": "EPYC", "cores": 64, "torch": "2.13.0", "memory_bytes": 270_000_000_000, "gpu": None}
 

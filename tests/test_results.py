@@ -19,8 +19,9 @@ from bench.cases.presets import find
 from bench.store.files import BrokenFile, read_json, take, write_atomically, write_json
 from bench.store.manifest import FAILED, MEASURED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
 from bench.store.passes import benchmark_entry, extra_info, pass_files, write_pass
-from bench.table.cells import cells, measured_samples, reached
+from bench.table.cells import cells, reached
 from bench.table.comparison import log_ratios
+from bench.table.measured import measured_samples
 from bench.table.reading import read_pytest_json, read_run
 from bench.table.stats import interval_of_ratio
 from tests import warm

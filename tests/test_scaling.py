@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.cases.case import Case
-from bench.table.cells import pass_seconds
 from bench.table.law import PARTS, Law, Point, determined, fit, laws, point_of, why_not
+from bench.table.measured import pass_seconds
 from bench.table.reading import read_run
 from bench.table.stats import interval_of_mean
 from tests import synthetic

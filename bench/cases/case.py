@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,7 @@ class Case:
         return words | sizes | {name: said for name, said in unusual.items() if getattr(self, name) != LATER[name]}
 
     @classmethod
+    @functools.lru_cache(maxsize=2**17)
     def parse(cls, text: str) -> Case:
         """The Case behind an `id` or a `short`. Raises ValueError for any other text."""
         match = _ID.fullmatch(text)
@@ -127,7 +129,7 @@ class Case:
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, in order."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in FIELDS}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Case:

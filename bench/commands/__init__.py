@@ -3,6 +3,7 @@
 measuring   run, report, accuracy
 sweeping    sweep
 cluster     what sweep asks of Slurm
+merging     merge
 explaining  limits, profile, gradients, advise
 gating      gate, compare, trust
 tracking    history

@@ -91,7 +91,7 @@ def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Run folders, ids under reports/runs, `latest`, or the JSON files of `pytest bench --benchmark-json`."
+            help="Run folders, merged ones, ids under reports/runs, `latest`, or JSON files of `pytest bench`."
         ),
     ],
     output: Annotated[Path | None, typer.Option(help="Folder for the report of JSON files.")] = None,
@@ -100,12 +100,14 @@ def report(
     """Rebuild reports from the raw files alone."""
     with clear_errors():
         from bench.report.build import build, write
+        from bench.store.merged import is_merged
         from bench.table.reading import read_pytest_json
 
         files = [Path(name) for name in runs if name.endswith(".json")]
         for name in runs:
             if not name.endswith(".json"):
-                point("Report", build(run_folders.find(name, reports)))
+                place = Path(name) if is_merged(Path(name)) else run_folders.find(name, reports)
+                point("Report", build(place))
         if files:
             target = output or reports / "runs" / files[0].stem
             target.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,11 @@ import pandas as pd
 
 from bench.functions import shown
 from bench.store.files import BrokenFile, read_json, take, write_json
-from bench.table.comparison import EstimateWarning, against_the_leader, compare, joined, of_samples, standings
+from bench.table.comparison import EstimateWarning, compare, joined, standings
+from bench.table.leader import against_the_leader
 from bench.table.observation import by_pass, with_counted
+from bench.table.qualified import of_samples
+from bench.table.sampled import Sampled
 from bench.table.stats import Estimate, interval_of_ratio
 
 if TYPE_CHECKING:
@@ -28,8 +31,8 @@ COLUMNS = ("case", "pass", "implementation", "round", "calls", *_OWN, *(f"contro
 
 
 def rows_of(found: Iterable[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
-    """A row for each block: `case` (which size, as a number), pass, implementation (the function's name), round, calls;
-    seconds of a call by the clock and by the device's events, of its waiting, and switches of the block, and the same
+    """A row for each block: `case` (which size, as a number in text), pass, implementation (the function's name),
+    round, calls; seconds of a call by the clock and by the device's events, of its waiting, and switches of the block, and the same
     of the control's block of that round. What is not known is NaN."""
     frames = []
     for number, event in found:
@@ -37,7 +40,7 @@ def rows_of(found: Iterable[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
         for name, own in event["samples"].items():
             count = len(own["seconds"])
             columns = {
-                "case": event["size"], "pass": number, "implementation": name, "round": range(count),
+                "case": str(event["size"]), "pass": number, "implementation": name, "round": range(count),
                 "calls": own["calls"],
             }  # fmt: skip
             columns |= {key: own[key] or np.nan for key in _OWN}
@@ -75,9 +78,11 @@ class Result:
     @cached_property
     def _frame(self) -> pd.DataFrame:
         counted = with_counted(self.samples)
+        sampled = Sampled(counted)
+        qualified = dict(zip(sampled.cells, of_samples(sampled, self.passes), strict=True))
         rows = []
         for number, size in enumerate(self.sizes):
-            of_size = counted[counted["case"] == number]
+            of_size = counted[counted["case"] == str(number)]
             there = {name: of_size[of_size["implementation"] == name] for name in self.functions}
             standing = standings(against_the_leader(str(number), there, self.passes))
             for name, samples in there.items():
@@ -88,7 +93,7 @@ class Result:
                     ratio = compare(str(number), name, self.baseline, there, self.passes).ratio
                 row = {"size": size, "function": name, **_ends("seconds", seconds), **_ends("speedup", ratio)}
                 row |= {"standing": standing.get(name, ""), "passes": seconds.passes, "rounds": len(samples)}
-                row["warnings"] = joined(self.warnings, of_samples(samples, self.passes))
+                row["warnings"] = joined(self.warnings, qualified[str(number), name])
                 rows.append(row)
         return pd.DataFrame(rows)
 

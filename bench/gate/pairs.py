@@ -20,7 +20,8 @@ from bench.gate.judge import Judge, conclude
 from bench.gate.pair import Crews, Pair, measure_pair, plan
 from bench.gate.pursuit import Pursuit, Tell
 from bench.gate.sides import Side
-from bench.host.machine import cores, differences
+from bench.host.identity import differences
+from bench.host.machine import cores
 from bench.table.comparison import DISTURBED, DISTURBED_FROM, NO_EVIDENCE, NOT_PINNED, EstimateWarning
 from bench.table.outcome import FIGURES, FIRST, TIME, Asked, Incomparable, Outcome
 

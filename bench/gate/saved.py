@@ -17,10 +17,10 @@ from typing import Any
 
 from bench.cases.case import Case, Cell
 from bench.gate.comparable import Surveyed, comparable
-from bench.host.machine import differences
+from bench.host.identity import differences
 from bench.store.manifest import MISSING, CellRecord
-from bench.table.cells import log_controls, measured_samples, warnings
 from bench.table.comparison import Comparison, EstimateWarning, joined
+from bench.table.measured import log_controls, measured_samples, warnings
 from bench.table.outcome import (
     BASE,
     HEAD,
@@ -109,7 +109,7 @@ def by_another_control(base: dict[str, Any], head: dict[str, Any], cells: Iterab
 
 def cell_warnings(run: Run) -> dict[Cell, list[EstimateWarning]]:
     """(case, implementation) -> what qualifies its times."""
-    return {cell: warnings(run, samples) for cell, samples in measured_samples(run).items()}
+    return warnings(run)
 
 
 def differing(base: dict[str, Any], head: dict[str, Any], allowed: Collection[str]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.cases.case import Cell
 from bench.history.summary import Summary, committed, when
-from bench.host.machine import differences
+from bench.host.identity import differences
 
 COMMIT, DATE = "commit", "date"
 """What runs are put in order by."""

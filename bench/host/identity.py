@@ -29,6 +29,27 @@ def fingerprint(machine: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
+class OtherMachine(ValueError):
+    """A run that was begun on another machine or software can't be gone on with here; the text says what differs."""
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs between two descriptions: key -> (before, after), None where one has nothing to tell. Sizes of the
+    memory within MEMORY_ALIKE of each other are equal."""
+    keys = [key for key in {**before, **after} if not _alike(key, before.get(key), after.get(key))]
+    return {key: (before.get(key), after.get(key)) for key in keys}
+
+
+MEMORY_ALIKE = 0.01
+"""Nodes of one kind differ by the few pages that their firmware keeps."""
+
+
+def _alike(key: str, before: Any, after: Any) -> bool:
+    if key.endswith("memory_bytes") and before and after:
+        return bool(abs(before - after) <= MEMORY_ALIKE * max(before, after))
+    return bool(before == after)
+
+
 def place(threads: int) -> dict[str, Any]:
     """Where what measures with so many threads runs: `node`, its name in the cluster, empty outside of one; `boot`,
     what Linux calls this boot of this machine, empty elsewhere; `cores`, those that the threads are bound to."""

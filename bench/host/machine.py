@@ -11,35 +11,14 @@ import os
 import platform
 import subprocess
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-
-class OtherMachine(ValueError):
-    """A run that was begun on another machine or software can't be gone on with here; the text says what differs."""
 
 
 def describe() -> dict[str, Any]:
     """A flat table of facts; sizes in bytes, None where there is nothing to tell."""
     return _host() | _torch() | _gpu()
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs between two descriptions: key -> (before, after), None where one has nothing to tell. Sizes of the
-    memory within MEMORY_ALIKE of each other are equal."""
-    keys = [key for key in {**before, **after} if not _alike(key, before.get(key), after.get(key))]
-    return {key: (before.get(key), after.get(key)) for key in keys}
-
-
-MEMORY_ALIKE = 0.01
-"""Nodes of one kind differ by the few pages that their firmware keeps."""
-
-
-def _alike(key: str, before: Any, after: Any) -> bool:
-    if key.endswith("memory_bytes") and before and after:
-        return bool(abs(before - after) <= MEMORY_ALIKE * max(before, after))
-    return bool(before == after)
 
 
 def devices() -> list[str]:

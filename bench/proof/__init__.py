@@ -11,6 +11,7 @@ resample    many gate runs made of the recorded pairs
 rates       how many of them failed, or were wrong, with bounds
 accounts    what both found, for a terminal
 peers       torch.utils.benchmark and plain pytest-benchmark
+large       a large merged run, generated, and what it costs to load and to report
 neighbour   a noisy neighbour, planted
 alarms      how often a history cries wolf, and what it finds: `make alarms`; table, picture, JSON
 unchanged   recorded series in which nothing changed

@@ -12,7 +12,7 @@ import numpy as np
 from bench.history.series import DATE, history
 from bench.history.shifts import MIN_POINTS, Values
 from bench.history.summary import read_all
-from bench.table.cells import log_controls, measured_samples
+from bench.table.measured import log_controls, measured_samples
 from bench.table.reading import read_run
 
 ROOT = Path(__file__).resolve().parents[2] / "reports" / "reference"

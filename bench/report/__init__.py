@@ -15,6 +15,7 @@ crossings         who overtakes whom by them, as tables
 gradients         how far back gradients reach
 tables            the full table and tables of facts
 facets            how cases fall into groups; what is missing
+excerpt           what a page shows of a run that is too large for all of it
 hover             what the page's pictures answer when they are pointed at
 names             what implementations, axes and devices are called
 units             numbers as people read them: only here is anything scaled or rounded
@@ -29,6 +30,7 @@ metered           what a gate counted
 comment           the same for a pull request
 export            the same as files, and GitHub's summary
 terminal          prose wrapped at words, and tables in columns that fit
+several           the page of a merged run of several machines
 readme            the parts of README and docs that come from reference runs
 screenshot        the README's picture of a page
 pictures/         the figures

@@ -1,7 +1,8 @@
 """The report of a run: one tidy table, a summary, pictures, and a page, all made from the raw files alone.
 
     folder/samples.parquet, samples.csv   every sample: see `bench.table.reading.Run`
-    folder/cells.json                     every estimate with its interval and warnings: see `bench.table.cells.cells`
+    folder/cells.json                     every estimate with its interval and warnings: see `bench.table.cells.cells`;
+                                          of a large run, cells.parquet instead
     folder/summary.md                     findings and a compact table
     folder/figures/*.png, *.svg           the pictures; `main` is the one for a README
     folder/index.html                     the page, self-contained
@@ -20,7 +21,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.report import several
 from bench.report.comparisons import Finding
+from bench.report.excerpt import excerpt
 from bench.report.findings import MOST, findings
 from bench.report.hover import answers
 from bench.report.markdown import summary
@@ -33,10 +36,13 @@ from bench.report.topics import elsewhere, last_step, ragged, runtimes, streamin
 from bench.report.topics.topic import Topic
 from bench.report.use import use, with_winners
 from bench.report.why import why
+from bench.store.compact import SAMPLES, compact
 from bench.store.files import write_atomically, write_json
+from bench.store.merged import is_merged, read_merged
 from bench.table.cells import cells
 from bench.table.latency import with_latency
 from bench.table.reading import Run, read_run
+from bench.table.tidy import write_cells
 
 MAIN_DPI = 192
 
@@ -51,43 +57,83 @@ TOPICS: tuple[Callable[[Run, Scene], Topic | None], ...] = (
 
 
 def build(folder: Path) -> Path:
-    """Write the report of a run folder into it -> the path of its index.html.
+    """Write the report of a run folder, or of a merged run, into it -> the path of its index.html.
 
     Raises `bench.store.files.BrokenFile` naming file and field for a folder that can't be read, OSError for one that
     can't be written.
     """
-    return write(read_run(folder), folder)
+    return write_merged_pages(folder) if is_merged(folder) else write(read_run(folder), folder)
 
 
-def write(run: Run, folder: Path) -> Path:
-    """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
-    table = with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+def write_merged_pages(folder: Path) -> Path:
+    """Write the report of each machine of a merged run -> the page of the only machine, or else the index.html that
+    puts them side by side, in the folder. Raises BrokenFile, OSError."""
+    machines = read_merged(folder)
+    named = several.labels(machines)
+    panels, tables, manifests = [], {}, {}
+    for machine in machines:
+        run = read_run(machine.folder)
+        table = tabled(run)
+        page_of_one = write(run, machine.folder, table)
+        part = excerpt(table, run.manifest.settings.get("precision")) if len(machines) > 1 else None
+        shown = part.cells if part else table
+        panels.append(several.panel(machine, named[machine.fingerprint], table, shown, run.manifest))
+        tables[machine.fingerprint], manifests[machine.fingerprint] = table, run.manifest
+    if len(machines) == 1:
+        return page_of_one
+    path = folder / "index.html"
+    write_atomically(path, several.page(folder.resolve().name, panels, tables, manifests).encode())
+    return path
+
+
+def tabled(run: Run) -> pd.DataFrame:
+    """The cells of a run with all that its report says of them."""
+    return with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+
+
+def write(run: Run, folder: Path, table: pd.DataFrame | None = None) -> Path:
+    """Write the report of a run, however it was read, into a folder -> the path of its index.html. `table` is what
+    `tabled` makes of it, if that is known. Raises OSError."""
+    table = tabled(run) if table is None else table
     found = findings(table, run.manifest.baseline)
-    scene = Scene(table, run.manifest)
-    explained, advised = why(run, scene), use(table, scene)
+    part = excerpt(table, run.manifest.settings.get("precision"))
+    shown_cells = part.cells if part else table
+    scene = Scene(shown_cells, run.manifest)
+    explained, advised = why(run, scene), use(shown_cells, scene)
     topics = [made for topic in TOPICS if (made := topic(run, scene))]
     told = [Finding(topic.name, topic.said[0]) for topic in topics if topic.finding]
     found = [*found[: MOST - len(told)], *told]
     drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
     drawn += [topic.picture for topic in topics if topic.picture]
     folder.mkdir(parents=True, exist_ok=True)
-    _write_samples(run, folder)
-    write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
-    _write_figures(scene, drawn, folder / "figures")
-    write_atomically(folder / "summary.md", summary(table, run.manifest, found, explained, advised, topics).encode())
+    beside = _write_samples(run, folder, csv=part is None)
+    if part:
+        write_cells(folder / "cells.parquet", table)
+    else:
+        write_json(folder / "cells.json", {"run": run.manifest.id, "cells": as_records(table)})
+    _write_figures(scene, [picture for picture in drawn if not part or picture.name == "main"], folder / "figures")
+    text = summary(table, run.manifest, found, explained, advised, topics, part)
+    write_atomically(folder / "summary.md", text.encode())
     path = folder / "index.html"
     shown = [picture for picture in drawn if picture.name != "main"]
     asked = answers(run, scene)
-    write_atomically(path, page(table, run.manifest, found, shown, explained, advised, asked, topics).encode())
+    write_atomically(
+        path, page(table, run.manifest, found, shown, explained, advised, asked, topics, part, beside).encode()
+    )
     return path
 
 
-def _write_samples(run: Run, folder: Path) -> None:
-    """Every sample, unrounded."""
+def _write_samples(run: Run, folder: Path, csv: bool) -> list[str]:
+    """Every sample, unrounded; a run in its compact form has them. The names of the files that hold them."""
+    if compact(folder):
+        return [SAMPLES]
     stream = io.BytesIO()
     run.samples.to_parquet(stream, index=False)
     write_atomically(folder / "samples.parquet", stream.getvalue())
+    if not csv:
+        return [SAMPLES]
     write_atomically(folder / "samples.csv", run.samples.to_csv(index=False, lineterminator="\n").encode())
+    return ["samples.csv", SAMPLES]
 
 
 def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:

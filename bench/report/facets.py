@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from bench.cases.case import FIELDS, LATER
@@ -83,24 +84,20 @@ def pick(values: Sequence[int], most: int = 3) -> list[int]:
 def usual_case(cells: pd.DataFrame) -> str:
     """The id of the case that sentences quote: of the first network, measured by most, inference, nearest to the
     usual sizes."""
-
-    def distance(case: pd.Series) -> float:
-        return sum(abs(math.log2(case[axis] / value)) for axis, value in USUAL.items())
-
-    cases = cells.groupby("case", sort=True).first()
-    counts = cells.groupby("case", sort=True)["implementation"].nunique()
-    keys = [
-        (
-            in_order(cells["network"]).index(row["network"]),
-            -int(counts[name]),
-            row["mode"] != "inference",
-            row["dtype"] != "float32",
-            distance(row),
-            str(name),
-        )
-        for name, row in cases.iterrows()
-    ]
-    return min(keys)[-1]
+    cases = cells.drop_duplicates("case")
+    counts = cells.groupby("case", sort=False)["implementation"].nunique()
+    place = {name: k for k, name in enumerate(in_order(cells["network"].unique()))}
+    distance = sum(np.log2(cases[axis].astype(float) / value).abs() for axis, value in USUAL.items())
+    keys = zip(
+        cases["network"].map(place),
+        -counts[cases["case"]].to_numpy(),
+        cases["mode"] != "inference",
+        cases["dtype"] != "float32",
+        distance,
+        cases["case"],
+        strict=True,
+    )
+    return str(min(keys)[-1])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from bench.report.names import capital, listed, of_torch
 from bench.report.units import times
 from bench.store.manifest import MEASURED
 from bench.table.cells import REFERENCE
-from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, apart, of_row
+from bench.table.comparison import FASTER, FASTEST, SLOWER, TIED, UNDECIDED, apart, relations
 from bench.table.winners import Winner, winners
 
 MOST = 5
@@ -164,8 +164,8 @@ def departure(context: Context) -> list[Finding]:
     competing = context.cells[context.cells["standing"] != ""]
     if REFERENCE not in set(competing["implementation"]) or len(context.names) < 2:
         return []
-    faster = [of_row(row, "gain").relation == FASTER for _, row in competing.iterrows()]
-    ahead = competing[pd.Series(faster, index=competing.index) & (competing["implementation"] != REFERENCE)]
+    faster = relations(competing["gain_low"], competing["gain_high"]) == FASTER
+    ahead = competing[faster & (competing["implementation"] != REFERENCE)]
     if ahead.empty:
         cases = competing["case"].nunique()
         count = "the one case" if cases == 1 else f"any of {cases} cases"

@@ -42,7 +42,7 @@ def answers(run: Run, scene: Scene) -> dict[str, Any]:
     if scene.cells.empty:
         return {}
     chosen = baselines(scene)
-    found, context = ratios(run, chosen), Context(scene.cells, scene.baseline)
+    found, context = ratios(run, chosen, set(scene.cells["case"])), Context(scene.cells, scene.baseline)
     rows = [row for _, row in scene.cells.iterrows()]
     return {
         "cells": [_cell(context, row) for row in rows],

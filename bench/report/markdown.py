@@ -9,6 +9,7 @@ import pandas as pd
 from bench.report import warned
 from bench.report.comparisons import Finding, place, won_by
 from bench.report.crossings import Crossings, Grid
+from bench.report.excerpt import Excerpt
 from bench.report.facets import constants, notices, pick, skipped, varying_axes
 from bench.report.names import device, listed, short_names
 from bench.report.tables import Column, facts
@@ -37,18 +38,21 @@ def summary(
     explained: Why,
     advised: Use,
     topics: Sequence[Topic] = (),
+    part: Excerpt | None = None,
 ) -> str:
     """Findings, what to use, a compact table, why, the topics, the machine, and what was skipped and why.
 
     The table stands between two comments, `<!-- table -->` and `<!-- /table -->`, so that a README can quote it.
+    Of a large run, tables are of the `part` that is shown.
     """
+    shown = part.cells if part else cells
     parts = [f"# Run {escaped(manifest.id)}\n"]
-    parts += [f"> **{escaped(text)}**\n" for text in notices(cells, manifest)]
+    parts += [f"> **{escaped(text)}**\n" for text in [*([part.told] if part else []), *notices(cells, manifest)]]
     parts += ["\n".join(f"- {escaped(finding.text)}" for finding in found) + "\n"]
     parts += [f"⚠ {escaped(text)}\n" for text in warned.sentences(cells)]
     parts += _use(advised)
-    parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(cells, manifest), "<!-- /table -->\n"]
-    parts += _why(cells, explained)
+    parts += ["## Time per call and speed-up\n", "<!-- table -->", compact(shown, manifest), "<!-- /table -->\n"]
+    parts += _why(shown, explained)
     parts += [part for topic in topics for part in _topic(topic)]
     parts += ["## Machine\n", _facts(manifest), "## Not measured\n", _skipped(cells)]
     return "\n".join(parts)

@@ -18,6 +18,7 @@ from bench.measure.alternate import BLOCK_SECONDS
 from bench.report import tables
 from bench.report.answer import answers
 from bench.report.comparisons import WITHIN, Finding
+from bench.report.excerpt import Excerpt
 from bench.report.facets import constants, notices, skipped
 from bench.report.hover import as_json
 from bench.report.pictures import palette
@@ -64,12 +65,15 @@ def page(
     advised: Use,
     asked: Mapping[str, Any],
     topics: Sequence[Topic] = (),
+    part: Excerpt | None = None,
+    beside: Sequence[str] = (),
 ) -> str:
-    """The page as text; a pure function of its arguments and the files of web/."""
-    scene = Scene(cells, manifest)
+    """The page as text; a pure function of its arguments and the files of web/. `part` is what it shows in detail,
+    where that isn't all; `beside` names the files of samples."""
+    scene = Scene(part.cells if part else cells, manifest)
     precision = manifest.settings.get("precision")
-    shown = tables.columns(cells, precision)
-    rows = tables.rows(cells, shown, precision)
+    shown = [] if part else tables.columns(cells, precision)
+    rows = tables.rows(cells, shown, precision) if shown else []
     titles = {scene.short[name]: scene.about[name].replace("`", "") for name in scene.names}
     environment = Environment(
         loader=FileSystemLoader(WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -118,6 +122,9 @@ def page(
         constants=constants(cells[cells["status"] == MEASURED]),
         baseline=scene.short.get(manifest.baseline, ""),
         columns=shown,
+        excerpt=part,
+        lookup=Markup(as_json(part.data)) if part else "",
+        beside=beside,
         rows=rows,
         filters=_filters(shown, rows),
         precision=precision,
@@ -133,7 +140,7 @@ def page(
         block=tick_time(BLOCK_SECONDS),
         css=Markup(palette.css() + "\n" + _asset("style.css")),
         datatables=Markup(_asset("vendor/dataTables.min.js")),
-        script=Markup(_asset("table.js") + _asset("pictures.js")),
+        script=Markup((_asset("lookup.js") if part else "") + _asset("table.js") + _asset("pictures.js")),
         asked=Markup(as_json(dict(asked))),
         choices=asked.get("baselines", []),
     )

@@ -76,7 +76,7 @@ def prices(cells: pd.DataFrame) -> pd.DataFrame:
             "build": build.median() if len(build) else math.nan,
             "build_most": build.max() if len(build) else math.nan,
             **dict(zip(("memory", "memory_least", "memory_most"), spans, strict=True)),
-            "lines": code_lines(own.iloc[0]),
+            "lines": code_lines(own["implementation"].iloc[0], own["lines"].iloc[0]),
             "paid": None if name == REFERENCE else paid(paybacks(there, reference)) or None,
             "lost": len(own) - len(there) or math.nan,
             "cells": len(own),

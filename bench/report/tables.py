@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -18,6 +18,9 @@ from bench.table.cells import REFERENCE, reached, with_outcome
 from bench.table.comparison import TIED, UNDECIDED
 from bench.why.floor import MARGIN
 
+Row: TypeAlias = pd.Series | Mapping[str, Any]
+"""A row of a frame: its fields by name."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -29,7 +32,7 @@ class Column:
     """
 
     title: str
-    text: Callable[[pd.Series], str]
+    text: Callable[[Row], str]
     field: str
     numeric: bool = True
     filtered: bool = False
@@ -79,13 +82,13 @@ def columns(cells: pd.DataFrame, precision: float | None) -> list[Column]:
 def _measures(cells: pd.DataFrame, precision: float | None) -> list[Column]:
     """The measured columns; those that hold nothing in this run are left away."""
 
-    def ratio(row: pd.Series) -> str:
+    def ratio(row: Row) -> str:
         if row["speedup"] == 1:
             return "1×"  # the baseline itself
         text = times(row["speedup"], row["speedup_low"], row["speedup_high"])
         return text + (" ◊" if precision and row["too_wide"] else "")
 
-    def time(row: pd.Series) -> str:
+    def time(row: Row) -> str:
         return duration_in(row["seconds"], row["seconds_low"], row["seconds_high"])
 
     every = {
@@ -141,7 +144,7 @@ def _standing(text: str) -> str:
     return text.partition(":")[0] if text.startswith((f"{TIED}: ", f"{UNDECIDED}: ")) else text
 
 
-def fastest_gain(row: pd.Series) -> str:
+def fastest_gain(row: Row) -> str:
     """The gain of a case's winner, or of the first of a tie, over REFERENCE, with its interval; 1× for REFERENCE
     itself."""
     value, low, high = (row[f"fastest_gain{end}"] for end in ("", "_low", "_high"))
@@ -150,10 +153,15 @@ def fastest_gain(row: pd.Series) -> str:
 
 def rows(cells: pd.DataFrame, shown: list[Column], precision: float | None) -> list[list[Entry]]:
     """The full table: every cell of the run, also those without a result."""
+    return entries(frame(cells, precision), shown)
+
+
+def frame(cells: pd.DataFrame, precision: float | None) -> pd.DataFrame:
+    """The cells with what columns show of them beside their figures: outcome, too_wide, warned."""
     frame = with_outcome(cells).assign(too_wide=~reached(cells, precision) if precision else False)
     if "warnings" in frame:
         frame["warned"] = frame["warnings"].map(short)
-    return entries(frame, shown)
+    return frame
 
 
 def entries(frame: pd.DataFrame, shown: list[Column]) -> list[list[Entry]]:
@@ -170,12 +178,12 @@ def _entry(column: Column, row: pd.Series) -> Entry:
     return Entry(text, order, hint, column.choice(text))
 
 
-def plain(name: str) -> Callable[[pd.Series], str]:
+def plain(name: str) -> Callable[[Row], str]:
     """What shows a field as it is."""
     return lambda row: str(row[name])
 
 
-def axis_text(axis: str) -> Callable[[pd.Series], str]:
+def axis_text(axis: str) -> Callable[[Row], str]:
     """What shows an axis of Case."""
     if axis == "bidirectional":
         return lambda row: "both" if row[axis] else "one"

@@ -36,10 +36,11 @@ def with_winners(cells: pd.DataFrame) -> pd.DataFrame:
     """Add COLUMNS to each row of a case that has a winner."""
     found, short = winners(cells), short_names(cells["implementation"])
     texts = {case: won_by(winner, short) for case, winner in found.items()}
-    decided = {case: winner.rows.iloc[0] for case, winner in found.items() if winner.decided}
+    decided = {case: winner.at[0] for case, winner in found.items() if winner.decided}
     table = cells.assign(fastest=[texts.get(case, "") for case in cells["case"]])
     for column, gain in zip(COLUMNS[1:], GAIN, strict=True):
-        table[column] = [float(decided[case][gain]) if case in decided else math.nan for case in cells["case"]]
+        values = cells[gain].tolist()
+        table[column] = [values[decided[case]] if case in decided else math.nan for case in cells["case"]]
     return table
 
 

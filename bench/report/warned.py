@@ -19,6 +19,7 @@ from bench.table.comparison import (
     NOT_PINNED,
     ONE_PROCESS,
     PARTS,
+    SHARED_CORE,
     TAKEN_AGAIN,
     UNCHECKED,
     EstimateWarning,
@@ -28,6 +29,7 @@ from bench.table.comparison import (
 _SHORT: dict[str, Callable[[float], str]] = {
     DISTURBED: lambda share: f"disturbed {whole_percent(share)}",
     TAKEN_AGAIN: lambda passes: f"{_count(passes, 'pass', 'passes')} taken again",
+    SHARED_CORE: lambda passes: f"shared core in {_count(passes, 'pass', 'passes')}",
     DRIFT: lambda factor: f"drift {factor:.1f}×",
     FEW_ROUNDS: lambda rounds: f"{_count(rounds, 'round', 'rounds')} a pass",
     FEW_PASSES: lambda passes: _count(passes, "pass", "passes"),
@@ -43,6 +45,10 @@ _SHORT: dict[str, Callable[[float], str]] = {
 _SENTENCES: dict[str, Callable[[float], str]] = {
     DISTURBED: lambda share: f"others had the core up to {whole_percent(share)} of the time; not counted",
     TAKEN_AGAIN: lambda passes: f"up to {_count(passes, 'pass was', 'passes were')} disturbed and taken again",
+    SHARED_CORE: lambda passes: (
+        "disturbed: another run measured on the same core at the same time, "
+        f"in up to {_count(passes, 'pass', 'passes')}"
+    ),
     DRIFT: lambda factor: (
         f"the machine was up to {factor:.1f}× slower in one pass than in another; speed-ups hold, times are means"
     ),

@@ -139,7 +139,7 @@ def why(run: Run, scene: Scene) -> Why:
     """What explains a run; `scene` is what its pictures share."""
     if scene.cells.empty:
         return Why()
-    found = fitted(run)
+    found = fitted(run, set(scene.cells["case"]))
     context = Context(scene.cells, run.manifest.baseline)
     pictures = [
         bars.picture(scene, run.profile) if run.profile else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.host.machine import differences
+from bench.host.identity import differences
 from bench.store.passes import test_name
 
 OPTION = "--benchmark-compare-fail"

@@ -24,8 +24,7 @@ from bench.cases.case import Case, Cell
 from bench.cases.settings import Settings
 from bench.cases.words import in_words
 from bench.host.clock import Ledger
-from bench.host.identity import place
-from bench.host.machine import OtherMachine, differences
+from bench.host.identity import OtherMachine, differences, place
 from bench.host.process import Worker, WorkerDied
 from bench.run.crew import Crew, file_name
 from bench.run.plan import STARTING_SECONDS, CasePlan, CaseSamples, ControlFailed, measure, plan_pass

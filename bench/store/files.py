@@ -29,9 +29,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, indented by one so that a diff shows which figure changed; NaN is refused."""
-    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode() + b"\n")
+def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
+    """Write JSON, indented by one so that a diff shows which figure changed, or on one line where it is so large that
+    nobody would look; NaN is refused."""
+    write_atomically(path, json.dumps(content, indent=indent, allow_nan=False).encode() + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -92,9 +92,14 @@ class Manifest:
                 record.status, record.reason = FAILED, reason
 
 
+MANY = 2000
+"""Cells beyond which run.json is written on one line."""
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write run.json. Raises OSError."""
-    write_json(folder / "run.json", manifest.__dict__ | {"cells": [cell.__dict__ for cell in manifest.cells]})
+    content = manifest.__dict__ | {"cells": [cell.__dict__ for cell in manifest.cells]}
+    write_json(folder / "run.json", content, None if len(manifest.cells) > MANY else 1)
 
 
 def read_manifest(folder: Path) -> Manifest:

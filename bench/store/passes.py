@@ -10,8 +10,12 @@ import datetime
 import importlib.metadata
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.cases.case import ALIASES, FIELDS, QUANTILES, Case, Cell
 from bench.store.files import BrokenFile, take, write_json
@@ -122,10 +126,21 @@ def benchmark_entry(info: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dict[str, Any]]:
-    """The samples of one pass, checked."""
-    rows = []
-    seen: set[Cell] = set()
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """What a pass holds of one cell: calls in a block, what it chose to run, and by name the times of its blocks as
+    arrays of one length, NaN where they are not known."""
+
+    case: str
+    implementation: str
+    calls: int
+    chosen: str
+    times: Mapping[str, NDArray[np.float64]]
+
+
+def blocks(content: dict[str, Any], path: Path) -> list[Blocks]:
+    """The samples of one pass, checked. Raises BrokenFile naming file and field."""
+    found: dict[Cell, Blocks] = {}
     for index, benchmark in enumerate(take(content, path, "benchmarks", list)):
         where = f"benchmarks[{index}].extra_info"
         info = take(benchmark, path, "extra_info", dict)
@@ -141,24 +156,19 @@ def rows(content: dict[str, Any], path: Path, run: str, number: int) -> list[dic
             raise BrokenFile(
                 f"{path}: the field {where}.case is {info['case']!r}, but its sizes are those of {case.id}"
             )
-        blocks = {name: _times(info, path, where, name) for name in ("seconds", "control_seconds")}
-        count = len(blocks["seconds"])
+        times = {name: _times(info, path, where, name) for name in ("seconds", "control_seconds")}
+        count = len(times["seconds"])
         for name in ("event_seconds", *EVIDENCE):
             known = info.get(name) is not None
-            blocks[name] = _times(info, path, where, name, least=name in EVIDENCE) if known else [math.nan] * count
-        for name, values in blocks.items():
+            times[name] = _times(info, path, where, name, least=name in EVIDENCE) if known else np.full(count, math.nan)
+        for name, values in times.items():
             if len(values) != count:
                 raise BrokenFile(f"{path}: the field {where}.{name} has another length than seconds")
-        common = {"run": run, "pass": number, **case.as_dict(), "case": case.id}
-        common |= {"implementation": take(info, path, "implementation", str), "calls": take(info, path, "calls", int)}
-        if (case.id, common["implementation"]) in seen:
-            raise BrokenFile(f"{path}: the field {where} is the second of {common['implementation']} on {case.id}")
-        seen.add((case.id, common["implementation"]))
-        rows += [
-            common | {"round": k} | dict(zip(blocks, values, strict=True))
-            for k, values in enumerate(zip(*blocks.values(), strict=True))
-        ]
-    return rows
+        implementation, calls = take(info, path, "implementation", str), take(info, path, "calls", int)
+        if (case.id, implementation) in found:
+            raise BrokenFile(f"{path}: the field {where} is the second of {implementation} on {case.id}")
+        found[case.id, implementation] = Blocks(case.id, implementation, calls, str(info.get("chosen") or ""), times)
+    return list(found.values())
 
 
 def latencies(content: dict[str, Any], path: Path, number: int) -> list[dict[str, Any]]:
@@ -191,14 +201,16 @@ def _latency(info: dict[str, Any], path: Path, where: str) -> dict[str, float]:
     return found
 
 
-def _times(info: dict[str, Any], path: Path, where: str, name: str, least: bool = False) -> list[float]:
+def _times(info: dict[str, Any], path: Path, where: str, name: str, least: bool = False) -> NDArray[np.float64]:
     """A list of seconds; with `least`, of what may also be nothing. Raises BrokenFile for one that cannot be a time."""
     values: list[float] = take(info, path, name, list)
     if not values:
         raise BrokenFile(f"{path}: the field {where}.{name} is empty")
-    for k, value in enumerate(values):
-        _check_time(value, path, f"{where}.{name}[{k}]", least)
-    return values
+    found = np.array(values, float) if {*map(type, values)} <= {int, float} else np.array([math.nan])
+    if not np.isfinite(found).all() or not (found.min() >= 0 if least else found.min() > 0):
+        for k, value in enumerate(values):
+            _check_time(value, path, f"{where}.{name}[{k}]", least)
+    return found
 
 
 def _check_time(value: object, path: Path, field: str, least: bool = False) -> None:

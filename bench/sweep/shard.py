@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench.host.machine import OtherMachine
+from bench.host.identity import OtherMachine
 from bench.run.explanation import Explaining, explain
 from bench.run.progress import Listener
 from bench.run.runner import Runner

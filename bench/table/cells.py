@@ -8,7 +8,7 @@ reached, passes_wanted           the precision asked for: is it there, and how m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,13 @@ import pandas as pd
 from bench.cases.case import FIELDS, Case, Cell
 from bench.store.manifest import MEASURED, CellRecord
 from bench.table import comparison
-from bench.table.comparison import (
-    NOT_PINNED,
-    TAKEN_AGAIN,
-    EstimateWarning,
-    against_the_leader,
-    compare,
-    log_ratios,
-    standings,
-)
-from bench.table.observation import by_pass, with_counted
+from bench.table.comparison import Comparison, log_ratios, standings
+from bench.table.leader import leaders
+from bench.table.measured import measured_numbers, measured_samples, number_of, sampled_of, warnings
 from bench.table.reading import Run, read_run
-from bench.table.stats import Estimate, interval_of_ratio, passes_needed
+from bench.table.sampled import Ratios, Sampled
+from bench.table.segments import Ints
+from bench.table.stats import Floats, passes_needed
 from bench.why.floor import floor
 from bench.why.limits.limits import Limits
 from bench.why.profile.record import ProfileRecord, label, overhead_share
@@ -56,83 +51,147 @@ def cells(run: Run) -> pd.DataFrame:
     seen; meters, a dict of a call's counts (`bench.why.meters`), where any were counted; warnings, a tuple of what
     qualifies the estimates (`bench.table.comparison`). NaN where nothing is to be said.
     """
-    measured = measured_samples(run)
-    first = run.manifest.first_passes or None
-    profiles = run.profile.by_cell() if run.profile else {}
-    by_case: dict[str, dict[str, pd.DataFrame]] = {}
-    for (of, name), samples in measured.items():
-        by_case.setdefault(of, {})[name] = samples
-    behind, standing = _standings(run, by_case)
-    rows = []
-    for record in run.manifest.cells:
-        case, cell = Case.parse(record.case), record.cell
-        row = {"case": record.case, **case.as_dict(), **{k: v for k, v in record.__dict__.items() if k != "case"}}
-        row |= {"warnings": (), "standing": standing.get(cell, "")}
-        samples = measured.get(cell)
-        if samples is not None:
-            row |= _measured(samples, first) | {"rounds": len(samples)}
-            there = by_case[record.case]
-            for what, other in (("speedup", run.manifest.baseline), ("gain", REFERENCE)):
-                if other in there:
-                    row |= _ends(what, compare(record.case, record.implementation, other, there, first).ratio)
-            row |= _ends("behind", behind[cell]) if cell in behind else {}
-            row["step_seconds"] = row["seconds"] / case.seq_len
-            profile = profiles.get(cell)
-            row |= _gap(record, row, run.limits) | _label(profile, run.limits, record.products)
-            row["warnings"] = comparison.joined(
-                warnings(run, samples),
-                comparison.of_profile(profile),
-                comparison.of_gap(row.get("gap")),
-                comparison.of_products(record.products),
-            )
-        rows.append(row)
+    if not (records := run.manifest.cells):
+        return pd.DataFrame([]).reindex(columns=_wanted(run))
+    sampled, cases = sampled_of(run), {name: Case.parse(name) for name in {record.case for record in records}}
+    of = [cases[record.case] for record in records]
+    number = np.array([number_of(sampled, record) for record in records])
+    behind, standing = _standings(run, sampled)
+    table: dict[str, Any] = {name: [getattr(case, name) for case in of] for name in FIELDS}
+    table |= {name: [getattr(record, name) for record in records] for name in records[0].__dict__}
+    table["standing"] = [standing.get(k, "") for k in number.tolist()]
+    times = _times(sampled, run.manifest.first_passes or None)
+    for name, found in {**times, **_speedups(run, sampled), "behind": behind}.items():
+        for end in ("value", "low", "high"):
+            table[name if end == "value" else f"{name}_{end}"] = _placed(getattr(found, end), number)
+    table["passes"] = _placed(sampled.pass_counts, number)
+    rounds = _placed(np.diff(sampled.ends), number)
+    table["rounds"] = rounds if np.isnan(rounds).any() else rounds.astype(int)
+    table["step_seconds"] = table["seconds"] / np.array([case.seq_len for case in of])
+    table |= _why(run, of, table["seconds"])
+    table["warnings"] = _qualified(run, sampled, number, table.get("gap"))
+    return pd.DataFrame(table).reindex(columns=_wanted(run))
+
+
+def _wanted(run: Run) -> list[str]:
+    """The columns of the table."""
     wanted = ["case", *FIELDS, "implementation", "status", "reason", "about", "same_as", "needs", "lines"]
     wanted += ["passes", "rounds", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high"))]
     wanted += ["standing", "step_seconds", "floor_seconds", "gap", "label", "overhead", "operators", "call_seconds"]
     wanted += ["peak_bytes", "build_seconds", "parity_error", "parity_seq_len", "weights_dtype", "chosen", "warnings"]
-    wanted += ["products"] if any(record.products for record in run.manifest.cells) else []
-    wanted += ["useful_steps"] if any(record.useful_steps for record in run.manifest.cells) else []
-    wanted += ["kernel"] if any(record.kernel for record in run.manifest.cells) else []
-    wanted += ["meters"] if any(record.meters for record in run.manifest.cells) else []
-    return pd.DataFrame(rows).reindex(columns=wanted)
+    for name in ("products", "useful_steps", "kernel", "meters"):  # where any cell has them
+        wanted += [name] if any(getattr(record, name) for record in run.manifest.cells) else []
+    return wanted
 
 
-def _standings(
-    run: Run, by_case: Mapping[str, Mapping[str, pd.DataFrame]]
-) -> tuple[dict[Cell, Estimate], dict[Cell, str]]:
-    """How far each measured cell is behind the leader of its case, and its standing there.
+def _placed(values: Floats | Ints, number: Ints) -> Floats:
+    """Values by the number of a cell, in the order of the records; NaN for what has no samples."""
+    return np.where(number >= 0, np.append(values, math.nan)[number], math.nan)
+
+
+def _times(sampled: Sampled, first: int | None = None) -> dict[str, Ratios]:
+    """The estimates of each cell that need no other."""
+    count = len(sampled.cells)
+    found = {"seconds": sampled.over("counted"), "control_ratio": sampled.over("counted", "control_counted")}
+    estimates = {name: logs.estimates(count, first) for name, logs in found.items()}
+    events = ~np.isnan(sampled.column("event_seconds"))
+    if count and (whole := np.logical_and.reduceat(events, sampled.ends[:-1])).any():
+        timed = sampled.over("event_seconds").estimates(count, first)
+        value, low, high = (np.where(whole, each, math.nan) for each in (timed.value, timed.low, timed.high))
+        estimates["event_seconds"] = Ratios(value, low, high, timed.passes, timed.p)
+    return estimates
+
+
+def _speedups(run: Run, sampled: Sampled) -> dict[str, Ratios]:
+    """Of each cell over the baseline, and over REFERENCE, where these were measured in the same case."""
+    first = run.manifest.first_passes or None
+    known = measured_numbers(run, sampled)
+    found = {}
+    for what, other in (("speedup", run.manifest.baseline), ("gain", REFERENCE)):
+        base = {sampled.cells[k][0]: k for k in known if sampled.cells[k][1] == other}
+        own = np.array([k for k in known if sampled.cells[k][0] in base], np.int64)
+        ratios = sampled.ratios(own, np.array([base[sampled.cells[k][0]] for k in own], np.int64), first)
+        found[what] = ratios.scattered(own, len(sampled.cells))
+    return found
+
+
+def _standings(run: Run, sampled: Sampled) -> tuple[Ratios, dict[int, str]]:
+    """How far each measured cell is behind the leader of its case, and its standing there, by the number of the cell.
 
     Two kinds of cells compete with nobody: what computes another network, of rounded weights; and what runs the code of
     an implementation that is there itself, since one code can't be faster than itself.
     """
-    records = run.manifest.by_cell()
-    first = run.manifest.first_passes or None
-    behind: dict[Cell, Estimate] = {}
-    standing: dict[Cell, str] = {}
-    for case, samples in by_case.items():
-        own = {name: records[case, name] for name in samples}
-        competing = [name for name in samples if not own[name].weights_dtype and own[name].same_as not in samples]
-        found = against_the_leader(case, {name: samples[name] for name in competing}, first)
-        if not found:
-            continue
-        leader = found[0].one
-        found_by = {each.other: each for each in found}
-        for name in samples:
-            each = found_by.get(name) or compare(case, leader, name, samples, first)
-            behind[case, name] = each.ratio
-        standing |= {(case, name): said for name, said in standings(found).items()}
-    return behind, standing
+    records, first = run.manifest.by_cell(), run.manifest.first_passes or None
+    by_case: dict[str, list[int]] = {}
+    for k in measured_numbers(run, sampled):
+        by_case.setdefault(sampled.cells[k][0], []).append(k)
+    competing = {}
+    for case, numbers in by_case.items():
+        names = {sampled.cells[k][1] for k in numbers}
+        own = [(k, records[sampled.cells[k]]) for k in numbers]
+        competing[case] = [k for k, record in own if not record.weights_dtype and record.same_as not in names]
+    raced = [case for case, numbers in competing.items() if len(numbers) > 1]
+    led = leaders(sampled, [competing[case] for case in raced], first)
+    found: list[list[Comparison]] = [[] for _ in raced]
+    for at, k in enumerate(led.cells.tolist()):
+        race = int(led.whose[at])
+        if k != led.leader[race]:
+            one, other = sampled.cells[led.leader[race]][1], sampled.cells[k][1]
+            found[race].append(Comparison(raced[race], one, other, led.ratios.at(at), p=float(led.ratios.p[at])))
+    standing = {
+        sampled.number[case, name]: said
+        for case, each in zip(raced, found, strict=True)
+        for name, said in standings(each).items()
+    }
+    every = np.array([k for case in raced for k in by_case[case]], np.int64)
+    first_of = np.repeat(led.leader, [len(by_case[case]) for case in raced])
+    return sampled.ratios(first_of, every, first).scattered(every, len(sampled.cells)), standing
 
 
-def _gap(record: CellRecord, row: Mapping[str, Any], limits: Limits | None) -> dict[str, float]:
-    """The floor and how many times as long it takes; nothing where a limit is missing."""
-    case = Case.parse(record.case)
+def _why(run: Run, of: Sequence[Case], seconds: Floats) -> dict[str, Any]:
+    """Floors, gaps, and what bounds each cell, where limits and profiles are known."""
+    profiles, floors = run.profile.by_cell() if run.profile else {}, dict[tuple[Any, ...], float | None]()
+    found: dict[str, list[Any]] = {
+        name: [math.nan] * len(of) for name in ("floor_seconds", "gap", "label", "overhead", "operators")
+    }
+    for k in np.flatnonzero(~np.isnan(seconds)).tolist():
+        record = run.manifest.cells[k]
+        key = (record.case, record.weights_dtype, str(record.products), record.useful_steps)
+        if key not in floors:
+            floors[key] = _floor(of[k], record, run.limits)
+        if (least := floors[key]) is not None:
+            found["floor_seconds"][k], found["gap"][k] = least, float(seconds[k]) / least
+        for name, value in _label(profiles.get(record.cell), run.limits, record.products).items():
+            found[name][k] = value
+    return found
+
+
+def _floor(case: Case, record: CellRecord, limits: Limits | None) -> float | None:
+    """The floor, NaN where a limit is missing; None where the network's operations are not known."""
     try:
         counts = record.products, record.useful_steps
-        least = floor(case, limits, record.weights_dtype, *counts).seconds if limits else math.nan
+        return floor(case, limits, record.weights_dtype, *counts).seconds if limits else math.nan
     except NoFloor:
-        return {}
-    return {"floor_seconds": least, "gap": row["seconds"] / least}
+        return None
+
+
+def _qualified(run: Run, sampled: Sampled, number: Ints, gaps: Sequence[float] | None) -> list[Any]:
+    """Of each cell its warnings."""
+    profiles = run.profile.by_cell() if run.profile else {}
+    carried = warnings(run)
+    found: list[Any] = []
+    for record, k, gap in zip(run.manifest.cells, number.tolist(), gaps or [], strict=True):
+        found.append(
+            comparison.joined(
+                carried[record.cell],
+                comparison.of_profile(profiles.get(record.cell)),
+                comparison.of_gap(gap),
+                comparison.of_products(record.products),
+            )
+            if k >= 0
+            else ()
+        )
+    return found
 
 
 def _label(record: ProfileRecord | None, limits: Limits | None, counted: Counted) -> dict[str, Any]:
@@ -146,63 +205,6 @@ def _label(record: ProfileRecord | None, limits: Limits | None, counted: Counted
     except NoFloor:
         return found
     return found | {"label": bound}
-
-
-def measured_samples(run: Run) -> dict[Cell, pd.DataFrame]:
-    """(case, implementation) -> samples, of the cells that count as measured; a cell that failed in a pass doesn't.
-
-    What counts of each block stands beside it; see `bench.table.observation`.
-    """
-    by_cell = dict(list(with_counted(run.samples).groupby(["case", "implementation"], sort=False)))
-    sound = {record.cell for record in run.manifest.cells if record.status == MEASURED}
-    return {cell: samples for cell, samples in by_cell.items() if cell in sound}
-
-
-def warnings(run: Run, samples: pd.DataFrame) -> list[EstimateWarning]:
-    """What qualifies whatever is estimated from the samples of one cell of a run."""
-    found = comparison.of_samples(samples, run.manifest.first_passes or None)
-    if again := run.taken_again.get(samples["case"].iloc[0], 0):
-        found.append(EstimateWarning(TAKEN_AGAIN, again))
-    if run.manifest.machine.get("pinned") is False:
-        found.append(EstimateWarning(NOT_PINNED))
-    return found
-
-
-def pass_seconds(run: Run) -> dict[Cell, pd.Series]:
-    """(case, implementation) -> seconds per call by pass, of measured cells.
-
-    Only of the passes that were planned before any was seen: those added for a precision hold some cells only.
-    """
-    first = run.manifest.first_passes or np.inf
-    return {
-        cell: np.exp(by_pass(samples[samples["pass"] <= first].assign(unit=1.0), "counted", "unit")["log"])
-        for cell, samples in measured_samples(run).items()
-        if (samples["pass"] <= first).any()
-    }
-
-
-def log_controls(samples: pd.DataFrame) -> pd.DataFrame:
-    """The same of their time over the control's."""
-    return by_pass(samples, "counted", "control_counted")
-
-
-def _measured(samples: pd.DataFrame, first: int | None) -> dict[str, float]:
-    """The estimates of one cell that need no other."""
-    samples = samples.assign(unit=1.0)
-    row: dict[str, float] = {}
-    found = {"seconds": by_pass(samples, "counted", "unit"), "control_ratio": log_controls(samples)}
-    if samples["event_seconds"].notna().all():
-        found["event_seconds"] = by_pass(samples, "event_seconds", "unit")
-    for name, logs in found.items():
-        if len(logs):
-            row |= _ends(name, interval_of_ratio(logs["log"].tolist(), first, errors=logs["error"].tolist()))
-    row["passes"] = float(len(found["seconds"]))
-    return row
-
-
-def _ends(name: str, estimate: Estimate) -> dict[str, float]:
-    """An estimate as columns."""
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 NOT_REACHED = "not reached"

@@ -2,9 +2,8 @@
 
 log_ratios(samples, baseline)       what each pass says of a ratio
 compare(...)                        one Comparison
-against_the_leader(...)             the Comparisons of a case's leader with all others
 standings(comparisons)              who is the fastest, ties with it, or may be it
-of_samples, of_profile, of_gap      warnings: facts that qualify an estimate, carried by it as data
+EstimateWarning, of_profile, of_gap warnings: facts that qualify an estimate, carried by it as data
 
 Rounds are paired: in each, all implementations of a Case take their turn within milliseconds. What the machine and the
 process add to all of them cancels in the ratio of two, not in the times nor in the speed-ups over a third. So two are
@@ -16,18 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from bench.table.observation import SPIKE, by_pass, waited_share
-from bench.table.stats import CONFIDENCE, Estimate, holm, interval_of_ratio, p_above, weighted_mean
+from bench.table.observation import SPIKE
+from bench.table.sampled import Sampled
+from bench.table.stats import CONFIDENCE, Estimate, holm
 from bench.why.profile.record import AGREED, PROFILED, ProfileRecord
 from bench.why.work import Counted
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 DISTURBED = "disturbed"
 """The share of the blocks' time in which something else had the core; where only switches are known, of the blocks."""
@@ -47,6 +44,8 @@ NO_EVIDENCE = "no evidence"
 """Passes of which nothing is known but times, as in files of earlier versions; they are read by the median."""
 COUNTED = "counted"
 """The network does not state its operations; they were counted, and floor and laws rest on that. No value."""
+SHARED_CORE = "shared core"
+"""Passes during which another run measured on the same core of the same machine."""
 NOT_PINNED = "not pinned"
 """The system binds no process to a core, so that implementations and control may have met different ones; no value."""
 ONE_PROCESS, UNCHECKED = "one process", "unchecked"
@@ -65,33 +64,6 @@ class EstimateWarning:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {"kind": self.kind, "value": self.value}
-
-
-def of_samples(samples: pd.DataFrame, first_passes: int | None) -> list[EstimateWarning]:
-    """What the samples of a cell say against its estimates; they are as `bench.table.observation.with_counted` gives
-    them."""
-    found = [EstimateWarning(DISTURBED, share) for share in [disturbed(samples)] if share > DISTURBED_FROM]
-    by_pass = samples.groupby("pass")
-    speeds = by_pass["control_counted"].median()
-    if (drift := float(speeds.max() / speeds.min())) > DRIFT_FROM:
-        found.append(EstimateWarning(DRIFT, drift))
-    if (rounds := int(by_pass.size().min())) < FEW_ROUNDS_BELOW:
-        found.append(EstimateWarning(FEW_ROUNDS, rounds))
-    if len(speeds) < min(FEW_PASSES_BELOW, first_passes or FEW_PASSES_BELOW) or len(speeds) < 2:
-        found.append(EstimateWarning(FEW_PASSES, len(speeds)))
-    if blind := int((~by_pass["evidence"].all()).sum()):
-        found.append(EstimateWarning(NO_EVIDENCE, blind))
-    return found
-
-
-def disturbed(samples: pd.DataFrame) -> float:
-    """The share of the time of these blocks in which something else had the core, or of the blocks that were stopped;
-    NaN where neither is known."""
-    known = samples[samples["waited_seconds"].notna()]
-    if len(known):
-        return waited_share(known["seconds"] * known["calls"], known["waited_seconds"] * known["calls"])
-    stopped = samples["switches"].dropna()
-    return float((stopped > 0).mean())
 
 
 def of_profile(record: ProfileRecord | None) -> list[EstimateWarning]:
@@ -151,42 +123,49 @@ class Comparison:
     def relation(self) -> str:
         """What `one` is to `other` for certain: a tie where the whole interval lies within TIE of 1; else faster or
         slower where it leaves out 1; else undecided."""
-        low, high = self.ratio.low, self.ratio.high
-        if math.isnan(low) or math.isnan(high):
-            return UNKNOWN
-        if low >= 1 / (1 + TIE) and high <= 1 + TIE:
-            return TIED
-        return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+        return relation_of(self.ratio.low, self.ratio.high)
+
+
+def relation_of(low: float, high: float) -> str:
+    """The relation that an interval decides."""
+    if math.isnan(low) or math.isnan(high):
+        return UNKNOWN
+    if low >= 1 / (1 + TIE) and high <= 1 + TIE:
+        return TIED
+    return FASTER if low > 1 else SLOWER if high < 1 else UNDECIDED
+
+
+def relations(low: pd.Series, high: pd.Series) -> pd.Series:
+    """The same of many."""
+    return pd.Series(list(map(relation_of, low.tolist(), high.tolist())), low.index, dtype=object)
 
 
 NEEDED = ("pass", "round", "counted", "evidence")
 """Columns of samples that a ratio is made of."""
 
 
+def together(samples: Mapping[str, pd.DataFrame]) -> Sampled:
+    """The samples of a case's implementations, which need NEEDED; the first has the number 0."""
+    frames = [frame[list(NEEDED)].assign(case="", implementation=f"{k:04}") for k, frame in enumerate(samples.values())]
+    return Sampled(pd.concat(frames, ignore_index=True))
+
+
 def log_ratios(samples: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
     """By pass, over the passes and rounds that both have: `log`, of the time of the baseline over that of these
     samples, and its `error` within the pass."""
-    # `pandas.merge` says the same, and takes a third of a report
-    columns = [{name: frame[name].to_numpy() for name in NEEDED} for frame in (baseline, samples)]
-    first, second = (each["pass"].astype(np.int64) << 32 | each["round"] for each in columns)
-    _, *shared = np.intersect1d(first, second, assume_unique=True, return_indices=True)
-    base, own = ({name: found[name][at] for name in NEEDED} for found, at in zip(columns, shared, strict=True))
-    both = {"pass": own["pass"], "base": base["counted"], "own": own["counted"]}
-    return by_pass(both | {"evidence": base["evidence"] & own["evidence"]}, "base", "own")
+    if samples.empty or baseline.empty:
+        return pd.DataFrame({"log": [], "error": []})
+    found = together({"own": samples, "base": baseline}).logs(np.array([0]), np.array([1]))
+    return pd.DataFrame({"log": found.log, "error": found.error}, index=pd.Index(found.passes, name="pass"))
 
 
 def compare(
     case: str, one: str, other: str, samples: Mapping[str, pd.DataFrame], first: int | None = None
 ) -> Comparison:
     """One implementation against another by their samples, which are as `bench.table.observation.with_counted` gives
-    them; the ratio is NaN where they share no round. `first` is as in `bench.table.stats.interval_of_mean`."""
-    found = log_ratios(samples[one], samples[other])
-    if found.empty:
-        return Comparison(case, one, other, Estimate(math.nan, math.nan, math.nan, 0))
-    logs, errors = found["log"].tolist(), found["error"].tolist()
-    mean, error, freedom = weighted_mean(logs, first, errors)
-    p = p_above(mean, error, freedom, 0.0) if freedom else math.nan
-    return Comparison(case, one, other, interval_of_ratio(logs, first, errors=errors), p=p)
+    them; the ratio is NaN where they share no round. `first` is as in `bench.table.sampled.Logs.estimates`."""
+    found = together({"one": samples[one], "other": samples[other]}).ratios(np.array([0]), np.array([1]), first)
+    return Comparison(case, one, other, found.at(0), p=float(found.p[0]))
 
 
 def of_row(row: Mapping[str, Any] | pd.Series, ratio: str) -> Comparison:
@@ -202,23 +181,6 @@ def apart(one: Mapping[str, Any] | pd.Series, other: Mapping[str, Any] | pd.Seri
     if one[f"{column}_low"] > other[f"{column}_high"]:
         return 1
     return -1 if one[f"{column}_high"] < other[f"{column}_low"] else 0
-
-
-def against_the_leader(case: str, samples: Mapping[str, pd.DataFrame], first: int | None = None) -> list[Comparison]:
-    """The leader of a case, `one` of each, with every other implementation: the one that none is faster than by the
-    value of their ratio. Nothing for fewer than two.
-
-    Ratios of incomplete passes need not agree on one: then it is the last of as many tries as there are names.
-    """
-    leader = min(samples, key=lambda name: float(samples[name]["counted"].mean()), default="")
-    found: list[Comparison] = []
-    for _ in samples:
-        found = [compare(case, leader, other, samples, first) for other in samples if other != leader]
-        ahead = [each for each in found if each.ratio.value < 1]
-        if not ahead:
-            break
-        leader = min(ahead, key=lambda each: each.ratio.value).other
-    return found
 
 
 def standings(found: Sequence[Comparison]) -> dict[str, str]:

@@ -9,7 +9,7 @@ say how well the three numbers are known, not how well the law holds; that, cell
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 
 from bench.cases.case import FIELDS, Case
 from bench.store.manifest import Manifest
-from bench.table.cells import pass_seconds
+from bench.table.measured import pass_seconds
 from bench.table.reading import Run
 from bench.table.stats import Estimate, interval_of_mean
 from bench.why.work import Counted, layers_of
@@ -211,11 +211,11 @@ class Laws(NamedTuple):
         )
 
 
-def laws(run: Run) -> Laws:
-    """The laws of a run, in the order of its cells."""
+def laws(run: Run, cases: Collection[str] | None = None) -> Laws:
+    """The laws of a run, or of some of its Cases, in the order of its cells."""
     groups: dict[tuple[Any, ...], dict[Point, pd.Series]] = {}
     counted = {record.case: record.products for record in run.manifest.cells if record.products}
-    for (name, implementation), seconds in pass_seconds(run).items():
+    for (name, implementation), seconds in pass_seconds(run, cases).items():
         case = Case.parse(name)
         key = (implementation, *(getattr(case, field) for field in SETTING))
         groups.setdefault(key, {})[point_of(case, counted.get(name))] = seconds

@@ -29,11 +29,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import pdtri
+
+from bench.table.segments import Segments
 
 SPIKE = 1.3
 """Times the median of the control's blocks in a pass: its blocks vary by 5 to 10 %, stolen ones by whole
@@ -63,17 +66,18 @@ def running_seconds(seconds: ArrayLike, waited: ArrayLike) -> Times:
     return np.asarray(np.maximum(taken - np.asarray(waited, float), taken / 100))
 
 
-def counting(seconds: ArrayLike, waited: ArrayLike, switches: ArrayLike) -> tuple[Times, bool]:
+def counting(seconds: ArrayLike, waited: ArrayLike, switches: ArrayLike) -> tuple[Times, Any]:
     """Of each block of one cell in one pass the seconds that count, but for spikes: NaN where it was stopped for
-    nobody knows how long. And whether anything is known of how its blocks were disturbed; without that, all count."""
+    nobody knows how long. And whether anything is known of how its blocks were disturbed; without that, all count.
+
+    Here and below, the last axis is that of the blocks: a matrix has a cell and pass in each line."""
     taken, stopped = np.asarray(seconds, float), np.asarray(switches, float)
     running = running_seconds(taken, waited)
-    if not np.isnan(running).any():
-        return running, True
-    if np.isnan(stopped).any():
-        return taken, False
-    enough = np.mean(stopped > 0) <= 1 - STOPPED_ROUNDS_LEFT
-    return np.where((stopped > 0) & enough, math.nan, taken), True
+    measured = ~np.isnan(running).any(axis=-1, keepdims=True)
+    told = ~np.isnan(stopped).any(axis=-1, keepdims=True)
+    enough = np.mean(stopped > 0, axis=-1, keepdims=True) <= 1 - STOPPED_ROUNDS_LEFT
+    counts = np.where(told & enough & (stopped > 0), math.nan, taken)
+    return np.where(measured, running, counts), (measured | told)[..., 0]
 
 
 def waited_share(seconds: ArrayLike, waited: ArrayLike) -> float:
@@ -81,21 +85,28 @@ def waited_share(seconds: ArrayLike, waited: ArrayLike) -> float:
     return float(np.asarray(waited, float).sum() / np.asarray(seconds, float).sum())
 
 
-def spikes(control: ArrayLike) -> int:
+def spikes(control: ArrayLike) -> Any:
     """How many blocks of the control, less their waiting, in one pass are spikes."""
     blocks = np.asarray(control, float)
-    return int((blocks > SPIKE * np.median(blocks)).sum())
+    return (blocks > SPIKE * np.median(blocks, axis=-1, keepdims=True)).sum(axis=-1)
 
 
-def clipped(seconds: ArrayLike, spike_rate: float) -> Times:
+def clipped(seconds: ArrayLike, spike_rate: ArrayLike) -> Times:
     """The blocks of one cell in one pass, the largest of them reduced to the next largest: so many as the rate of
     spikes lets expect among them at 95 %. NaN stays."""
     blocks = np.asarray(seconds, float)
-    ranked = np.sort(blocks[np.isfinite(blocks)])
-    if not spike_rate > 0 or len(ranked) < MOST_CLIPPED:
+    finite = np.isfinite(blocks)
+    there = finite.sum(axis=-1, keepdims=True)
+    rate = np.broadcast_to(np.asarray(spike_rate, float), there.shape)
+    clips = (rate > 0) & (there >= MOST_CLIPPED)
+    if not clips.any():
         return blocks
-    count = min(len(ranked) // MOST_CLIPPED, _poisson_quantile(spike_rate * len(ranked)))
-    return np.asarray(np.minimum(blocks, ranked[-count - 1]))
+    ranked = np.sort(np.where(finite, blocks, math.nan), axis=-1)  # NaN comes last
+    means, at = np.unique(rate * there, return_inverse=True)
+    expected = np.array([_poisson_quantile(mean) for mean in means])[at].reshape(there.shape)
+    reduced = np.minimum(there // MOST_CLIPPED, expected)
+    largest = np.take_along_axis(ranked, np.maximum(there - reduced - 1, 0), axis=-1)
+    return np.asarray(np.minimum(blocks, np.where(clips, largest, math.inf)))
 
 
 def _poisson_quantile(mean: float) -> int:
@@ -111,29 +122,47 @@ def ratio_of_means(numerator: ArrayLike, denominator: ArrayLike) -> Observation:
 
     Its error is that of the rounds' own deviations, own / mean - other / mean, taken to be independent.
     """
+    log, error = ratios_of_means(numerator, denominator)
+    return Observation(float(log), float(error))
+
+
+def ratios_of_means(numerator: ArrayLike, denominator: ArrayLike) -> tuple[Any, Any]:
+    """The same as two arrays, of many pairs: logs, and errors (NaN from a single round)."""
     own, other = np.asarray(numerator, float), np.asarray(denominator, float)
     both = np.isfinite(own) & np.isfinite(other)
-    own, other = own[both], other[both]
-    log = math.log(own.mean() / other.mean())
-    if len(own) < 2:
-        return Observation(log)
-    deviations = own / own.mean() - other / other.mean()
-    return Observation(log, float(deviations.std(ddof=1)) / math.sqrt(len(own)))
+    rounds = both.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = [np.where(both, each, 0.0).sum(axis=-1) / rounds for each in (own, other)]
+        deviations = np.where(both, own / means[0][..., None] - other / means[1][..., None], 0.0)
+        centred = np.where(both, deviations - (deviations.sum(axis=-1) / rounds)[..., None], 0.0)
+        spread = np.sqrt((centred**2).sum(axis=-1) / (rounds - 1))
+        return np.log(means[0] / means[1]), np.where(rounds > 1, spread / np.sqrt(rounds), math.nan)
 
 
 def median_of_ratios(numerator: ArrayLike, denominator: ArrayLike) -> Observation:
     """The median, over the rounds, of the log ratio of the two blocks of a round: for passes without evidence."""
-    return Observation(float(np.median(np.log(np.asarray(numerator, float)) - np.log(np.asarray(denominator, float)))))
+    return Observation(float(medians_of_ratios(numerator, denominator)))
 
 
-PASS = ["case", "pass"]
-CELL_PASS = [*PASS, "implementation"]
+def medians_of_ratios(numerator: ArrayLike, denominator: ArrayLike) -> Any:
+    """The same of many pairs."""
+    return np.median(np.log(np.asarray(numerator, float)) - np.log(np.asarray(denominator, float)), axis=-1)
+
+
+def observed(own: Times, other: Times, evidence: NDArray[np.bool_]) -> tuple[Times, Times]:
+    """Log and error of each pair of lines, one pass each: the ratio of the means where there is `evidence` of how the
+    pass was disturbed, else the median of the ratios."""
+    logs, errors = np.full(len(own), math.nan), np.full(len(own), math.nan)
+    logs[evidence], errors[evidence] = ratios_of_means(own[evidence], other[evidence])
+    logs[~evidence] = medians_of_ratios(own[~evidence], other[~evidence])
+    return logs, errors
 
 
 def with_counted(samples: pd.DataFrame) -> pd.DataFrame:
     """Add `counted` and `control_counted`, the seconds of each block that count (NaN: none, it was stopped), and
     `evidence`, whether anything is known of how the block and the control's were disturbed."""
-    groups = samples.groupby(CELL_PASS, sort=False).indices.values()
+    case, name = (_codes(samples[column]) for column in ("case", "implementation"))
+    cell_passes = Segments.of(case, name, samples["pass"])
     evidence = np.ones(len(samples), bool)
     columns = {}
     for whose in ("", "control_"):
@@ -141,36 +170,46 @@ def with_counted(samples: pd.DataFrame) -> pd.DataFrame:
             samples[f"{whose}{name}"].to_numpy(float) for name in ("seconds", "waited_seconds", "switches")
         )
         columns[f"{whose}counted"] = counts = seconds.copy()
-        for index in groups:
-            counts[index], known = counting(seconds[index], waited[index], switches[index])
-            evidence[index] &= known
-    frame = samples.assign(**columns, evidence=evidence)
-    if (rate := spike_rate(frame)) > 0:
+        for _, rows in cell_passes.by_length():
+            counts[rows], known = counting(seconds[rows], waited[rows], switches[rows])
+            evidence[rows] &= known[:, None]
+    run = _codes(samples["run"]) if "run" in samples else np.zeros(len(samples), int)
+    rates = spike_rates(samples.assign(**columns, evidence=evidence), run)
+    if (rates > 0).any():
         for counts in columns.values():
-            for index in groups:
-                counts[index] = clipped(counts[index], rate)
-        frame = frame.assign(**columns)
-    return frame
+            for _, rows in cell_passes.by_length():
+                counts[rows] = clipped(counts[rows], rates[run[rows[:, :1]]])
+    return samples.assign(**columns, evidence=evidence)
 
 
-def spike_rate(frame: pd.DataFrame) -> float:
-    """The share of the control's blocks in a run that are spikes; 0 where nothing is known of what disturbed them."""
-    once = frame[frame["evidence"]].drop_duplicates([*PASS, "round"]).dropna(subset="control_counted")
-    if once.empty:
-        return 0.0
-    return sum(spikes(blocks) for _, blocks in once.groupby(PASS)["control_counted"]) / len(once)
+def spike_rates(frame: pd.DataFrame, run: NDArray[Any]) -> Times:
+    """Of each run, by number, the share of the control's blocks that are spikes; 0 where nothing is known of what
+    disturbed them."""
+    runs = int(run.max(initial=-1)) + 1
+    known = np.flatnonzero(frame["evidence"].to_numpy(bool))
+    keys = [_codes(frame["case"])[known], *(frame[name].to_numpy()[known] for name in ("pass", "round"))]
+    once = Segments.of(*keys).first  # a round's control is the same for all of its implementations
+    blocks = frame["control_counted"].to_numpy(float)[known[once]]
+    counting = ~np.isnan(blocks)
+    blocks, whose = blocks[counting], run[known[once]][counting]
+    passes = Segments.of(*(key[once][counting] for key in keys[:2]))
+    found = np.zeros(runs)
+    for _, rows in passes.by_length():
+        found += np.bincount(whose[rows[:, 0]], spikes(blocks[rows]), minlength=runs)
+    return found / np.maximum(np.bincount(whose, minlength=runs), 1)
+
+
+def _codes(column: pd.Series) -> NDArray[Any]:
+    """A whole number for each distinct text of a column."""
+    return np.asarray(pd.factorize(column)[0] if column.dtype != "category" else column.cat.codes)
 
 
 def by_pass(frame: pd.DataFrame | Mapping[str, ArrayLike], numerator: str, denominator: str) -> pd.DataFrame:
     """`log` and `error` of the ratio of two columns, pass by pass in order; see `bench.table.observation`."""
     passes, evidence = np.asarray(frame["pass"]), np.asarray(frame["evidence"], bool)
     own, other = np.asarray(frame[numerator], float), np.asarray(frame[denominator], float)
-    found: dict[int, Observation] = {}
-    for number in np.unique(passes):
-        rounds = passes == number
-        estimate = ratio_of_means if evidence[rounds].all() else median_of_ratios
-        found[int(number)] = estimate(own[rounds], other[rounds])
-    return pd.DataFrame(
-        {"log": [each.log for each in found.values()], "error": [each.error for each in found.values()]},
-        index=pd.Index(list(found), name="pass"),
-    )
+    found = Segments.of(passes)
+    logs, errors = np.full(len(found), math.nan), np.full(len(found), math.nan)
+    for which, rows in found.by_length():
+        logs[which], errors[which] = observed(own[rows], other[rows], np.asarray(evidence[rows].all(axis=1)))
+    return pd.DataFrame({"log": logs, "error": errors}, index=pd.Index(passes[found.first], name="pass"))

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 
-import pandas as pd
+import numpy as np
 
 from bench.cases.case import Cell
-from bench.table.cells import measured_samples
-from bench.table.comparison import Comparison, compare
+from bench.table.comparison import Comparison
+from bench.table.measured import measured_numbers, sampled_of
 from bench.table.reading import Run
-from bench.table.stats import Estimate
 
 
-def ratios(run: Run, baselines: Sequence[str]) -> dict[tuple[Cell, str], Comparison]:
+def ratios(
+    run: Run, baselines: Sequence[str], cases: Collection[str] | None = None
+) -> dict[tuple[Cell, str], Comparison]:
     """(cell, baseline) -> the Comparison of its implementation with the baseline in that case, where both were measured
-    in the same rounds. The baseline's own is not among them."""
-    first = run.manifest.first_passes or None
-    by_case: dict[str, dict[str, pd.DataFrame]] = {}
-    for (case, name), samples in measured_samples(run).items():
-        by_case.setdefault(case, {})[name] = samples
-    found: dict[tuple[Cell, str], Comparison] = {}
-    for case, there in by_case.items():
-        for base in (name for name in baselines if name in there):
-            for one in (name for name in there if name != base):
-                known = found.get(((case, base), one))
-                each = _turned(known) if known else compare(case, one, base, there, first)
-                if each.ratio.passes:
-                    found[(case, one), base] = each
-    return found
-
-
-def _turned(known: Comparison) -> Comparison:
-    """The same pair the other way round; intervals are of logarithms, so that their ends turn with them."""
-    ratio = known.ratio
-    turned = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low, ratio.passes)
-    return replace(known, one=known.other, other=known.one, ratio=turned, p=1 - known.p)
+    in the same rounds, of all cases or some. The baseline's own is not among them."""
+    sampled = sampled_of(run)
+    by_case: dict[str, dict[str, int]] = {}
+    for k in measured_numbers(run, sampled):
+        case, name = sampled.cells[k]
+        if cases is None or case in cases:
+            by_case.setdefault(case, {})[name] = k
+    pairs = [
+        (case, one, base)
+        for case, there in by_case.items()
+        for base in baselines
+        if base in there
+        for one in there
+        if one != base
+    ]
+    own, other = (np.array([by_case[pair[0]][pair[side]] for pair in pairs], np.int64) for side in (1, 2))
+    found = sampled.ratios(own, other, run.manifest.first_passes or None)
+    return {
+        ((case, one), base): Comparison(case, one, base, found.at(k), p=float(found.p[k]))
+        for k, (case, one, base) in enumerate(pairs)
+        if found.passes[k]
+    }

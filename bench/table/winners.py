@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -18,47 +19,57 @@ AT_ONCE, NEVER = 0.0, math.inf
 
 @dataclass(frozen=True, eq=False)
 class Winner:
-    """The implementations that are or may be the fastest in one case, with their cells as `rows`. By their `standing`
-    it is one alone, FASTEST; or several that are TIED, the simplest first; or UNDECIDED, in the order of
+    """The implementations that are or may be the fastest in one case: in `table`, the rows numbered `at`. By their
+    `standing` it is one alone, FASTEST; or several that are TIED, the simplest first; or UNDECIDED, in the order of
     `registry.ordered`."""
 
     standing: str
     names: tuple[str, ...]
-    rows: pd.DataFrame
+    table: pd.DataFrame
+    at: tuple[int, ...]
 
     @property
     def decided(self) -> bool:
         """Whether it says what to use: one alone, or the first of a tie."""
         return self.standing != UNDECIDED
 
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Their cells."""
+        return self.table.iloc[list(self.at)].set_index("implementation", drop=False)
+
 
 def winners(cells: pd.DataFrame) -> dict[str, Winner]:
     """Case -> its winner, in order; without the cases in which nothing can be said
-    (`bench.table.comparison.standings`)."""
+    (`bench.table.comparison.standings`).
+
+    Of a tie the simplest comes first: who needs the least beside torch, then who has the fewest lines of code; where a
+    run of an earlier version says neither, the lines are those found here."""
+    columns = [cells[name].tolist() for name in ("case", "standing", "implementation")]
+    by_case: dict[str, list[int]] = {}
+    for k, (case, standing, _) in enumerate(zip(*columns, strict=True)):
+        if standing in (FASTEST, TIED, UNDECIDED):
+            by_case.setdefault(case, []).append(k)
+    place = {name: k for k, name in enumerate(ordered(columns[2]))}
+    needs, recorded = cells["needs"].tolist(), [None if pd.isna(each) else each for each in cells["lines"]]
+
+    @cache
+    def lines(name: str, known: float | None) -> float:
+        found = code_lines(name, known)  # NaN is not known here either: it comes last
+        return math.inf if math.isnan(found) else found
+
     found = {}
-    for case, rows in cells[cells["standing"].isin([FASTEST, TIED, UNDECIDED])].groupby("case", sort=True):
-        by_name = rows.set_index("implementation", drop=False)
-        standing = str(rows["standing"].iloc[0])
-        names = simplest_first(by_name) if standing == TIED else ordered(by_name.index)
-        found[str(case)] = Winner(standing, tuple(names), by_name.loc[names])
+    for case in sorted(by_case):
+        at = sorted(by_case[case], key=lambda k: place[columns[2][k]])
+        if (standing := columns[1][at[0]]) == TIED:
+            at.sort(key=lambda k: (len(needs[k]), lines(columns[2][k], recorded[k])))
+        found[case] = Winner(standing, tuple(columns[2][k] for k in at), cells, tuple(at))
     return found
 
 
-def simplest_first(by_name: pd.DataFrame) -> list[str]:
-    """The implementations of some rows, by name, in the order of what they need, then of their lines of code; where a
-    run of an earlier version says neither, the lines are those found here, and what is not found comes last."""
-
-    def costs(name: str) -> tuple[int, float]:
-        lines = code_lines(by_name.loc[name])
-        needs = by_name.loc[name, "needs"]
-        return len(needs), math.inf if math.isnan(lines) else lines
-
-    return sorted(ordered(by_name.index), key=costs)
-
-
-def code_lines(row: pd.Series) -> float:
+def code_lines(name: str, recorded: float | None) -> float:
     """Lines of code of an implementation: recorded by the run, or else found here; NaN where it isn't."""
-    return float((lines_of(row["implementation"]) or math.nan) if pd.isna(row["lines"]) else row["lines"])
+    return float((lines_of(name) or math.nan) if recorded is None or math.isnan(recorded) else recorded)
 
 
 def same_code(cells: pd.DataFrame, names: Iterable[str]) -> dict[str, list[str]]:

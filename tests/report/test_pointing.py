@@ -11,8 +11,8 @@ import pytest
 
 from bench.report.build import build
 from bench.report.units import short_times, times
-from bench.table.cells import measured_samples
 from bench.table.comparison import compare
+from bench.table.measured import measured_samples
 from bench.table.ratios import ratios
 from bench.table.reading import read_run
 from tests.synthetic import write_run

@@ -24,8 +24,9 @@ from bench.report.pictures.scene import Scene
 from bench.report.prices import calls_in_words, paid, prices
 from bench.report.use import Line, Use, use, where, with_winners
 from bench.store.manifest import FAILED, UNAVAILABLE
-from bench.table.cells import cells, measured_samples
+from bench.table.cells import cells
 from bench.table.comparison import FASTEST, TIED, UNDECIDED, log_ratios
+from bench.table.measured import measured_samples
 from bench.table.reading import Run, read_run
 from bench.table.reasons import reasons
 from bench.table.regions import Mark, boxes, regions

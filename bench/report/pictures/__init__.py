@@ -3,6 +3,7 @@
 scene       what every picture shares: cells, settings, names, looks
 figures     which pictures there are, and what each shows: start here to add one
 heatmaps    speed-ups, CPU against GPU, winners
+beside_machines speed-ups on several machines
 bars        where the time of a step goes
 padding     time of a useful step by how much of a batch is padding
 roofline    operations per second under what the machine allows

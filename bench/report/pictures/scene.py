@@ -68,8 +68,8 @@ class Scene:
         self.names = ordered(cells["implementation"])
         self.short = short_names(self.names)
         self.looks: dict[str, Look] = looks(self.names)
-        told = [of_torch(text, cells["network"]) for text in cells["about"].fillna("")]
-        self.about = dict(zip(cells["implementation"], told, strict=True))
+        about, computed = dict(zip(cells["implementation"], cells["about"].fillna(""), strict=True)), cells["network"]
+        self.about = {name: of_torch(text, computed.unique()) for name, text in about.items()}
         self.settings: list[Setting] = settings(self.cells)
         several = [each for each in self.settings if len(each.cells[["hidden_size", "seq_len"]].drop_duplicates()) > 1]
         self.spread = several or self.settings
