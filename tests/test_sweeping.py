@@ -21,6 +21,7 @@ import pytest
 from bench.cases.settings import Settings
 from bench.commands import sweeping
 from bench.store.manifest import FAILED, UNAVAILABLE, CellRecord, Manifest, read_manifest, write_manifest
+from bench.store.merged import read_merged
 from bench.store.passes import pass_files
 from bench.sweep import local
 from bench.sweep.attempts import DONE, Attempt, attempts_path, read_attempts, write_attempts
@@ -30,6 +31,7 @@ from bench.sweep.planning import begin, plan
 from bench.sweep.shard import Start
 from bench.sweep.slurm import Slurm, as_job, known_jobs
 from bench.sweep.sweepfile import CANCELLED, SHARDS, Submission, create, read_sweep, write_sweep
+from bench.table.reading import read_run
 from tests import warm
 from tests.command import bench
 
@@ -105,7 +107,9 @@ def test_a_sweep_here_end_to_end(tmp_path: Path) -> None:
     assert "2 cases in 2 shards, the longest estimated at" in told
     assert "shard-001: done on" in told and "shard-002: done on" in told
     (folder,) = (tmp_path / "sweeps").iterdir()
-    assert f"merge {folder / SHARDS} --into {folder / 'merged'}" in told
+    (merged,) = read_merged(folder / "merged")
+    assert (merged.folder / "index.html").is_file() and str(merged.folder.name) in told
+    assert len(read_run(merged.folder).manifest.cells) == 4
     there = read_sweep(folder)
     assert (there.status, there.settings["devices"]) == ("finished", ["cpu"])
     for shard in there.shards:

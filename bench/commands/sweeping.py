@@ -19,10 +19,12 @@ from bench.commands.console import (
     clear_errors,
     console,
     me,
+    point,
     show,
     tell,
 )
 from bench.commands.measuring import Effort
+from bench.commands.merging import put_together
 from bench.commands.options import Overrides, RunsFolder, Selection, grouped
 from bench.store.files import BrokenFile
 from bench.store.manifest import FAILED as CELL_FAILED
@@ -184,10 +186,17 @@ def _ended(folder: Path, there: Sweep, rows: list[Row]) -> int:
 
 
 def _merge(folder: Path) -> None:
-    """Say how what was measured becomes one report. To be connected with what `bench merge` calls."""
-    if any((folder / SHARDS).glob("*/passes/pass-*.json")):
-        into = folder / "merged"
-        show(["Make one report of what was measured:", f"    {me()} merge {folder / SHARDS} --into {into}"])
+    """Put what was measured together, and write its report. Raises BrokenFile, OSError."""
+    measured = sorted({path.parents[1] for path in (folder / SHARDS).glob("*/passes/pass-*.json")})
+    if not measured:
+        return
+    from bench.report.build import build
+
+    merged = folder / "merged"
+    put_together(measured, merged)
+    with console.status("writing the report ..."):
+        page = build(merged)
+    point("Report", page)
 
 
 def _cells_failed(folder: Path) -> bool:

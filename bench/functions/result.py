@@ -32,8 +32,8 @@ COLUMNS = ("case", "pass", "implementation", "round", "calls", *_OWN, *(f"contro
 
 def rows_of(found: Iterable[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
     """A row for each block: `case` (which size, as a number in text), pass, implementation (the function's name),
-    round, calls; seconds of a call by the clock and by the device's events, of its waiting, and switches of the block, and the same
-    of the control's block of that round. What is not known is NaN."""
+    round, calls; seconds of a call by the clock and by the device's events, of its waiting, and switches of the block,
+    and the same of the control's block of that round. What is not known is NaN."""
     frames = []
     for number, event in found:
         control = event["control"]

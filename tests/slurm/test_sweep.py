@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -176,7 +175,6 @@ def test_one_that_waits_for_ever_is_shown_as_such(cluster: Cluster, tmp_path: Pa
         assert cluster.call("squeue", "--noheader") == ""
 
 
-@pytest.mark.skipif(importlib.util.find_spec("bench.store.merged") is None, reason="`bench merge` is not here yet")
 def test_shards_on_one_core_are_found(cluster: Cluster, tmp_path: Path) -> None:
     """Two nodes that are one machine measure on the same core at a time: merged, their cells carry a warning."""
     reports, merged = tmp_path / "reports", tmp_path / "merged"
