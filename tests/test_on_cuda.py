@@ -102,8 +102,8 @@ def moved_to_cuda(run: Run) -> Run:
     """The run as if it had been measured there."""
     for record in run.manifest.cells:
         record.case = record.case.replace("cpu-", "cuda-", 1)
-    run.samples["case"] = run.samples["case"].str.replace("cpu-", "cuda-", n=1)
-    run.samples["device"] = "cuda"
+    moved = run.samples["case"].astype(str).str.replace("cpu-", "cuda-", n=1)
+    run.samples = run.samples.assign(case=moved, device="cuda")
     return run
 
 

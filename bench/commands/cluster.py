@@ -1,4 +1,4 @@
-"""What is asked of a cluster, as options of a command."""
+"""What is asked of a sweep and of a cluster, as options of a command."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ from typing import Annotated, Any
 import typer
 
 from bench.cases.settings import parse_seconds
+from bench.sweep.planning import LOCAL
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The jobs of a sweep."""
+
+    executor: Annotated[str, typer.Option(help="local: here, one shard after the other; or slurm.")] = LOCAL
+    shards: Annotated[int, typer.Option(min=1, help="Parts, of about the same cost; a Case is never divided.")] = 10
+    attempts: Annotated[int | None, typer.Option(min=1, help=f"Times that a shard may begin; default {ATTEMPTS}.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A sweep that was begun before, and what is to be done with it; one of them at most."""
+
+    attach: Annotated[str, typer.Option(help="Come back to this sweep, or to `latest`.")] = ""
+    status: Annotated[str, typer.Option(help="Show this sweep once, or `latest`.")] = ""
+    cancel: Annotated[str, typer.Option(help="Cancel what is left of this sweep; what is measured stays.")] = ""
 
 
 @dataclass(frozen=True)

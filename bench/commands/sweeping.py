@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cases.settings import Settings
-from bench.commands.cluster import Cluster
+from bench.commands.cluster import ATTEMPTS, Begun, Cluster, Parts
 from bench.commands.console import (
     INTERRUPTED,
     OK,
@@ -52,8 +52,6 @@ from bench.sweep.sweepfile import (
 )
 from bench.sweep.watch import Watch, duration, line, table
 
-ATTEMPTS = 3
-
 
 @grouped
 def sweep(
@@ -63,47 +61,38 @@ def sweep(
     axes: Overrides,
     effort: Effort,
     explain: Annotated[bool, typer.Option(help="Say why, in each shard: floors, and where the time goes.")] = False,
-    executor: Annotated[str, typer.Option(help="local: here, one shard after the other; or slurm.")] = LOCAL,
-    shards: Annotated[int, typer.Option(min=1, help="Parts, of about the same cost; a Case is never divided.")] = 10,
-    attempts: Annotated[
-        int | None, typer.Option(min=1, help=f"Times that a shard may begin; default {ATTEMPTS}.")
-    ] = None,
+    parts: Parts,
     cluster: Cluster,
-    attach: Annotated[str, typer.Option(help="Come back to this sweep, or to `latest`.")] = "",
-    status: Annotated[str, typer.Option(help="Show this sweep once, or `latest`.")] = "",
-    cancel: Annotated[str, typer.Option(help="Cancel what is left of this sweep; what is measured stays.")] = "",
+    begun: Begun,
     reports: RunsFolder = REPORTS,
 ) -> None:
     """Measure in many jobs: here one after the other, or on a Slurm cluster."""
     with clear_errors():
-        if status:
-            code = _status(find(status, reports))
-        elif cancel:
-            code = _cancel(find(cancel, reports))
-        elif attach:
-            folder = find(attach, reports)
-            there = read_sweep(folder)
-            code = _attend(folder, _executor(folder, there), attempts, again=True)
+        if begun.status:
+            code = _status(find(begun.status, reports))
+        elif begun.cancel:
+            code = _cancel(find(begun.cancel, reports))
+        elif begun.attach:
+            folder = find(begun.attach, reports)
+            code = _attend(folder, _executor(folder, read_sweep(folder)), parts.attempts, again=True)
         else:
             settings = selection.settings(axes, baseline=baseline, **effort.settings(selection.preset))
-            options = cluster.options()
-            folder = _create(settings, executor, options, shards, attempts or ATTEMPTS, explain, reports)
-            code = _attend(folder, _executor(folder, read_sweep(folder)), attempts, again=False)
+            folder = _create(settings, parts, cluster.options(), explain, reports)
+            code = _attend(folder, _executor(folder, read_sweep(folder)), parts.attempts, again=False)
     raise typer.Exit(code)
 
 
-def _create(
-    settings: Settings, executor: str, options: dict[str, Any], shards: int, attempts: int, explain: bool, reports: Path
-) -> Path:
+def _create(settings: Settings, asked: Parts, options: dict[str, Any], explain: bool, reports: Path) -> Path:
     """Plan a sweep and write its folder; nothing is written where anything is wrong. Raises ValueError."""
+    executor, attempts = asked.executor, asked.attempts or ATTEMPTS
     if executor not in (LOCAL, SLURM):
         raise ValueError(f"unknown executor {executor!r}; known are {LOCAL}, {SLURM}")
     if executor == SLURM:
         Slurm(reports, options, str(Path.cwd()), attempts).check()
     settings = dataclasses.replace(settings, devices=settings.devices or devices_of(executor, options))
-    parts = plan(settings, shards)
-    if len(parts) < shards:
-        tell(f"There are only {len(parts)} cases, so {len(parts)} shards instead of {shards}.")
+    parts = plan(settings, asked.shards)
+    if len(parts) < asked.shards:
+        tell(f"There are only {len(parts)} cases, so {len(parts)} shards instead of {asked.shards}.")
     folder = create(reports, settings.preset).resolve()
     write_sweep(folder, begin(folder, settings, parts, executor, options, attempts, explain))
     count, longest = sum(len(part.cases) for part in parts), duration(max(part.seconds for part in parts))
