@@ -71,7 +71,7 @@ class Plan:
     warps: int
 
     @classmethod
-    def of(cls, hidden: int, batch: int, itemsize: int, chip: Chip, tuning: Tuning = Tuning()) -> Plan:  # noqa: B008 # frozen
+    def of(cls, hidden: int, batch: int, itemsize: int, chip: Chip, tuning: Tuning = Tuning()) -> Plan:
         """For H units and B sequences of `itemsize` bytes a number.
 
         Raises Unavailable when the rows of a program are more weights than it can hold, or, of as many rows as asked

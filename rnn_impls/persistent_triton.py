@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rnn_impls import lateness
 from rnn_impls.interface import NetworkShape, Unavailable
 from rnn_impls.persistent_plan import Chip, Plan, Tuning
 from rnn_impls.weights import PlainElman
@@ -55,21 +56,6 @@ def kernel() -> Any:
     except ImportError as error:
         raise Unavailable(f"Triton can't be imported (pip install triton): {error}") from error
     return persistent_kernel.recurrence
-
-
-@cache
-def lateness(device: torch.device) -> Tensor:
-    """One int32 of a device that is 1 once a program has waited in vain; kept, so that no call has to make one."""
-    return torch.zeros(1, dtype=torch.int32, device=device)
-
-
-def late(device: torch.device) -> bool:
-    """Whether a program has waited in vain since this was asked last. Waits for the device."""
-    flag = lateness(device)
-    found = bool(flag.item())
-    if found:
-        flag.zero_()
-    return found
 
 
 def absent(rows: Tensor) -> Tensor:
@@ -100,7 +86,7 @@ def run(
         starts, advance = (given[0], bits[0], bits[1], exchange), batch * hidden
     else:
         starts, advance = (given[-1], bits[-1], bits[-2], states[-1]), -batch * hidden
-    flag = lateness(given.device)
+    flag = lateness.flag(given.device)
     counter = torch.zeros_like(flag) if tuning.counted else flag
     kernel()[(plan.programs,)](
         matrix,
@@ -207,8 +193,7 @@ class PersistentTriton(PlainElman):
             if "C compiler" in str(error):
                 raise Unavailable("Triton finds no C compiler, which it needs to launch a kernel") from error
             raise
-        if late(outputs.device):
-            raise RuntimeError("programs of the kernel waited for each other in vain")
+        lateness.require_none(outputs.device)
 
     def layer(self, number: int, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One launch; another for the backward pass."""

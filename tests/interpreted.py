@@ -25,7 +25,7 @@ from torch import Tensor
 from bench.cases.case import Case
 from bench.measure.parity import check
 from bench.measure.reference import Reference
-from rnn_impls import persistent_plan, persistent_triton
+from rnn_impls import lateness, persistent_plan, persistent_triton
 from rnn_impls.persistent_plan import Chip, Plan, Tuning
 from rnn_impls.persistent_triton import PersistentTriton
 
@@ -117,7 +117,7 @@ class Launch:
         interpreter.interpreter_builder.create_get_program_id = lambda _: own
         # The interpreter writes arguments back to their device when a launch ends; here that would undo others' writes.
         interpreter.GridExecutor._restore_args_dev = lambda *_: None
-        persistent_triton.lateness = lambda _: self.flag  # type: ignore[assignment]
+        lateness.flag = lambda _: self.flag  # type: ignore[assignment]
         torch.zeros_like = lambda *_, **__: self.counter  # type: ignore[assignment] # programs of a launch share one
         persistent_triton.kernel = lambda: {(self.plan.programs,): OneProgram()}  # type: ignore[assignment]
         persistent_triton.run(

@@ -35,7 +35,7 @@ from rnn_impls.persistent_plan import CAPACITY, Chip, Plan, Tuning
 from rnn_impls.persistent_triton import PersistentTriton, PersistentTritonTf32x3
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton", "persistent-triton-tf32x3")
+NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton", "persistent-triton-tf32x3", "cluster-cuda")
 CASE = Case(input_size=5, hidden_size=16, num_layers=2, batch_size=2, seq_len=8, output_size=3)
 TRAINING = dataclasses.replace(CASE, mode="training")
 
@@ -348,10 +348,10 @@ def test_weights_that_do_not_fit_are_refused(hidden: int, chip: Chip) -> None:
 
 
 def test_rows_and_warps_can_be_chosen() -> None:
-    """More rows are fewer programs; what can't run, since it does not fit or would never all run at once, is refused."""
+    """More rows are fewer programs; what does not fit, or would never all run at once, is refused."""
     assert [Plan.of(1024, 16, 4, H100, Tuning(rows=rows)).programs for rows in (8, 16, 32)] == [128, 64, 32]
     assert Plan.of(1024, 16, 2, H100, Tuning(warps=4)).parts == 4
-    with pytest.raises(Unavailable, match="32 rows of 1024 .* which hold 16384 at most"):
+    with pytest.raises(Unavailable, match=r"32 rows of 1024 .* which hold 16384 at most"):
         Plan.of(1024, 1, 4, H100, Tuning(rows=32, warps=4))
     with pytest.raises(Unavailable, match="128 programs of 8 rows, which must run at once on 46"):
         Plan.of(1024, 1, 4, SMALLER, Tuning(rows=8))
