@@ -51,6 +51,9 @@ WIDTHS = (512, 1024)
 KEPT = {(512, 1): 4, (512, 2): 4, (512, 4): 4, (1024, 1): 5, (1024, 2): 5, (1024, 4): 4}
 """(WIDTH, SEQUENCES) -> groups of columns in registers: the most without a spill, by `ptxas -v` of CUDA 13.0."""
 
+MOST_SHARED = 226 * 1024
+"""Bytes of shared memory: the 227 KiB of a block (CUDA C++ Programming Guide, capability 9.0), less its barriers."""
+
 NON_PORTABLE = 14
 """CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED of cuda.h: clusters of more than 8 blocks."""
 
@@ -90,6 +93,11 @@ class Layout:
         spare = (self.width // 128 - self.kept) * self.rows * THREADS * 16
         return spare + 2 * self.sequences * self.width * 4
 
+    @property
+    def fits(self) -> bool:
+        """Whether a block can have its memory."""
+        return self.shared <= MOST_SHARED
+
     def blocks(self, batch: int) -> int:
         """Of all clusters that B sequences take."""
         return -(-batch // self.sequences) * BLOCKS
@@ -124,28 +132,15 @@ def kernel(layout: Layout, dtype: torch.dtype, relu: bool, device: int) -> Any:
     return made
 
 
-def forward_states(
-    inputs: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, relu: bool, layout: Layout
-) -> Tensor:
-    """inputs (T, B, I), state (B, H), W_ih (H, I), W_hh (H, H), bias (H) -> states (T, B, H)."""
-    ahead = functional.linear(inputs, w_ih, bias)  # (T, B, H)
-    steps, batch, hidden = ahead.shape
-    states = torch.empty_like(ahead)
-    made = kernel(layout, ahead.dtype, relu, ahead.get_device())
-    made(
+def launched(given: Tensor, first: Tensor, matrix: Tensor, relu: bool, layout: Layout) -> Tensor:
+    """What is added to the products (T, B, H), state (B, H), W_hh (H, H) -> states (T, B, H)."""
+    steps, batch, hidden = given.shape
+    states = torch.empty_like(given)
+    tensors = (matrix.detach(), given, first.contiguous(), states, lateness.flag(given.device))
+    kernel(layout, given.dtype, relu, given.get_device())(
         grid=(layout.blocks(batch), 1, 1),
         block=(THREADS, 1, 1),
-        args=[
-            w_hh.detach(),
-            ahead,
-            state.contiguous(),
-            states,
-            lateness.flag(ahead.device),
-            steps,
-            batch,
-            hidden,
-            PATIENCE,
-        ],
+        args=[*tensors, steps, batch, hidden, PATIENCE],
         shared_mem=layout.shared,
     )
     return states
@@ -173,5 +168,6 @@ class ClusterCuda(PlainElman):
         """One launch."""
         w_ih, w_hh, bias = self.own(number)
         layout = Layout.of(self.shape.hidden_size, inputs.shape[1])
-        states = forward_states(inputs, state, w_ih, w_hh, bias, self.nonlinearity == "relu", layout)
+        ahead = functional.linear(inputs, w_ih, bias)  # (T, B, H)
+        states = launched(ahead, state, w_hh, self.nonlinearity == "relu", layout)
         return states, states[-1]

@@ -129,7 +129,8 @@ class Cluster:
             else:
                 sums = sums[:1] + sums[:1, LANE ^ apart]
             apart //= 2
-        return sums[0]
+        found: Floats = sums[0]
+        return found
 
     def send(self, row0: int, result: Floats, copy: int) -> None:
         """Each lane four rows to one block, as often as it takes."""

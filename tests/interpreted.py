@@ -118,7 +118,7 @@ class Launch:
         # The interpreter writes arguments back to their device when a launch ends; here that would undo others' writes.
         interpreter.GridExecutor._restore_args_dev = lambda *_: None
         lateness.flag = lambda _: self.flag  # type: ignore[assignment]
-        torch.zeros_like = lambda *_, **__: self.counter  # type: ignore[assignment] # programs of a launch share one
+        torch.zeros_like = lambda *_, **__: self.counter  # programs of a launch share one
         persistent_triton.kernel = lambda: {(self.plan.programs,): OneProgram()}  # type: ignore[assignment]
         persistent_triton.run(
             self.matrix, self.given, self.exchange, self.states, False, self.plan, self.tuning, patience

@@ -18,9 +18,6 @@ from rnn_impls.cluster_cuda import KEPT, SOURCE, ClusterCuda, Layout
 from rnn_impls.interface import NetworkShape, Unavailable
 from tests.emulated import Floats, Stuck, emulated
 
-MOST_SHARED = 227 * 1024
-"""Bytes that a thread block can have on a GPU of compute capability 9.0 (CUDA C++ Programming Guide)."""
-
 
 def problem(hidden: int, batch: int, steps: int) -> tuple[Floats, Floats, Floats]:
     """matrix (H, H), given (T, B, H), first (B, H), by chance."""
@@ -94,7 +91,7 @@ def test_a_layout_fits(hidden: int, batch: int, width: int, sequences: int, bloc
     """Eight clusters where they can have all sequences, in the memory that a block has."""
     layout = Layout.of(hidden, batch)
     assert (layout.width, layout.sequences, layout.blocks(batch)) == (width, sequences, blocks)
-    assert layout.shared <= MOST_SHARED - 1024
+    assert layout.fits
 
 
 def test_a_network_that_does_not_fit_is_refused() -> None:
@@ -172,10 +169,15 @@ def test_the_launch_gives_the_kernel_what_it_takes(monkeypatch: pytest.MonkeyPat
             allowed.append(attribute)
             return 0
 
-    sources = []
+    sources: list[tuple[str, ...]] = []
+
+    def compiling(*source: str) -> Compiled:
+        sources.append(source)
+        return made
+
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr(torch.cuda, "device", nullcontext)
-    monkeypatch.setattr(torch.cuda, "_compile_kernel", lambda source, name: sources.append((source, name)) or made)
+    monkeypatch.setattr(torch.cuda, "_compile_kernel", compiling)
     monkeypatch.setattr("torch.cuda._utils._get_gpu_runtime_library", Driver)
     cluster_cuda.kernel.cache_clear()
     shape = NetworkShape(3, 40, 2)
@@ -198,7 +200,7 @@ def test_the_launch_gives_the_kernel_what_it_takes(monkeypatch: pytest.MonkeyPat
 
 def test_waiting_in_vain_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told once, at `prepare`, instead of results that are none."""
-    monkeypatch.setattr(cluster_cuda, "forward_states", lambda inputs, state, *_: state.expand(len(inputs), -1, -1))
+    monkeypatch.setattr(cluster_cuda, "launched", lambda given, *_: given)
     module = ClusterCuda(NetworkShape(3, 4)).eval()
     given = torch.zeros(2, 1, 3), torch.zeros(1, 1, 4)
     lateness.flag(torch.device("cpu")).fill_(1)
