@@ -24,7 +24,8 @@ by number, by factors that the compiler lays into shared memory so that threads 
 
 When it helps: long sequences and small batches, where launches and reading weights are all there is. When it doesn't:
 large batches, where the products themselves take the time and a library's are better; short sequences, which don't pay
-for loading; hidden sizes whose weights don't fit, about 2048 on a large GPU. It needs Triton, and a compile of seconds.
+for loading; sequences whose rows, T B H numbers, don't fit the shared cache, since what was filled is then fetched from
+memory; hidden sizes whose weights don't fit, about 2048 on a large GPU. It needs Triton, and a compile of seconds.
 
 Experimental: its numbers are tested in Triton's interpreter, and that it compiles; it has not been run on a GPU yet.
 """

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.cases.case import Case
+from bench.host.machine import fix_numerics
 from bench.measure.parity import ParityError, check
 from bench.measure.reference import Reference
 from rnn_impls import registry
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sizes", choices=SIZES, required=True)
     asked = parser.parse_args()
+    fix_numerics()
     dry = asked.device == "cpu"
     names = [name for name in registry.ordered(registry.BUILTIN) if name not in (*OWN, *SLOW, *registry.BESIDE_TORCH)]
     names = names[:3] if dry else names

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.host.machine import fix_numerics
 from rnn_impls import cluster_cuda, lateness, persistent_triton
 from rnn_impls.interface import Unavailable
 from rnn_impls.persistent_plan import Chip, Plan, Tuning
@@ -158,8 +159,7 @@ def main() -> None:
     parser.add_argument("--group", choices=GROUPS, required=True)
     asked = parser.parse_args()
     dry = asked.device == "cpu"
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+    fix_numerics()
     chip = Chip.of(torch.device(asked.device))
     steps = 3 if dry else 512
     sizes = ((20, 1), (20, 2)) if dry else SIZES

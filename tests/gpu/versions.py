@@ -29,9 +29,17 @@ def found(device: str) -> dict[str, Any]:
     if device == "cuda":
         told["cudnn"] = torch.backends.cudnn.version()
         told["device"] = str(torch.cuda.get_device_properties(0))
-        command = ["nvidia-smi", f"--query-gpu={ASKED}", "--format=csv"]
-        told["nvidia-smi"] = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
+        told["nvidia-smi"] = _by_the_driver()
     return told
+
+
+def _by_the_driver() -> str:
+    """What nvidia-smi says of the GPU, or why it says nothing."""
+    command = ["nvidia-smi", f"--query-gpu={ASKED}", "--format=csv"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
 
 
 def main() -> None:
