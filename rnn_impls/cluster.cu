@@ -28,10 +28,14 @@
 
 #if TYPE == 0
 typedef float number;
+#define LOAD "ld.global.b32 %0, [%1];"
+#define BITS "=f"
 __device__ float read(number x) { return x; }
 __device__ number written(float x) { return x; }
 #elif TYPE == 1
 typedef unsigned short number;
+#define LOAD "ld.global.b16 %0, [%1];"
+#define BITS "=h"
 __device__ float read(number x) { return __uint_as_float((unsigned)x << 16); }
 __device__ number written(float x) {
   number y;
@@ -40,6 +44,8 @@ __device__ number written(float x) {
 }
 #else
 typedef unsigned short number;
+#define LOAD "ld.global.b16 %0, [%1];"
+#define BITS "=h"
 __device__ float read(number x) {
   float y;
   asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x));
@@ -118,13 +124,16 @@ __device__ void together(float (&sums)[SUMS], int lane) {
   if constexpr (APART > 1) together<(LEFT > 1 ? LEFT / 2 : 1), APART / 2>(sums, lane);
 }
 
-// Four columns of a row of W_hh, zeros beyond H. Volatile, so that no more of them are under way than registers are free.
+// Four columns of a row of W_hh, zeros beyond H. In this order, so that no more of them are under way than registers are
+// free; the first load of four leaves the others' in the processor's cache.
 __device__ float4 four_weights(const number* matrix, int row, int column, int hidden) {
   float w[4];
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    const volatile number* place = matrix + (long long)row * hidden + column + i;
-    w[i] = row < hidden && column + i < hidden ? read(*place) : 0.f;
+    number x = 0;
+    if (row < hidden && column + i < hidden)
+      asm volatile(LOAD : BITS(x) : "l"(matrix + (long long)row * hidden + column + i));
+    w[i] = read(x);
   }
   return make_float4(w[0], w[1], w[2], w[3]);
 }
@@ -217,8 +226,6 @@ extern "C" __global__ void __cluster_dims__(BLOCKS, 1, 1) __launch_bounds__(THRE
 
     // Zero beyond H and B, even if the state is infinite, of which a product with a zero weight is NaN.
     const number result = written(wanted ? squashed(added + sums[0]) : 0.f);
-    if (wanted && lane % SPREAD == 0) states[t * advance + at] = result;
-    if (t + 1 == steps) break;
     const float exact = read(result);
 #pragma unroll
     for (int first_quad = 0; first_quad * 4 < SUMS; first_quad += 2) {
@@ -227,8 +234,10 @@ extern "C" __global__ void __cluster_dims__(BLOCKS, 1, 1) __launch_bounds__(THRE
           __shfl_sync(~0u, exact, (quad * 4 + 0) * SPREAD), __shfl_sync(~0u, exact, (quad * 4 + 1) * SPREAD),
           __shfl_sync(~0u, exact, (quad * 4 + 2) * SPREAD), __shfl_sync(~0u, exact, (quad * 4 + 3) * SPREAD));
       const int place = ((t + 1) % 2 * SEQUENCES + quad * 4 / ROWS) * WIDTH + row0 + quad * 4 % ROWS;
-      if (quad * 4 < SUMS) send(their_state + place * 4, four, their_barriers + 8 * ((t + 1) % 2));
+      if (t + 1 < steps && quad * 4 < SUMS)
+        send(their_state + place * 4, four, their_barriers + 8 * ((t + 1) % 2));
     }
+    if (wanted && lane % SPREAD == 0) states[t * advance + at] = result;  // nobody waits for that
   }
   all_here();  // nobody leaves while somebody may still send to it
 }

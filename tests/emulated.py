@@ -109,13 +109,12 @@ class Cluster:
                 if g % 2:
                     yield True
             result = np.where(wanted, np.tanh(added + self.together(sums)), 0).astype(np.float32)
+            if t + 1 < self.steps:
+                self.send(row0, result, (t + 1) % self.copies)
+                yield True
             writes = wanted & (LANE % self.spread == 0)
             assert np.isnan(self.states[t, b[writes], row[writes]]).all(), "a result is written twice"
             self.states[t, b[writes], row[writes]] = result[writes]
-            if t + 1 == self.steps:
-                return
-            self.send(row0, result, (t + 1) % self.copies)
-            yield True
 
     def together(self, sums: Floats) -> Floats:
         """All lanes' sums (SUMS, 32) -> each lane's one."""
