@@ -194,6 +194,7 @@ def test_the_launch_gives_the_kernel_what_it_takes(monkeypatch: pytest.MonkeyPat
     cluster_cuda.kernel.cache_clear()
     assert allowed == [(7, 14, 1)]
     assert made.launches == 4
+    assert module.chosen == "own kernel"
     assert [name for _, name in sources] == ["recurrence"]
     assert sources[0][0].startswith("#define WIDTH 512\n#define SEQUENCES 1\n#define KEPT 4\n#define TYPE 0\n")
 
