@@ -40,6 +40,8 @@ BUILTIN = {
     "cuda-graph": "rnn_impls.cuda_graph:CudaGraph",
     "cuda-graph-step": "rnn_impls.cuda_graph:CudaGraphStep",
     "persistent-triton": "rnn_impls.persistent_triton:PersistentTriton",
+    "persistent-triton-tf32x3": "rnn_impls.persistent_triton:PersistentTritonTf32x3",
+    "cluster-cuda": "rnn_impls.cluster_cuda:ClusterCuda",
     "packed": "rnn_impls.packed:Packed",
     "packed-sorted": "rnn_impls.packed:PackedSorted",
     "bucketed": "rnn_impls.bucketed:Bucketed",

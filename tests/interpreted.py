@@ -4,6 +4,7 @@ Triton decides when it is imported whether kernels are compiled or interpreted. 
 `TRITON_INTERPRET=1 python -m tests.interpreted`, this prints a JSON object: the name of each check, and "" or what was
 wrong. The interpreter runs a kernel's programs one after the other, so a barrier between them would never open; it is
 checked with a process for each program, on shared memory, where the interpreter's atomics are the processor's own.
+So are numbers that are their own flag.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from torch import Tensor
 from bench.cases.case import Case
 from bench.measure.parity import check
 from bench.measure.reference import Reference
-from rnn_impls import persistent_triton
-from rnn_impls.persistent_triton import Chip, PersistentTriton, Plan
+from rnn_impls import lateness, persistent_plan, persistent_triton
+from rnn_impls.persistent_plan import Chip, Plan, Tuning
+from rnn_impls.persistent_triton import PersistentTriton
 
 SMALL = Case(mode="training", input_size=3, hidden_size=20, batch_size=3, seq_len=5)
 PATIENCE = 120.0
@@ -41,13 +43,13 @@ class Interpreted(PersistentTriton):
 @contextmanager
 def chip(processors: int, shared: int = 2**16, alone: int = 0) -> Iterator[None]:
     """Divide the work as for another chip, small networks among several programs, too."""
-    kept = Chip.__dict__["of"], persistent_triton.ALONE
+    kept = Chip.__dict__["of"], persistent_plan.ALONE
     Chip.of = classmethod(lambda *_: Chip(processors, shared))  # type: ignore[assignment, method-assign]
-    persistent_triton.ALONE = alone
+    persistent_plan.ALONE = alone
     try:
         yield
     finally:
-        Chip.of, persistent_triton.ALONE = kept  # type: ignore[method-assign]
+        Chip.of, persistent_plan.ALONE = kept  # type: ignore[method-assign]
 
 
 def equal(case: Case) -> None:
@@ -63,24 +65,6 @@ def equal_on(case: Case, processors: int, shared: int, programs: int) -> None:
         equal(case)
 
 
-def run_program(number: int, matrix: Tensor, given: Tensor, exchange: Tensor, *rest: object) -> None:
-    """One program of a launch, in a process of its own."""
-    import numpy as np
-    import triton.language as tl
-    from triton.runtime import interpreter
-
-    own = interpreter.TensorHandle(np.array([number], dtype=np.int32), tl.int32)
-    interpreter.interpreter_builder.create_get_program_id = lambda _: own
-    # The interpreter writes arguments back to their device when a launch ends; here that would undo others' writes.
-    interpreter.GridExecutor._restore_args_dev = lambda *_: None
-    states, counter, plan = rest
-    assert isinstance(counter, Tensor)
-    assert isinstance(plan, Plan)
-    torch.zeros = lambda *_, **__: counter  # all programs of a launch have one counter
-    persistent_triton.kernel = lambda: {(plan.programs,): OneProgram()}  # type: ignore[assignment]
-    persistent_triton.run(matrix, given, exchange, states, False, plan)  # type: ignore[arg-type]
-
-
 class OneProgram:
     """The kernel with a grid of one, which is the program that the process stands for."""
 
@@ -91,48 +75,132 @@ class OneProgram:
         persistent_kernel.recurrence[(1,)](*arguments, **constants)
 
 
-def barrier(back: bool, batch: int) -> None:
-    """Three programs of twelve units, six steps: none runs ahead of the others, and together they are right."""
-    torch.manual_seed(0)
-    hidden, steps = 12 * 3, 6
-    plan = Plan(programs=3, rows=16, columns=64, sequences=1 if batch == 1 else 4, parts=0 if batch == 1 else 4)
-    matrix = torch.randn(hidden, hidden) / hidden**0.5
-    given, first = torch.randn(steps, batch, hidden), torch.randn(batch, hidden)
-    states = torch.tanh(torch.randn(steps + 1, batch, hidden))
-    exchange, counter = torch.full((steps + 1, batch, hidden), torch.nan), torch.zeros(1, dtype=torch.int32)
-    exchange[-1 if back else 0] = first
-    for tensor in (matrix, given, exchange, states, counter):
-        tensor.share_memory_()
-    programs = [
-        multiprocessing.get_context("fork").Process(
-            target=run_program, args=(n, matrix, given, exchange, states if back else None, counter, plan), daemon=True
+@dataclasses.dataclass(frozen=True)
+class Launch:
+    """Three programs of 16, 16 and 4 units, and what they share: six steps, forward or back."""
+
+    tuning: Tuning
+    matrix: Tensor
+    given: Tensor
+    first: Tensor
+    states: Tensor | None
+    exchange: Tensor
+    counter: Tensor
+    flag: Tensor
+    plan: Plan
+
+    @classmethod
+    def of(cls, back: bool, batch: int, counted: bool) -> Launch:
+        """Of random numbers, with rows that hold nothing yet."""
+        torch.manual_seed(0)
+        hidden, steps = 36, 6
+        few = batch == 1
+        matrix, given = torch.randn(hidden, hidden) / hidden**0.5, torch.randn(steps, batch, hidden)
+        first = torch.randn(batch, hidden)
+        states = torch.tanh(torch.randn(steps + 1, batch, hidden))
+        exchange = torch.empty(steps + 1, batch, hidden)
+        persistent_triton.absent(exchange)
+        exchange[-1 if back else 0] = first
+        flags = torch.zeros(1, dtype=torch.int32), torch.zeros(1, dtype=torch.int32)
+        for tensor in (matrix, given, exchange, states, *flags):
+            tensor.share_memory_()
+        plan = Plan(programs=3, rows=16, columns=64, sequences=1 if few else 4, parts=0 if few else 4, warps=8)
+        return cls(Tuning(counted=counted), matrix, given, first, states if back else None, exchange, *flags, plan)
+
+    def run(self, number: int, patience: int) -> None:
+        """One program of the launch, in a process of its own."""
+        import numpy as np
+        import triton.language as tl
+        from triton.runtime import interpreter
+
+        own = interpreter.TensorHandle(np.array([number], dtype=np.int32), tl.int32)
+        interpreter.interpreter_builder.create_get_program_id = lambda _: own
+        # The interpreter writes arguments back to their device when a launch ends; here that would undo others' writes.
+        interpreter.GridExecutor._restore_args_dev = lambda *_: None
+        lateness.flag = lambda _: self.flag  # type: ignore[assignment]
+        torch.zeros_like = lambda *_, **__: self.counter  # programs of a launch share one
+        persistent_triton.kernel = lambda: {(self.plan.programs,): OneProgram()}  # type: ignore[assignment]
+        persistent_triton.run(
+            self.matrix, self.given, self.exchange, self.states, False, self.plan, self.tuning, patience
         )
-        for n in range(plan.programs)
-    ]
-    second = exchange[-3] if back else exchange[2]
-    try:
+
+    def row(self, step: int) -> Tensor:
+        """What the programs wrote in a step, counted from 1, as the bits it is."""
+        return self.exchange[-1 - step if self.states is not None else step].view(torch.int32)
+
+    def written(self, step: int) -> int:
+        """How many numbers of it."""
+        return int((self.row(step) != -1).sum())
+
+    @contextmanager
+    def programs(self, patience: int = 2**30) -> Iterator[list[BaseProcess]]:
+        """A process each, none of them started; at the end none of them is left."""
+        made: list[BaseProcess] = [
+            multiprocessing.get_context("fork").Process(target=self.run, args=(number, patience), daemon=True)
+            for number in range(self.plan.programs)
+        ]
+        try:
+            yield made
+        finally:
+            for program in made:
+                if program.is_alive():
+                    program.kill()
+
+
+def waiting(back: bool, batch: int, counted: bool) -> None:
+    """None runs ahead of the others, and together they are right."""
+    launch = Launch.of(back, batch, counted)
+    share = launch.plan.rows * len(launch.first)
+    with launch.programs() as programs:
         programs[0].start()
-        wait_until(lambda: int(counter) > 0, programs[:1])
+        wait_until(lambda: launch.written(1) == share, programs[:1])
         time.sleep(0.2)  # it would have the time to run ahead
-        assert int(counter) == 1, "a program counted twice before the others came"
-        assert second.isnan().all(), "a program ran ahead of the others"
+        assert launch.written(1) == share, "more than a program's share is written"
+        assert launch.written(2) == 0, "a program ran ahead of the others"
         for program in programs[1:]:
             program.start()
         wait_until(lambda: not any(program.is_alive() for program in programs), [])
         assert [program.exitcode for program in programs] == [0, 0, 0]
-    finally:
+    assert int(launch.counter) == (launch.plan.programs * len(launch.given) if counted else 0)
+    assert int(launch.flag) == 0
+    torch.testing.assert_close(launch.exchange, by_hand(launch))
+
+
+def in_vain(counted: bool) -> None:
+    """A program whose fellows never come ends by itself, and says so."""
+    launch = Launch.of(False, 1, counted)
+    with launch.programs(patience=50) as programs:
+        programs[0].start()
+        wait_until(lambda: not programs[0].is_alive(), [])
+        assert programs[0].exitcode == 0
+    assert int(launch.flag) == 1
+    share = launch.plan.rows * len(launch.first)
+    assert [launch.written(step) for step in (1, 2, 6)] == [share] * 3, "it stopped before the end"
+    assert launch.row(6).view(torch.float32)[:, :16].isnan().all(), "what it had not is in its results"
+
+
+def not_a_number(batch: int, where: str) -> None:
+    """NaN with all bits set, which is the sign of what is absent, is a number like any other NaN where it is given."""
+    launch = Launch.of(False, batch, counted=False)
+    given = {"input": launch.given[2], "state": launch.exchange[0], "weights": launch.matrix}[where]
+    given.view(torch.int32)[0, 5] = -1
+    launch.first.copy_(launch.exchange[0])
+    with launch.programs(patience=2**14) as programs:
         for program in programs:
-            if program.is_alive():
-                program.kill()
-    assert int(counter) == plan.programs * steps
-    torch.testing.assert_close(exchange, by_hand(matrix, given, first, states if back else None))
+            program.start()
+        wait_until(lambda: not any(program.is_alive() for program in programs), [])
+    assert int(launch.flag) == 0, "a program took a NaN for something absent"
+    assert all(launch.written(step) == launch.first.numel() for step in range(1, 7))
+    wanted = by_hand(launch)
+    assert wanted[-1].isnan().any()
+    torch.testing.assert_close(launch.exchange, wanted, equal_nan=True)
 
 
-def by_hand(matrix: Tensor, given: Tensor, first: Tensor, states: Tensor | None) -> Tensor:
+def by_hand(launch: Launch) -> Tensor:
     """What the kernel's rows must hold, step by step."""
-    rows = [first]
+    rows, given, states = [launch.first], launch.given, launch.states
     for t in range(len(given)) if states is None else reversed(range(len(given))):
-        total = given[t] + rows[-1] @ matrix.T
+        total = given[t] + rows[-1] @ launch.matrix.T
         rows.append(torch.tanh(total) if states is None else total * (1 - states[t + 1] ** 2))
     return torch.stack(rows if states is None else rows[::-1])
 
@@ -180,9 +248,16 @@ def checks() -> dict[str, Callable[[], None]]:
         )
     found["a step among 3 programs of 16 units"] = partial(equal_on, bend(hidden_size=33, seq_len=1), 3, 2**16, 3)
     found["no shared memory for tl.dot"] = partial(equal_on, SMALL, 1, 0, 1)
-    for back in (False, True):
-        for batch in (1, 3):
-            found[f"barrier, {'back' if back else 'forward'}, batch {batch}"] = partial(barrier, back, batch)
+    for counted in (False, True):
+        how = "barrier" if counted else "exchange"
+        for back in (False, True):
+            for batch in (1, 3):
+                name = f"{how}, {'back' if back else 'forward'}, batch {batch}"
+                found[name] = partial(waiting, back, batch, counted)
+        found[f"{how}, in vain"] = partial(in_vain, counted)
+    for batch in (1, 3):
+        for where in ("input", "state", "weights"):
+            found[f"NaN in the {where}, batch {batch}"] = partial(not_a_number, batch, where)
     return found
 
 

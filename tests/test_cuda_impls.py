@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -33,11 +34,12 @@ from bench.store.manifest import UNAVAILABLE
 from bench.worker.surveyor import Surveyor
 from rnn_impls import cuda_graph, networks, persistent_triton, registry
 from rnn_impls.interface import Implementation, NetworkShape, Unavailable
-from rnn_impls.persistent_triton import CAPACITY, Chip, PersistentTriton, Plan
+from rnn_impls.persistent_plan import CAPACITY, Chip, Plan, Tuning
+from rnn_impls.persistent_triton import PersistentTriton, PersistentTritonTf32x3
 from rnn_impls.whole import flatten
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton")
+NAMES = ("cuda-graph", "cuda-graph-step", "persistent-triton", "persistent-triton-tf32x3", "cluster-cuda")
 CASE = Case(input_size=5, hidden_size=16, num_layers=2, batch_size=2, seq_len=8, output_size=3)
 TRAINING = dataclasses.replace(CASE, mode="training")
 
@@ -443,6 +445,25 @@ def test_weights_that_do_not_fit_are_refused(hidden: int, chip: Chip) -> None:
         Plan.of(hidden, 1, 4, chip)
 
 
+def test_rows_and_warps_can_be_chosen() -> None:
+    """More rows are fewer programs; what does not fit, or would never all run at once, is refused."""
+    assert [Plan.of(1024, 16, 4, H100, Tuning(rows=rows)).programs for rows in (8, 16, 32)] == [128, 64, 32]
+    assert Plan.of(1024, 16, 2, H100, Tuning(warps=4)).parts == 4
+    with pytest.raises(Unavailable, match=r"32 rows of 1024 .* which hold 16384 at most"):
+        Plan.of(1024, 1, 4, H100, Tuning(rows=32, warps=4))
+    with pytest.raises(Unavailable, match="128 programs of 8 rows, which must run at once on 46"):
+        Plan.of(1024, 1, 4, SMALLER, Tuning(rows=8))
+
+
+@needs_triton
+@pytest.mark.parametrize(("dtype", "batch"), [(torch.bfloat16, 4), (torch.float32, 1)])
+def test_the_variant_is_not_measured_where_it_is_the_same_kernel(dtype: torch.dtype, batch: int) -> None:
+    """Two rows of one thing would tell nothing."""
+    module = PersistentTritonTf32x3(NetworkShape(3, 4)).to(dtype)
+    with pytest.raises(Unavailable, match="otherwise it is `persistent-triton` itself"):
+        module.prepare(torch.zeros(2, batch, 3, dtype=dtype), torch.zeros(1, batch, 4, dtype=dtype))
+
+
 @pytest.fixture(scope="module")
 def interpreted() -> dict[str, str]:
     """The verdicts of `tests.interpreted`, by check."""
@@ -456,7 +477,7 @@ def interpreted() -> dict[str, str]:
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
-    assert len(found) >= 49, "checks are missing"
+    assert len(found) >= 61, "checks are missing"
     return found
 
 
@@ -476,10 +497,14 @@ def interpreted() -> dict[str, str]:
         "shared",
         "a step",
         "barrier",
+        "exchange",
+        "in vain",
+        "NaN",
     ],
 )
 def test_the_kernel_in_tritons_interpreter(interpreted: dict[str, str], about: str) -> None:
-    """Parity with the float64 reference, forward and backward; the division of work; the barrier between programs."""
+    """Parity with the float64 reference, forward and backward; the division of work; what programs wait for, and that
+    no wait lasts for ever; NaN."""
     concerned = {name: wrong for name, wrong in interpreted.items() if about in name}
     assert concerned, "there are no such checks"
     for name, wrong in concerned.items():
@@ -487,29 +512,33 @@ def test_the_kernel_in_tritons_interpreter(interpreted: dict[str, str], about: s
 
 
 SIGNATURE = {
-    **dict.fromkeys(("matrix", "given", "source", "target", "states"), "*"),
-    "counter": "*i32",
-    **dict.fromkeys(("steps", "batch", "hidden", "advance"), "i32"),
+    **dict.fromkeys(("matrix", "given"), "*"),
+    **dict.fromkeys(("source", "target"), "bits"),
+    "states": "*",
+    **dict.fromkeys(("counter", "late"), "*i32"),
+    **dict.fromkeys(("steps", "batch", "hidden", "advance", "patience"), "i32"),
 }
-"""The kernel's arguments that are known only when it is launched; "*" is a pointer to the case's dtype."""
+"""The kernel's arguments that are known only when it is launched; "*" is a pointer to the case's dtype, "bits" one to
+whole numbers of its size."""
 
 
-def compiled(dtype: str, plan: Plan, back: bool, capability: int) -> str:
+def compiled(dtype: str, plan: Plan, tuning: Tuning, back: bool, capability: int) -> str:
     """The kernel's PTX for a GPU that need not be there; its machine code is made, too."""
     from triton import compiler
     from triton.backends.compiler import GPUTarget
 
     kernel = persistent_triton.kernel()
     constants = {field.name.upper(): getattr(plan, field.name) for field in dataclasses.fields(plan)}
-    constants |= {"RELU": False, "BACK": back}
+    warps = constants.pop("WARPS")
+    constants |= {"COUNTED": tuning.counted, "PRECISION": tuning.precision, "RELU": False, "BACK": back}
     assert kernel.arg_names == [*SIGNATURE, *constants]
-    signature = {name: "*" + dtype if kind == "*" else kind for name, kind in SIGNATURE.items()}
+    kinds = {"*": "*" + dtype, "bits": "*i32" if dtype == "fp32" else "*i16"}
     source = compiler.ASTSource(
         kernel,
-        signature | dict.fromkeys(constants, "constexpr"),
+        {name: kinds.get(kind, kind) for name, kind in SIGNATURE.items()} | dict.fromkeys(constants, "constexpr"),
         {(kernel.arg_names.index(name),): value for name, value in constants.items()},
     )
-    options = {"num_warps": 8, "num_stages": 1, "launch_cooperative_grid": True, "enable_fp_fusion": True}
+    options = {"num_warps": warps, "num_stages": 1, "launch_cooperative_grid": True, "enable_fp_fusion": True}
     made = compiler.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
     assert made.asm["cubin"]
     assert made.metadata.shared <= (H100 if capability == 90 else A100).shared
@@ -517,9 +546,12 @@ def compiled(dtype: str, plan: Plan, back: bool, capability: int) -> str:
     return ptx
 
 
+compiles = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="kernels are interpreted, not compiled")
+
+
 @pytest.mark.long
 @needs_triton
-@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="kernels are interpreted, not compiled")
+@compiles
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])
 @pytest.mark.parametrize(("dtype", "itemsize"), [("fp32", 4), ("bf16", 2), ("fp16", 2)])
@@ -527,20 +559,47 @@ def compiled(dtype: str, plan: Plan, back: bool, capability: int) -> str:
 def test_the_kernel_compiles_for_gpus(
     batch: int, dtype: str, itemsize: int, back: bool, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To machine code, without TF32, with weights read once, and with a barrier that releases and acquires."""
+    """To machine code, without TF32, with weights read once, and what is added read before the state is waited for."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     plan = Plan.of(1024, batch, itemsize, H100 if capability == 90 else A100)
-    ptx = compiled(dtype, plan, back, capability)
-    loop = ptx.index("acquire")
-    assert "ld.global.gpu.acquire" in ptx, "waiting should read, not write"
-    assert ".gpu.release.add" in ptx[loop - 4000 :]
+    ptx = compiled(dtype, plan, Tuning(), back, capability)
+    asking = ptx.index("ld.volatile.global")
+    assert "atom" not in ptx and "fence" not in ptx, "numbers are their own flag"
     assert "tf32" not in ptx
-    assert "ld.global.cg" in ptx, "states of other programs must not come from a processor's own cache"
     matrix_product = batch > 1 and dtype != "fp32"
     assert ("mma.sync" in ptx) == matrix_product
-    # What arrives before the loop is the weights; 8 or 16 rows of 1024 for 256 threads, in loads of up to 16 bytes.
-    weight_bytes = plan.rows * plan.columns * itemsize // 256
-    assert ptx[:loop].count("ld.global") >= weight_bytes // 16
+    # What arrives before is the weights, 8 or 16 rows of 1024 for 256 threads in loads of up to 16 bytes, what is
+    # added, and going back the states; nothing comes later.
+    before = re.findall(r"ld\.global\S*", ptx[:asking])
+    assert len(before) > plan.rows * plan.columns * itemsize // 256 // 16
+    assert "ld.global" not in ptx[asking:]
+
+
+@pytest.mark.long
+@needs_triton
+@compiles
+@pytest.mark.parametrize("batch", [1, 16])
+def test_the_barrier_compiles(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It releases and acquires, and reads states past each processor's own cache."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    tuning = Tuning(counted=True)
+    ptx = compiled("fp32", Plan.of(1024, batch, 4, H100, tuning), tuning, False, 90)
+    assert "ld.global.gpu.acquire" in ptx, "waiting should read, not write"
+    assert ".gpu.release.add" in ptx
+    assert "ld.global.cg" in ptx, "states of other programs must not come from a processor's own cache"
+
+
+@pytest.mark.long
+@needs_triton
+@compiles
+def test_three_products_in_tf32_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several sequences in float32 go to the tensor cores then."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    tuning = PersistentTritonTf32x3.tuning
+    ptx = compiled("fp32", Plan.of(1024, 16, 4, H100, tuning), tuning, False, 90)
+    products = re.findall(r"mma\.sync\S*", ptx)
+    assert products and all(".tf32.tf32." in product for product in products)
+    assert len(products) % 3 == 0
 
 
 # On a GPU
@@ -594,7 +653,7 @@ def test_parity_on_a_gpu_with_tf32(name: str) -> None:
 def test_parity_on_a_gpu(hidden: int, batch: int, network: str, mode: str, dtype: str, name: str) -> None:
     """Outputs, hidden states and gradients, 32 steps of two layers."""
     case = Case("cuda", dtype, mode, network, hidden, hidden, 2, False, batch, 32)
-    if name == "persistent-triton":
+    if name.startswith("persistent-triton"):
         pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
     try:
         check(Reference.of(case), registry.load(name))
@@ -607,18 +666,17 @@ def test_parity_on_a_gpu(hidden: int, batch: int, network: str, mode: str, dtype
 @pytest.mark.parametrize("steps", [1, 2, 512])
 def test_parity_on_a_gpu_of_one_step_and_many(name: str, steps: int) -> None:
     """A barrier that lets a program run ahead shows in long sequences."""
-    if name == "persistent-triton":
+    if name.startswith("persistent-triton"):
         pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
-    check(
-        Reference.of(Case("cuda", mode="training", hidden_size=512, batch_size=2, seq_len=steps)), registry.load(name)
-    )
+    mode = "inference" if name == "cluster-cuda" else "training"
+    check(Reference.of(Case("cuda", mode=mode, hidden_size=512, batch_size=2, seq_len=steps)), registry.load(name))
 
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gpu_gives_the_same_call_after_call(name: str) -> None:
     """A hundred calls without waiting in between, each of which must be the first one's equal, bit for bit."""
-    if name == "persistent-triton":
+    if name.startswith("persistent-triton"):
         pytest.importorskip("triton", reason="Triton is not installed; pip install .[triton]")
     work = prepared(registry.load(name), Case("cuda", hidden_size=512, input_size=512, batch_size=4, seq_len=128))
     with torch.inference_mode():

@@ -15,6 +15,7 @@ _CODES = {
     "manual": "M", "looped": "L", "whole": "W", "whole-no-cudnn": "Wn", "whole-no-onednn": "Wo", "rnncell": "R",
     "hoisted": "H", "stacked-grad": "Sg", "scripted": "Sc", "compiled-step": "Cs", "compiled-chunk": "Cc", "scan": "Sn",
     "fused-cpu": "F", "fused-cpu-bf16": "Fb", "cuda-graph": "G", "cuda-graph-step": "Gs", "persistent-triton": "P",
+    "persistent-triton-tf32x3": "Pt", "cluster-cuda": "Cl",
     "packed": "Pk", "packed-sorted": "Ps", "bucketed": "B", "bucketed-manual": "Bm",
     "onnxruntime": "Or", "openvino": "Ov", "jax-scan": "J", "numba": "N",
 }  # fmt: skip

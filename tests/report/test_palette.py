@@ -41,7 +41,7 @@ def distance(one: str, other: str) -> float:
 def test_all_that_are_known_and_four_of_ones_own_differ(scheme: str) -> None:
     """Any two in colour, and no marker twice, so that nothing rests on colour alone."""
     found = looks([*BUILTIN, *OWN])
-    assert len({look.marker for look in found.values()}) == len(found) == 29
+    assert len({look.marker for look in found.values()}) == len(found) == 31
     colours = {name: COLOURS[look.role][SCHEMES[scheme]] for name, look in found.items()}
     near = [(one, other) for one, other in combinations(colours, 2) if distance(colours[one], colours[other]) < 0.07]
     assert not near

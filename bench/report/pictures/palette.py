@@ -48,6 +48,8 @@ COLOURS = {
     "series-26": ("#a8009c", "#00fca8"),
     "series-27": ("#000084", "#fcfcfc"),
     "series-28": ("#2460fc", "#fc00d8"),
+    "series-29": ("#000030", "#00fc00"),
+    "series-30": ("#3c0054", "#cc78cc"),
     "slow-3": ("#b34b00", "#ffa05c"),
     "slow-2": ("#e8935a", "#b36327"),
     "slow-1": ("#fbe0cd", "#57341a"),
@@ -68,12 +70,18 @@ _MARKERS: tuple[Marker, ...] = (
     "s", "^", "o", "D", "v", "P", "X", "h", "<", ">", "p", "*", (4, 1, 0), "d", (3, 1, 0), (6, 1, 0), (5, 1, 36),
     (4, 1, 45), "H", (3, 1, 180), (6, 1, 30), (8, 1, 0), (5, 0, 36), (3, 1, 90), (3, 1, 270),
     (7, 1, 0), (4, 1, 22), (4, 0, 22), (12, 1, 0),
+    (9, 1, 0), (7, 0, 0),
 )  # fmt: skip
 _LINES: tuple[tuple[float, ...], ...] = (
     (), (4, 1.6), (), (1.2, 1.4), (5, 1.5, 1.2, 1.5), (2.5, 1.2), (6, 2), (1, 1), (3, 1), (3, 1, 1, 1), (2, 2), (),
     (7, 1.2), (4, 1, 1, 1), (1.5, 1), (), (5, 1), (2, 1, 2, 3), (8, 2, 2, 2), (1, 2), (4, 2, 1, 2),
     (6, 1, 2, 1), (3, 2), (1, 3), (9, 1.5), (12, 2), (2, 3), (5, 2, 1, 2, 1, 2), (7, 3),
+    (10, 2, 2, 2), (2, 2, 6, 2),
 )  # fmt: skip
+
+
+_LATER = ("persistent-triton-tf32x3", "cluster-cuda")
+"""Known implementations whose looks come after those of one's own: who was there before them keeps its look."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,10 @@ class Look:
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """Name -> Look. The known implementations look the same in every report; others take what is left, in order."""
     own = [name for name in ordered(names) if name not in BUILTIN]
-    places = {name: number for number, name in enumerate(BUILTIN)}
-    places |= {name: len(BUILTIN) + number % (len(_MARKERS) - len(BUILTIN)) for number, name in enumerate(own)}
+    first = [name for name in BUILTIN if name not in _LATER]
+    places = {name: number for number, name in enumerate(first)}
+    places |= {name: len(_MARKERS) - len(_LATER) + number for number, name in enumerate(_LATER)}
+    places |= {name: len(first) + number % (len(_MARKERS) - len(BUILTIN)) for number, name in enumerate(own)}
     return {
         name: Look(f"series-{places[name]}", _MARKERS[places[name]], _LINES[places[name]]) for name in ordered(names)
     }
