@@ -201,10 +201,11 @@ def test_it_sorts_by_the_figure(page: Page) -> None:
 def test_both_pages_fit(browser: Browser, large: Path, width: int, scheme: Any) -> None:
     """No console message and no sideways scroll, on a phone as on a desktop."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said: list[str] = []
     for path in (large / "index.html", read_merged(large)[0].folder / "index.html"):
-        opened, said = context.new_page(), list[Any]()
-        opened.on("console", said.append)
-        opened.on("pageerror", said.append)
+        opened = context.new_page()
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("pageerror", lambda error: said.append(str(error)))
         opened.goto(path.as_uri())
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert said == []
