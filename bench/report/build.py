@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import io
 import math
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.host.machine import cores
 from bench.report import several
 from bench.report.comparisons import Finding
-from bench.report.excerpt import excerpt
+from bench.report.excerpt import Excerpt, excerpt
 from bench.report.findings import MOST, findings
 from bench.report.hover import answers
 from bench.report.markdown import summary
@@ -38,7 +42,8 @@ from bench.report.use import use, with_winners
 from bench.report.why import why
 from bench.store.compact import SAMPLES, compact
 from bench.store.files import write_atomically, write_json
-from bench.store.merged import is_merged, read_merged
+from bench.store.manifest import Manifest
+from bench.store.merged import Machine, is_merged, read_merged
 from bench.table.cells import cells
 from bench.table.latency import with_latency
 from bench.table.reading import Run, read_run
@@ -70,40 +75,72 @@ def write_merged_pages(folder: Path) -> Path:
     puts them side by side, in the folder. Raises BrokenFile, OSError."""
     machines = read_merged(folder)
     named = several.labels(machines)
-    panels, tables, manifests = [], {}, {}
-    for machine in machines:
-        run = read_run(machine.folder)
-        table = tabled(run)
-        page_of_one = write(run, machine.folder, table)
-        part = excerpt(table, run.manifest.settings.get("precision")) if len(machines) > 1 else None
-        shown = part.cells if part else table
-        panels.append(several.panel(machine, named[machine.fingerprint], table, shown, run.manifest))
-        tables[machine.fingerprint], manifests[machine.fingerprint] = table, run.manifest
     if len(machines) == 1:
-        return page_of_one
-    path = folder / "index.html"
-    write_atomically(path, several.page(folder.resolve().name, panels, tables, manifests).encode())
-    return path
+        return build(machines[0].folder)
+    pages = _in_processes(_of_machine, [(machine, named[machine.fingerprint]) for machine in machines])
+    digits = [machine.fingerprint for machine in machines]
+    panels, tables, manifests = zip(*pages, strict=True)
+    shown = several.page(
+        folder.resolve().name, panels, dict(zip(digits, tables, strict=True)), dict(zip(digits, manifests, strict=True))
+    )
+    write_atomically(folder / "index.html", shown.encode())
+    return folder / "index.html"
 
 
-def tabled(run: Run) -> pd.DataFrame:
-    """The cells of a run with all that its report says of them."""
-    return with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+LARGE_BYTES = 4 << 20
+"""Samples of a machine from which its page is worth a process of its own, which takes 2 s to start."""
 
 
-def write(run: Run, folder: Path, table: pd.DataFrame | None = None) -> Path:
-    """Write the report of a run, however it was read, into a folder -> the path of its index.html. `table` is what
-    `tabled` makes of it, if that is known. Raises OSError."""
-    table = tabled(run) if table is None else table
+def _in_processes(make: Callable[..., Any], given: list[tuple[Machine, str]]) -> list[Any]:
+    """What `make` gives for each, by several processes where these machines have many samples."""
+    if sum((machine.folder / SAMPLES).stat().st_size > LARGE_BYTES for machine, _ in given) < 2:
+        return [make(*each) for each in given]
+    # Not forked: Parquet is read by threads, of which a child would have the locks alone.
+    with ProcessPoolExecutor(min(cores(), len(given)), multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(make, *zip(*given, strict=True)))
+
+
+def _of_machine(machine: Machine, label: str) -> tuple[several.Panel, pd.DataFrame, Manifest]:
+    """Write the report of a machine; what the page of all machines has of it."""
+    made = Made.of(read_run(machine.folder))
+    _write(made, machine.folder)
+    panel = several.panel(machine, label, made.table, made.scene, made.pictures, made.run.manifest)
+    return panel, made.table, made.run.manifest
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a report is made of: a run, its cells with all that is said of them, the excerpt that a large one's page
+    shows, and what is drawn of it."""
+
+    run: Run
+    table: pd.DataFrame
+    part: Excerpt | None
+    scene: Scene
+    pictures: list[Picture]
+
+    @classmethod
+    def of(cls, run: Run) -> Made:
+        """Of a run, however it was read."""
+        table = with_winners(with_reasons(with_latency(cells(run), run), run.profile))
+        part = excerpt(table, run.manifest.settings.get("precision"))
+        scene = Scene(part.cells if part else table, run.manifest)
+        return cls(run, table, part, scene, pictures(scene))
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Write the report of a run, however it was read, into a folder -> the path of its index.html. Raises OSError."""
+    return _write(Made.of(run), folder)
+
+
+def _write(made: Made, folder: Path) -> Path:
+    run, table, part, scene = made.run, made.table, made.part, made.scene
     found = findings(table, run.manifest.baseline)
-    part = excerpt(table, run.manifest.settings.get("precision"))
-    shown_cells = part.cells if part else table
-    scene = Scene(shown_cells, run.manifest)
-    explained, advised = why(run, scene), use(shown_cells, scene)
-    topics = [made for topic in TOPICS if (made := topic(run, scene))]
+    explained, advised = why(run, scene), use(part.cells if part else table, scene)
+    topics = [topic for of in TOPICS if (topic := of(run, scene))]
     told = [Finding(topic.name, topic.said[0]) for topic in topics if topic.finding]
     found = [*found[: MOST - len(told)], *told]
-    drawn = [*pictures(scene), *filter(None, [advised.picture]), *explained.pictures]
+    drawn = [*made.pictures, *filter(None, [advised.picture]), *explained.pictures]
     drawn += [topic.picture for topic in topics if topic.picture]
     folder.mkdir(parents=True, exist_ok=True)
     beside = _write_samples(run, folder, csv=part is None)

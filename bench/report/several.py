@@ -18,9 +18,8 @@ from bench.report.names import short_names
 from bench.report.page import WEB, PlotGroup, code, groups, together
 from bench.report.pictures import palette
 from bench.report.pictures.beside_machines import picture
-from bench.report.pictures.figures import pictures
 from bench.report.pictures.render import marker_svg, style
-from bench.report.pictures.scene import Scene
+from bench.report.pictures.scene import Picture, Scene
 from bench.report.tables import facts
 from bench.report.units import missing
 from bench.report.warned import sentences
@@ -65,10 +64,11 @@ def labels(machines: Sequence[Machine]) -> dict[str, str]:
     return found
 
 
-def panel(machine: Machine, label: str, cells: pd.DataFrame, shown: pd.DataFrame, manifest: Manifest) -> Panel:
-    """The panel of a machine by its table of cells; `shown` are those that its pictures show."""
-    scene = Scene(shown, manifest)
-    main = [each for each in pictures(scene) if each.name == "main"]
+def panel(
+    machine: Machine, label: str, cells: pd.DataFrame, scene: Scene, drawn: Sequence[Picture], manifest: Manifest
+) -> Panel:
+    """The panel of a machine by its table of cells, and what is drawn of them."""
+    main = [each for each in drawn if each.name == "main"]
     own = facts({key: machine.facts[key] for key in _TOLD if machine.facts.get(key)})
     passes = sum(run["passes"] for run in machine.runs)
     runs = f"{len(machine.runs)} run{'' if len(machine.runs) == 1 else 's'}"
