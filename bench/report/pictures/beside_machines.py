@@ -14,7 +14,7 @@ from bench.report.answer import usual_rows
 from bench.report.comparisons import Context
 from bench.report.names import short_names
 from bench.report.pictures.drawing import dress, ticks_between
-from bench.report.pictures.palette import MUTED, Look, looks
+from bench.report.pictures.palette import MUTED, Look, in_order
 from bench.report.pictures.render import Entry
 from bench.report.pictures.render import Panel as Plane
 from bench.report.pictures.scene import Group, Picture, picture_of
@@ -34,7 +34,7 @@ def picture(found: Shared, named: Mapping[str, str]) -> Picture | None:
     ).dropna(subset=["speedup"])
     if every.empty:
         return None
-    short, marks = short_names(found.implementations), looks([named[digits] for digits in found.cells])
+    short, marks = short_names(found.implementations), in_order([named[digits] for digits in found.cells])
     panels = []
     for device in sorted(every["device"].unique()):
         rows = usual_rows(every[every["device"] == device])

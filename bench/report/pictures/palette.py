@@ -120,6 +120,12 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     }
 
 
+def in_order(names: Iterable[str]) -> dict[str, Look]:
+    """Name -> Look for what is no implementation, such as machines: the first of all looks, which are told apart best."""
+    count = len(_MARKERS)
+    return {name: Look(f"series-{k % count}", _MARKERS[k % count], _LINES[k % count]) for k, name in enumerate(names)}
+
+
 def heat(ratio: float, decided: bool) -> tuple[str, str]:
     """Fill and ink for a ratio: three shades on each side of 1, with bounds at 1.5 and 4; grey while undecided."""
     fill = heat_role(ratio, decided)
