@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from submitit.helpers import DelayedSubmission
 
 from bench.cases.settings import Settings
+from bench.host.process import environment
 from bench.store.files import read_json, write_json
 from bench.store.manifest import read_manifest
 from bench.store.passes import missing_passes, pass_files
@@ -208,14 +211,29 @@ def test_a_failure_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd:
     assert "Traceback" in capfd.readouterr().err
 
 
-@pytest.mark.usefixtures("_handlers")
-def test_sigterm_ends_a_job_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+TERMINATED = """
+import signal, sys
+from pathlib import Path
+from bench.sweep.shard import ShardJob, Start
+
+passing = Start.passing
+
+def begins(start, now, cells, seconds):
+    passing(start, now, cells, seconds)
+    if now == 2:
+        signal.raise_signal(signal.SIGTERM)
+
+Start.passing = begins
+ShardJob(Path(sys.argv[1]), 1, 0)()
+"""
+
+
+def test_sigterm_ends_a_job_at_once(folder: Path) -> None:
     """Its workers have had the same signal: what they would measure or fail at now counts for nothing. The job itself
-    fails, so that Slurm sees it."""
-    at_pass(monkeypatch, 2, lambda _: signal.raise_signal(signal.SIGTERM))
-    with pytest.raises(SystemExit) as ended:
-        ShardJob(folder, 1, 0)()
-    assert ended.value.code == 1
+    fails, so that Slurm sees it. A process of its own, since runtimes that other tests load have handlers of theirs."""
+    command = [sys.executable, "-c", TERMINATED, str(folder)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
     assert (attempts(folder)[-1].outcome, attempts(folder)[-1].reason) == ("ended", "the scheduler ended its job")
     run = read_manifest(folder / SHARDS / "shard-001")
     assert run.status == "interrupted"
