@@ -121,7 +121,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def in_order(names: Iterable[str]) -> dict[str, Look]:
-    """Name -> Look for what is no implementation, such as machines: the first of all looks, which are told apart best."""
+    """Name -> Look for what is no implementation, such as machines: the first of all looks, told apart best."""
     count = len(_MARKERS)
     return {name: Look(f"series-{k % count}", _MARKERS[k % count], _LINES[k % count]) for k, name in enumerate(names)}
 
