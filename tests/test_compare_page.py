@@ -72,4 +72,4 @@ def test_the_prompt(tmp_path: Path) -> None:
     typed += "compare({'f': f, 'g': f}, passes=2, seconds=0.05)\n"
     told = run(sys.executable, "-i", "-q", folder=tmp_path, typed=typed)
     assert "times faster than g" in told
-    assert "`f` can't be imported elsewhere: it was defined at a prompt or in a notebook." in told
+    assert "`f` can't be imported elsewhere: it was defined at a prompt or in a notebook." in " ".join(told.split())
