@@ -10,6 +10,7 @@ is kept.
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import NoReturn
 
@@ -47,6 +48,9 @@ app.command("list")(listing.list_)
 def main() -> None:
     """Entry point of `python -m bench`."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    # Nothing is measured in this process. Tables of cells are many objects that stay: looking through them again and
+    # again is a fifth of a large report.
+    gc.set_threshold(200_000, 20, 100)
     app()
 
 

@@ -183,9 +183,7 @@ def _merge(folder: Path) -> None:
 
     merged = folder / "merged"
     put_together(measured, merged)
-    with console.status("writing the report ..."):
-        page = build(merged)
-    point("Report", page)
+    point("Report", build(merged))
 
 
 def _cells_failed(folder: Path) -> bool:

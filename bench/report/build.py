@@ -88,15 +88,16 @@ def write_merged_pages(folder: Path) -> Path:
 
 
 LARGE_BYTES = 4 << 20
-"""Samples of a machine from which its page is worth a process of its own, which takes 2 s to start."""
+"""Samples of a machine from which its page is worth a process of its own."""
 
 
 def _in_processes(make: Callable[..., Any], given: list[tuple[Machine, str]]) -> list[Any]:
     """What `make` gives for each, by several processes where these machines have many samples."""
-    if sum((machine.folder / SAMPLES).stat().st_size > LARGE_BYTES for machine, _ in given) < 2:
+    large = sum((machine.folder / SAMPLES).stat().st_size > LARGE_BYTES for machine, _ in given)
+    if large < 2 or "fork" not in multiprocessing.get_all_start_methods():
         return [make(*each) for each in given]
-    # Not forked: Parquet is read by threads, of which a child would have the locks alone.
-    with ProcessPoolExecutor(min(cores(), len(given)), multiprocessing.get_context("spawn")) as pool:
+    # A fork has what is imported by now; Arrow's and the library of products' threads begin anew in it.
+    with ProcessPoolExecutor(min(cores(), len(given)), multiprocessing.get_context("fork")) as pool:
         return list(pool.map(make, *zip(*given, strict=True)))
 
 
