@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
 import tempfile
@@ -15,7 +14,6 @@ from bench.functions.result import Result, rows_of
 from bench.functions.sending import NotSendable, Sent, device_of, send
 from bench.functions.trial import Check, Function, arguments_of, equal, try_all
 from bench.host.process import WorkerDied, findings
-from bench.measure.fault import reason_of
 from bench.table.comparison import ONE_PROCESS, UNCHECKED, EstimateWarning
 
 
@@ -124,8 +122,7 @@ def _here(
 ) -> tuple[Found, dict[str, Any]]:
     """The same within this process: so many takings. Raises ValueError."""
     from bench.host.machine import describe
-    from bench.measure.alternate import CONTROL
-    from bench.measure.turns import take_turns
+    from bench.measure.turns import take_turns, told
 
     found: Found = []
     order = random.Random()
@@ -133,12 +130,8 @@ def _here(
         for number in range(1, passes + 1):
             tell(number)
             for size, given in order.sample(list(enumerate(arguments)), len(arguments)):
-                names = order.sample(list(functions), len(functions))
-                own = {name: functions[name] for name in names}
-                result = take_turns(own, given, how["device"], how["seconds"], order)
-                samples = {name: dataclasses.asdict(each) for name, each in result.samples.items()}
-                failures = {name: reason_of(error) for name, error in result.failures.items()}
-                event = {"size": size, "control": samples.pop(CONTROL, None), "samples": samples, "failures": failures}
+                result = take_turns(functions, given, how["device"], how["seconds"], order)
+                event = {"size": size, **told(result)}
                 _raise_failures(event, sizes)
                 found.append((number, event))
         machine = describe()

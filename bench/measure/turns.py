@@ -8,12 +8,14 @@ take_turns(functions, arguments, ...)
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.host.clock import Clock, Run, clock_for
 from bench.measure.alternate import CONTROL, Alternation, Timed, alike_blocks, alternate
+from bench.measure.fault import reason_of
 from bench.measure.workload import control_for
 
 ROUGH_SECONDS = 5e-4
@@ -32,7 +34,8 @@ def take_turns(
     long that should take, unless LEAST_ROUNDS take longer. The clock is that of the device. One that raises is a
     failure, and the others go on."""
     clock = clock_for(device)
-    runs: dict[str, Run] = {name: repeated(function, arguments) for name, function in functions.items()}
+    names = order.sample(list(functions), len(functions))  # what is called first lies better in memory, as in passes
+    runs: dict[str, Run] = {name: repeated(functions[name], arguments) for name in names}
     runs[CONTROL] = control_for(device)
     failures: dict[str, Exception] = {}
     call_seconds: dict[str, float] = {}
@@ -47,6 +50,13 @@ def take_turns(
     result = alternate(clock, {name: Timed(runs[name], count) for name, count in calls.items()}, rounds, order)
     result.failures.update(failures)
     return result
+
+
+def told(result: Alternation) -> dict[str, Any]:
+    """What came of it, for a line of JSON: `samples` of each function, those of the `control`, `failures` by name."""
+    samples = {name: dataclasses.asdict(own) for name, own in result.samples.items()}
+    failures = {name: reason_of(error) for name, error in result.failures.items()}
+    return {"control": samples.pop(CONTROL, None), "samples": samples, "failures": failures}
 
 
 def repeated(function: Callable[..., Any], arguments: Sequence[Any]) -> Run:

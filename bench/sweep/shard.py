@@ -130,7 +130,7 @@ class Start(Listener):
             return "", ""
         except tuple(_OUTCOMES) as error:
             return _OUTCOMES[type(error)], str(error)
-        except Exception as error:
+        except Exception as error:  # whatever a shard fails with is its outcome, which others read
             traceback.print_exc()  # to the job's log
             return FAILED, str(error) or type(error).__name__
         return DONE, ""

@@ -7,7 +7,6 @@ was run, rather than imported, is found by running the script again, as far as i
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import pickle
 import random
@@ -19,7 +18,6 @@ from types import ModuleType
 from typing import Any
 
 from bench.host import machine
-from bench.measure.alternate import CONTROL
 from bench.measure.fault import reason_of
 
 MAIN = "__mp_main__"
@@ -57,19 +55,13 @@ def time_functions(job: Mapping[str, Any], tell: Callable[..., None]) -> None:
     except Exception as error:  # a script may raise anything, and its functions may be gone
         tell("unsendable", reason=reason_of(error))
         return
-    from bench.measure.turns import take_turns
+    from bench.measure.turns import take_turns, told
 
     order = random.Random()
     sizes = list(enumerate(sent["arguments"]))
     for number, arguments in order.sample(sizes, len(sizes)):
-        names = list(sent["functions"])
-        order.shuffle(names)  # as in passes: what is called first lies better in memory
-        functions = {name: sent["functions"][name] for name in names}
-        found = take_turns(functions, arguments, job["device"], job["seconds"], order)
-        samples = {name: dataclasses.asdict(own) for name, own in found.samples.items()}
-        control = samples.pop(CONTROL, None)
-        failures = {name: reason_of(error) for name, error in found.failures.items()}
-        tell("timed", size=number, samples=samples, control=control, failures=failures)
+        found = take_turns(sent["functions"], arguments, job["device"], job["seconds"], order)
+        tell("timed", size=number, **told(found))
 
 
 class _Received(pickle.Unpickler):
